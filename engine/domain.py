@@ -1,0 +1,194 @@
+"""The nouns of nextbest as frozen data. Behaviour lives in the modules named after verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from typing import Any, Literal
+
+import numpy as np
+
+from policies.base import Actions
+
+AttributeType = Literal["number", "integer", "text", "boolean", "timestamp"]
+Intent = Literal["eligible", "applicable", "suitable"]
+ArmName = Literal["policy", "random", "bau", "holdout"]
+ARMS: tuple[ArmName, ...] = ("policy", "random", "bau", "holdout")
+NO_ACTION = "no_action"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A typed fact about a customer or a request. `levels` are the values a text may take, () if any."""
+
+    name: str
+    type: AttributeType
+    levels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleText:
+    """A SQL condition as the marketer wrote it, with where it stands in the program file (1-based)."""
+
+    intent: Intent
+    text: str
+    owner: str  # "program", "offer mens_email", "channel email"
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What can be said to a customer."""
+
+    name: str
+    title: str = ""
+    group: str = ""
+    value: float = 0.0  # money earned when the goal's outcome happens, in the program's currency
+    cost: float = 0.0  # money spent when it is sent
+    priority: float = 0.0  # the marketer's order, higher first; what `bau` goes by
+    lever: float = 1.0  # the marketer's emphasis, multiplies the predicted value
+    channels: tuple[str, ...] = ()  # () = every channel
+    slots: tuple[str, ...] = ()  # () = every slot
+    rules: tuple[RuleText, ...] = ()
+    starts: datetime | None = None
+    ends: datetime | None = None
+    creative: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most `count` contacts in any `window` that ends at the decision: a true rolling window."""
+
+    count: int
+    window: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """No contact from `start` to `end` in the customer's local time; may cross midnight."""
+
+    start: time
+    end: time
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """How an offer reaches the customer."""
+
+    name: str
+    cost: float = 0.0  # money per contact
+    consent: str | None = None  # consent purpose that must be granted; None = no consent needed
+    caps: tuple[Cap, ...] = ()
+    quiet: QuietHours | None = None
+    rules: tuple[RuleText, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """When: `at` local wall time `days` days ahead, or at once if `at` is None."""
+
+    name: str
+    at: time | None = None
+    days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What one outcome is worth: a fixed amount plus a share of the outcome's own value."""
+
+    amount: float = 0.0
+    share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """Outcomes and their worth inside the attribution window."""
+
+    outcomes: Mapping[str, Weight]
+    window: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySpec:
+    """A policy by name with its settings, as `policies.make` takes them."""
+
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """(offer, channel, slot); all three empty for no_action."""
+
+    offer: str = ""
+    channel: str = ""
+    slot: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.offer}/{self.channel}/{self.slot}" if self.offer else NO_ACTION
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One decision problem, immutable once loaded. Every decision names the version it was made under."""
+
+    name: str
+    title: str
+    version: int
+    sha256: str  # of the file's bytes
+    source: str  # where it was read from, for messages
+    attributes: tuple[Attribute, ...]
+    predictions: Mapping[str, str]  # model -> offer it predicts the response to, "" for customer-level scores
+    offers: tuple[Offer, ...]
+    channels: tuple[Channel, ...]
+    slots: tuple[Slot, ...]
+    goal: Goal
+    arms: tuple[tuple[ArmName, float], ...]  # shares in the file's order, sum to 1
+    salt: str
+    policy: PolicySpec
+    bau: PolicySpec
+    caps: tuple[Cap, ...] = ()  # across all channels
+    rules: tuple[RuleText, ...] = ()
+    actions: tuple[Action, ...] = ()  # no_action first, then offers x channels x slots in the file's order
+
+    def action_set(self) -> Actions:
+        """The actions as a policy sees them: one factor per offer, channel, slot, and one for no_action."""
+        offers = [f"offer={o.name}" for o in self.offers]
+        channels = [f"channel={c.name}" for c in self.channels]
+        slots = [f"slot={s.name}" for s in self.slots]
+        factors = (NO_ACTION, *offers, *channels, *slots)
+        column = {name: j for j, name in enumerate(factors)}
+        features = np.zeros((len(self.actions), len(factors)))
+        for i, action in enumerate(self.actions):
+            if not action.offer:
+                features[i, 0] = 1.0
+            else:
+                for factor in (f"offer={action.offer}", f"channel={action.channel}", f"slot={action.slot}"):
+                    features[i, column[factor]] = 1.0
+        return Actions(tuple(a.name for a in self.actions), factors, features)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A dated event that follows a decision. `event` makes a repeat harmless."""
+
+    event: str
+    customer: str
+    kind: str
+    at: datetime
+    value: float = 0.0
+    decision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A dated, versioned model score of a customer."""
+
+    customer: str
+    model: str
+    version: str
+    score: float
+    as_of: datetime

@@ -1,0 +1,167 @@
+"""The policy protocol and the only sampler.
+
+A policy is mathematics on arrays: it maps (contexts, actions, feasible mask) to a probability mass function
+over actions, and learns from feedback. It knows no customer, no clock and no source of chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """The actions a policy chooses among.
+
+    Attributes:
+        names: k distinct action names, for example ``("no_action", "sale/email/now")``.
+        factors: m factor names, the columns of `features`, for example ``("offer=sale", "channel=email")``.
+        features: (k, m) factor loadings, usually 0/1: which offer, channel and slot an action is made of.
+    """
+
+    names: tuple[str, ...]
+    factors: tuple[str, ...]
+    features: Floats
+
+    @classmethod
+    def plain(cls, names: tuple[str, ...]) -> Actions:
+        """Actions with nothing in common: each is its own and only factor."""
+        return cls(names, names, np.eye(len(names)))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What happened after n decisions over one set of actions.
+
+    Attributes:
+        X: (n, d) contexts.
+        actions: the k actions that were chosen among.
+        action: (n,) index of the chosen action.
+        propensity: (n,) probability with which it was chosen, in (0, 1].
+        reward: (n,) net reward, finite.
+        prior: (n,) predicted reward of the chosen action before any learning (0 where nothing is predicted).
+        weight: (n,) importance of each row; -1 takes a row back that was learnt with weight 1.
+    """
+
+    X: Floats
+    actions: Actions
+    action: Ints
+    propensity: Floats
+    reward: Floats
+    prior: Floats
+    weight: Floats
+
+    def __len__(self) -> int:
+        return len(self.action)
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Chooses, and learns. The two methods every policy has."""
+
+    def pmf(self, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
+        """Probabilities of the actions in each context.
+
+        Args:
+            X: (n, d) contexts.
+            actions: k actions.
+            mask: (n, k) True where the action is feasible; every row has at least one True.
+            prior: (n, k) predicted net reward, 0 where nothing is predicted.
+
+        Returns:
+            (n, k) probabilities: each row sums to 1, is 0 off the mask and positive on it unless the policy is
+            deterministic by design. Row i depends on row i of the arguments only, bit for bit.
+        """
+        ...
+
+    def learn(self, feedback: Feedback) -> None:
+        """Take feedback in. Raises `FeedbackError` and changes nothing if a row is unusable."""
+        ...
+
+
+class FeedbackError(ValueError):
+    """A row of feedback that must not be learnt; the message names the row, the field and the value."""
+
+
+def feedback(
+    X: Floats,
+    actions: Actions,
+    action: Ints,
+    reward: Floats,
+    propensity: Floats | None = None,
+    prior: Floats | None = None,
+    weight: Floats | None = None,
+) -> Feedback:
+    """Checked feedback; propensity and weight are 1 and the prior 0 where not given.
+
+    Raises:
+        FeedbackError: shapes differ, an action index is out of range, a propensity is not in (0, 1], or any
+            number is not finite.
+    """
+    n = len(action)
+    made = Feedback(
+        np.ascontiguousarray(X, dtype=np.float64),
+        actions,
+        np.asarray(action, dtype=np.int64),
+        np.ones(n) if propensity is None else np.asarray(propensity, dtype=np.float64),
+        np.asarray(reward, dtype=np.float64),
+        np.zeros(n) if prior is None else np.asarray(prior, dtype=np.float64),
+        np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64),
+    )
+    check(made)
+    return made
+
+
+def check(feedback: Feedback) -> None:
+    """Raise `FeedbackError` at the first row that must not be learnt."""
+    n, k = len(feedback), len(feedback.actions)
+    if feedback.X.ndim != 2 or len(feedback.X) != n:
+        raise FeedbackError(f"X has shape {feedback.X.shape}, must be (n, d) with n = {n} rows.")
+    for name in ("propensity", "reward", "prior", "weight"):
+        column = getattr(feedback, name)
+        if column.shape != (n,):
+            raise FeedbackError(f"{name} has shape {column.shape}, must be ({n},).")
+        _refuse(~np.isfinite(column), name, column, "must be finite")
+    _refuse(~np.isfinite(feedback.X).all(axis=1), "X", feedback.X, "must be finite")
+    _refuse((feedback.action < 0) | (feedback.action >= k), "action", feedback.action, f"must be in 0..{k - 1}")
+    _refuse(
+        (feedback.propensity <= 0) | (feedback.propensity > 1),
+        "propensity",
+        feedback.propensity,
+        "must be in (0, 1]; it is the probability with which the logged action was chosen",
+    )
+
+
+def _refuse(bad: Mask, name: str, column: Floats | Ints, rule: str) -> None:
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise FeedbackError(f"row {row}: {name} == {column[row]}, {rule}.")
+
+
+def draw(pmf: Floats, u: Floats) -> tuple[Ints, Floats]:
+    """Draw one action a row. The only sampler in the code, so no logged propensity can differ from it.
+
+    Args:
+        pmf: (n, k) probabilities, rows sum to 1.
+        u: (n,) uniform numbers in [0, 1), one a row.
+
+    Returns:
+        (n,) drawn action, never one of probability 0, and (n,) the probability it had.
+    """
+    cumulative = np.cumsum(pmf, axis=1)
+    threshold = u * cumulative[:, -1]
+    action = (cumulative <= threshold[:, None]).sum(axis=1)
+    last = pmf.shape[1] - 1 - np.argmax(pmf[:, ::-1] > 0, axis=1)
+    action = np.minimum(action, last).astype(np.int64)
+    return action, pmf[np.arange(len(pmf)), action]
