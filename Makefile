@@ -1,0 +1,50 @@
+# Nothing but Python 3.11 or newer and make is needed. Everything is installed into .venv, nothing elsewhere.
+# PYTHON=python3.12 chooses the interpreter; UPGRADE=--upgrade lets `make lock` take newer versions.
+
+PYTHON ?=
+UPGRADE ?=
+WORKERS ?= 2
+BIN := .venv/bin
+export OPENBLAS_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint bench lock clean
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+demo: .venv/run.stamp  ## see it work: install, then decide, evaluate and report a real campaign (about a minute)
+	@$(BIN)/nextbest demo
+
+test: .venv/dev.stamp  ## install what the tests need and run all of them (a few minutes)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+check: lint test  ## what a change must pass: style, types, import direction, then the tests
+
+lint: .venv/dev.stamp  ## style, types and import direction only (seconds)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy --strict
+	@$(BIN)/lint-imports
+
+bench: .venv/dev.stamp  ## measure every speed the README claims, one JSON line each
+	@for script in benchmarks/[a-z]*.py; do \
+	  $(BIN)/python -m benchmarks.$$(basename "$$script" .py) --json || exit 1; \
+	done
+
+lock: .venv/dev.stamp  ## pin the ranges of pyproject.toml anew (UPGRADE=--upgrade: to the newest versions)
+	@BIN=$(BIN) sh tools/lock $(UPGRADE)
+
+clean:  ## remove .venv and everything the tools left behind
+	rm -rf .venv dist build nextbest-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is written only after its install succeeded, so an interrupted one is simply done again.
+.venv/base.stamp: requirements-build.txt tools/install
+	@PYTHON="$(PYTHON)" sh tools/install base
+
+.venv/run.stamp: .venv/base.stamp requirements.txt pyproject.toml
+	@sh tools/install run
+
+.venv/dev.stamp: .venv/run.stamp requirements-dev.txt
+	@sh tools/install dev
