@@ -1,14 +1,14 @@
 """The command line, `nextbest VERB`: finds the verb, runs it, and turns every error into one sentence.
 
 A verb is a function whose parameters are its options (a `typer.Typer` where it has verbs of its own). The
-engine's verbs stand in `VERBS`; packages above the engine, and users, add theirs through the entry point group
-``nextbest.commands``. A verb's module is imported when the verb is run, not before: the list of verbs is read
-from the modules' text. A verb takes ``--json`` and returns nothing, or its exit code.
+engine's verbs stand in `VERBS`; packages above the engine, and users, add theirs through the entry point
+group ``nextbest.commands``. A verb's module is imported when the verb is run, not before: the list of verbs
+is read from the modules' text. A verb takes ``--json`` and returns nothing, or its exit code.
 
-Exit codes: 0 fine, 1 findings or a refusal, 2 wrong input or usage, 3 anything else, 130 interrupted. Errors go
-to stderr as one sentence; with ``--json`` stdout carries ``{"error": {"kind": ..., "message": ...}}`` as well.
-A traceback is shown with ``--debug`` (anywhere on the line) or ``NEXTBEST_DEBUG=1``. A reader that closes the
-pipe ends it quietly.
+Exit codes: 0 fine, 1 findings or a refusal, 2 wrong input or usage, 3 anything else, 130 interrupted.
+Errors go to stderr as one sentence; with ``--json`` stdout carries ``{"error": {"kind": ..., "message":
+...}}`` as well. A traceback is shown with ``--debug`` (anywhere on the line) or ``NEXTBEST_DEBUG=1``. A
+reader that closes the pipe ends it quietly.
 """
 
 from __future__ import annotations
@@ -117,10 +117,13 @@ def _load(verb: str, target: str) -> Any:
         return getattr(import_module(module), function)
     except ModuleNotFoundError as error:
         what = "is not part of this installation" if error.name == module else "needs a missing package"
-        reason = f"{what} (no module '{error.name}')"
+        raise _unloadable(verb, f"{what} (no module '{error.name}')") from error
     except AttributeError as error:
-        reason = f"cannot be loaded ({error})"
-    raise VerbError(f"The verb '{verb}' {reason}; install nextbest again.")
+        raise _unloadable(verb, f"cannot be loaded ({error})") from error
+
+
+def _unloadable(verb: str, reason: str) -> VerbError:
+    return VerbError(f"The verb '{verb}' {reason}; install nextbest again.")
 
 
 def _run(verb: str, body: Any, line: list[str]) -> int:

@@ -16,6 +16,8 @@ from typing import Annotated
 
 import typer
 
+from engine.settings import Settings
+
 PYTHON = (3, 11)
 SQLITE = (3, 51, 3)  # every earlier one can lose commits in WAL mode with two connections
 _RANGE = re.compile(r"(>=|<)\s*([\d.]+)")
@@ -33,11 +35,11 @@ class Check:
 
 
 def doctor(
-    store: Annotated[Path, typer.Option(help="folder the store is to live in")] = Path(),
+    store: Annotated[Path | None, typer.Option(help="the store's file [default: as configured]")] = None,
     json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> int:
     """Check this machine: Python, packages, SQLite, time zones, disk, cores."""
-    found = checks(store)
+    found = checks(store or Settings().store)
     fit = all(check.ok for check in found)
     if json:
         print(encoder.dumps({"ok": fit, "checks": [asdict(check) for check in found]}))
@@ -123,16 +125,17 @@ def time_zones() -> Check:
 
 
 def disk(store: Path) -> Check:
-    """Whether the store's folder takes a durable write."""
+    """Whether the folder of the store's file takes a durable write."""
+    folder = store.resolve().parent
     try:
-        with tempfile.NamedTemporaryFile(dir=store, prefix=".nextbest-doctor-") as file:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".nextbest-doctor-") as file:
             file.write(b"nextbest")
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        remedy = "name a folder you may write to with --store"
-        return Check("disk", f"{store.resolve()}: {error.strerror}", "writable", False, remedy)
-    return Check("disk", str(store.resolve()), "writable", True)
+        remedy = "name a file in a folder you may write to with --store"
+        return Check("disk", f"{folder}: {error.strerror}", "writable", False, remedy)
+    return Check("disk", str(folder), "writable", True)
 
 
 def cores() -> Check:
