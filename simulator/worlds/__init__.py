@@ -1,0 +1,20 @@
+"""The worlds that ship with nextbest, one file each; `docs/worlds.md` says what is true in them."""
+
+from __future__ import annotations
+
+from engine.errors import NotFoundError, nearest
+from simulator.world import World
+from simulator.worlds import null, retail
+
+WORLDS = {one.name: one for one in (retail.RETAIL, null.NULL)}
+
+
+def world(name: str) -> World:
+    """The world of this name.
+
+    Raises:
+        NotFoundError: there is none; the message names the nearest.
+    """
+    if name not in WORLDS:
+        raise NotFoundError(f"There is no world '{name}'.{nearest(name, WORLDS)}")
+    return WORLDS[name]
