@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+NO_ACTION = "no_action"  # the name of the action that sends nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,8 @@ class Policy(Protocol):
             prior: (n, k) predicted net reward, 0 where nothing is predicted.
 
         Returns:
-            (n, k) probabilities: each row sums to 1, is 0 off the mask and positive on it unless the policy is
-            deterministic by design. Row i depends on row i of the arguments only, bit for bit.
+            (n, k) probabilities: each row sums to 1, is 0 off the mask and positive on it unless the policy
+            is deterministic by design. Row i depends on row i of the arguments only, bit for bit.
         """
         ...
 
@@ -133,8 +134,10 @@ def check(feedback: Feedback) -> None:
         if column.shape != (n,):
             raise FeedbackError(f"{name} has shape {column.shape}, must be ({n},).")
         _refuse(~np.isfinite(column), name, column, "must be finite")
-    _refuse(~np.isfinite(feedback.X).all(axis=1), "X", feedback.X, "must be finite")
-    _refuse((feedback.action < 0) | (feedback.action >= k), "action", feedback.action, f"must be in 0..{k - 1}")
+    _refuse(np.logical_not(np.isfinite(feedback.X).all(axis=1)), "X", feedback.X, "must be finite")
+    _refuse(
+        (feedback.action < 0) | (feedback.action >= k), "action", feedback.action, f"must be in 0..{k - 1}"
+    )
     _refuse(
         (feedback.propensity <= 0) | (feedback.propensity > 1),
         "propensity",

@@ -1,12 +1,11 @@
 """Matrix products on a binary grid: the same bits for one row and for a million.
 
-BLAS adds in an order that depends on the number of rows, so ``(X @ W)[i]`` and ``X[i:i+1] @ W`` differ in the last
-bits, and a decision made alone could differ from the same decision made in a batch, or on another machine.
-Here both factors are rounded to a binary grid coarse enough that every product and every partial sum is a whole
-number of grid steps below 2**53. Such sums are exact in double precision, hence independent of order, batch size,
-threads and fused multiply-add (Ozaki, Ogita, Oishi and Rump 2012, "Error-free transformations of matrix
-multiplication", the same idea with several slices).
-"""
+BLAS adds in an order that depends on the number of rows, so ``(X @ W)[i]`` and ``X[i:i+1] @ W`` differ in the
+last bits, and a decision made alone could differ from the same decision made in a batch, or on another
+machine. Here both factors are rounded to a binary grid coarse enough that every product and every partial sum
+is a whole number of grid steps below 2**53. Such sums are exact in double precision, hence independent of
+order, batch size, threads and fused multiply-add (Ozaki, Ogita, Oishi and Rump 2012, "Error-free
+transformations of matrix multiplication", the same idea with several slices)."""
 
 from __future__ import annotations
 
@@ -17,12 +16,12 @@ import numpy as np
 from policies.base import Floats
 
 BOUND = 8.0  # contexts are standardised; beyond +-8 they are clipped
-X_BITS = 17  # contexts are rounded to 2**-17
+X_BITS = 12  # contexts are rounded to 2**-12: products of two stay exact over 8 million rows
 _SIGNIFICAND = 53
 
 
 def snap(X: Floats) -> Floats:
-    """(n, d) contexts clipped to +-8 and rounded to 2**-17: the grid `product` is exact on."""
+    """(n, d) contexts clipped to +-8 and rounded to 2**-12: the grid `product` is exact on."""
     return np.rint(np.clip(X, -BOUND, BOUND) * 2.0**X_BITS) * 2.0**-X_BITS
 
 
@@ -31,7 +30,7 @@ def product(X: Floats, W: Floats) -> Floats:
 
     Args:
         X: (n, d) contexts, already snapped.
-        W: (d, k) weights; rounded here to about 2**-24 of the largest one.
+        W: (d, k) weights; rounded here to about 2**-30 of the largest one.
 
     Returns:
         (n, k) scores whose row i depends on row i of X only, bit for bit.

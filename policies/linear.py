@@ -1,0 +1,266 @@
+"""The default policy: an additive Bayesian linear model of the reward over its prior, and exploration on top.
+
+Reward less prior is linear in phi = [1, x, waves(x)] with weights per action that are pooled over the
+action's factors (offer, channel, slot; see `policies.pool`). All that is kept of the past are sums
+(`policies.moments`), so the order of learning does not matter, learners merge, and rows can be taken back,
+all bit for bit. The steepness of exploration is measured against the spread of the rewards seen, so that no
+setting has a unit.
+
+Source: Foster and Rakhlin (2020), "Beyond UCB: Optimal and Efficient Contextual Bandits with Regression
+Oracles"
+    (gamma proportional to sqrt(K t)); Lindley and Smith (1972) for the pooling; Rahimi and Recht (2007) for
+    the waves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from policies import explore as exploration
+from policies import grid
+from policies.base import Actions, Feedback, FeedbackError, Floats, Mask, check
+from policies.moments import Moments
+from policies.pool import Fit, Solution, solve
+from policies.settings import PolicyError, choice, number, whole
+from policies.state import State
+from policies.waves import Waves, draw_waves, expand
+
+LARGEST = 1e100  # of a reward; its square must stay finite
+_CHUNK = 16384  # rows expanded at once
+
+
+class Linear:
+    """Additive Bayesian linear policy.
+
+    Args:
+        ridge: prior precision of an action's weights around its factors' prediction, in observations.
+        pool: prior precision of the factors' weights around 0, in observations.
+        waves: number of random Fourier features; 0 for a plain linear model.
+        bandwidth: of the waves, in usual distances of two contexts.
+        explore: "squarecb", "softmax" or "greedy".
+        gamma: squarecb's steepness: gamma * sqrt(F t) / spread for F feasible actions after t rows.
+        temperature: softmax's temperature, in spreads of the reward.
+        floor: probability mass spread equally over the feasible set.
+        trust: how many rows the prior is worth to the steepness of exploration, in rows of context it speaks
+        of. seed: of the waves.
+    """
+
+    kind = "linear"
+
+    def __init__(
+        self,
+        *,
+        ridge: float = 1.0,
+        pool: float = 1.0,
+        waves: int = 300,
+        bandwidth: float = 1.0,
+        explore: str = "squarecb",
+        gamma: float = 10.0,
+        temperature: float = 0.1,
+        floor: float = 0.002,
+        trust: float = 100.0,
+        seed: int = 1,
+    ) -> None:
+        self.settings: Mapping[str, Any] = {
+            "ridge": number("ridge", ridge, 1e-9, 1e9),
+            "pool": number("pool", pool, 1e-9, 1e9),
+            "waves": whole("waves", waves, 0, 10_000),
+            "bandwidth": number("bandwidth", bandwidth, 1e-3, 1e3),
+            "explore": choice("explore", explore, ("squarecb", "softmax", "greedy")),
+            "gamma": number("gamma", gamma, 0.0, 1e6),
+            "temperature": number("temperature", temperature, 1e-6, 1e6),
+            "floor": number("floor", floor, 0.0, 1.0),
+            "trust": number("trust", trust, 0.0, 1e9),
+            "seed": whole("seed", seed, 0, 2**63 - 1),
+        }
+        self.floor: float = self.settings["floor"]
+        self._waves: Waves | None = None
+        self._moments: dict[str, Moments] = {}
+        self._loading: dict[str, dict[str, float]] = {}
+        self._fits: dict[str, Fit] = {}
+        self._solution: Solution | None = None
+        self._weights: tuple[Actions, Floats] | None = None
+
+    def pmf(self, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
+        """(n, k) probabilities; see `policies.base.Policy`."""
+        scores = self.scores(X, actions, prior)
+        if self.settings["explore"] == "greedy":
+            return exploration.greedy(scores, mask, self.floor)
+        rows, spread = self._evidence(mask, prior)
+        if self.settings["explore"] == "softmax":
+            temperature = np.where(spread > 0.0, self.settings["temperature"] * spread, 1.0)
+            return exploration.softmax(scores, mask, temperature, self.floor)
+        steepness = self.settings["gamma"] * np.sqrt(mask.sum(axis=1) * rows)
+        gamma = np.divide(steepness, spread, out=np.zeros_like(spread), where=spread > 0.0)
+        return exploration.squarecb(scores, mask, gamma, self.floor)
+
+    def learn(self, feedback: Feedback) -> None:
+        """Take rows in, or back where their weight is negative.
+
+        Raises:
+            FeedbackError: a row is unusable, or more is taken back than was learnt; nothing has changed then.
+        """
+        check(feedback)
+        self._check_learnable(feedback)
+        waves = self._waves = self._waves_for(feedback.X.shape[1])
+        y = feedback.reward - feedback.prior
+        for start in range(0, len(y), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            phi = expand(feedback.X[rows], waves)
+            self._add(feedback.actions, feedback.action[rows], phi, y[rows], feedback.weight[rows])
+        self._settle(feedback.actions, np.unique(feedback.action))
+
+    def scores(self, X: Floats, actions: Actions, prior: Floats) -> Floats:
+        """(n, k) expected rewards: the prior plus what was learnt over it."""
+        scores = np.ascontiguousarray(prior, dtype=np.float64)
+        if self._moments:
+            phi = expand(X, self._waves_for(X.shape[1]))
+            scores = grid.product(phi, self.weights(actions).T) + scores
+        if not (fine := np.isfinite(scores).all(axis=1)).all():
+            raise PolicyError(f"row {int(np.argmin(fine))}: contexts and priors must be finite numbers.")
+        return scores
+
+    def weights(self, actions: Actions) -> Floats:
+        """(k, D) learnt weights of [1, x, waves(x)]; D = 0 before anything was learnt."""
+        if not self._moments:
+            return np.zeros((len(actions), 0))
+        if self._weights is None or self._weights[0] is not actions:
+            self._weights = (actions, self._solve().weights(actions))
+        return self._weights[1]
+
+    def merge(self, other: Linear) -> None:
+        """Take in all that a learner with the same settings has learnt; the other one is left as it is.
+
+        Raises:
+            PolicyError: the settings or the number of context columns differ.
+        """
+        if dict(self.settings) != dict(other.settings):
+            raise PolicyError(
+                "learners merge only when their settings are equal; make both with the same ones."
+            )
+        if other._waves is None:
+            return
+        self._waves = self._waves_for(len(other._waves.frequency))
+        for name, moments in other._moments.items():
+            self._of(name).merge(moments)
+            self._loading[name] = dict(other._loading[name])
+            self._fits.pop(name, None)
+        self._solution = self._weights = None
+
+    def state(self) -> State:
+        """All that was learnt, and the weights solved from it: the same bits wherever they serve."""
+        if self._waves is None or not self._moments:
+            return State({}, {})
+        names, solution = sorted(self._moments), self._solve()
+        moments = [self._moments[name] for name in names]
+        arrays = {
+            "frequency": self._waves.frequency,
+            "phase": self._waves.phase,
+            "G": np.stack([one.G for one in moments]),
+            "b": np.stack([one.b for one in moments]),
+            "square": np.stack([one.square for one in moments]),
+            "n": np.array([one.n for one in moments]),
+            "theta": np.stack([solution.theta[name] for name in names]),
+            "shared": np.array(list(solution.shared.values())),
+        }
+        words = {
+            "actions": names,
+            "loading": [self._loading[name] for name in names],
+            "factors": [*solution.shared],
+        }
+        return State(words, arrays)
+
+    def restore(self, state: State) -> None:
+        """Become the learner that gave this state."""
+        arrays, names = state.arrays, state.words.get("actions", [])
+        if not names:
+            return
+        self._waves = Waves(arrays["frequency"], arrays["phase"])
+        rows = zip(names, arrays["G"], arrays["b"], arrays["square"], arrays["n"], strict=True)
+        self._moments = {name: Moments(G, b, square, float(n)) for name, G, b, square, n in rows}
+        self._loading = {name: dict(one) for name, one in zip(names, state.words["loading"], strict=True)}
+        theta = dict(zip(names, arrays["theta"], strict=True))
+        shared = dict(zip(state.words["factors"], arrays["shared"], strict=True))
+        self._solution = Solution(theta, shared, arrays["G"].shape[1])
+
+    def _waves_for(self, d: int) -> Waves:
+        if self._waves is None:
+            chosen = self.settings
+            return draw_waves(d, chosen["waves"], chosen["bandwidth"], chosen["seed"])
+        if len(self._waves.frequency) != d:
+            raise PolicyError(
+                f"X has {d} columns, this policy has learnt on {len(self._waves.frequency)}; "
+                "start a new policy when the context columns change."
+            )
+        return self._waves
+
+    def _of(self, name: str) -> Moments:
+        if name not in self._moments:
+            assert self._waves is not None
+            d, f = self._waves.frequency.shape
+            self._moments[name] = Moments.empty(1 + d + f)
+        return self._moments[name]
+
+    def _check_learnable(self, feedback: Feedback) -> None:
+        y = feedback.reward - feedback.prior
+        if (large := np.abs(y) > LARGEST).any():
+            row = int(np.argmax(large))
+            raise FeedbackError(f"row {row}: reward - prior == {y[row]}, must be within +-{LARGEST:g}.")
+        if self._waves is not None and feedback.X.shape[1] != len(self._waves.frequency):
+            raise FeedbackError(
+                f"X has {feedback.X.shape[1]} columns, must have {len(self._waves.frequency)}."
+            )
+        totals = np.bincount(feedback.action, feedback.weight, len(feedback.actions))
+        for name, total in zip(feedback.actions.names, totals, strict=True):
+            if total < 0.0 and (name not in self._moments or self._moments[name].n + total < 0.0):
+                raise FeedbackError(
+                    f"action {name!r}: more is taken back than was learnt; take back each row once."
+                )
+
+    def _add(self, actions: Actions, action: Any, phi: Floats, y: Floats, weight: Floats) -> None:
+        for a in np.unique(action):
+            rows = action == a
+            self._of(actions.names[a]).add(phi[rows], y[rows], weight[rows])
+
+    def _settle(self, actions: Actions, touched: Any) -> None:
+        """Note the factors of the actions just learnt; one of which all was taken back was never learnt."""
+        for a in touched:
+            name, moments = actions.names[a], self._moments[actions.names[a]]
+            self._fits.pop(name, None)
+            loading = {
+                actions.factors[j]: float(actions.features[a, j]) for j in np.flatnonzero(actions.features[a])
+            }
+            self._loading[name] = loading
+            if moments.n == 0.0 and not moments.G.any():
+                del self._moments[name], self._loading[name]
+        self._solution = self._weights = None
+
+    def _ridge(self) -> Floats:
+        assert self._waves is not None
+        d, f = self._waves.frequency.shape
+        return float(self.settings["ridge"]) * np.repeat([1.0, f / 2.0], [1 + d, f])
+
+    def _solve(self) -> Solution:
+        if self._solution is None:
+            assert self._waves is not None
+            ridge, columns = self._ridge(), 1 + len(self._waves.frequency)
+            self._solution = solve(
+                self._moments, self._loading, ridge, self.settings["pool"], columns, self._fits
+            )
+        return self._solution
+
+    def _evidence(self, mask: Mask, prior: Floats) -> tuple[Floats, Floats]:
+        """(n,) rows of evidence, (n,) spread of the reward; priors that differ count as `trust` rows."""
+        low = np.where(mask, prior, np.inf).min(axis=1)
+        half = (np.where(mask, prior, -np.inf).max(axis=1) - low) / 2.0
+        trust = np.where(half > 0.0, self.settings["trust"], 0.0)
+        moments = [self._moments[name] for name in sorted(self._moments)]
+        n = sum(one.n for one in moments)
+        total = sum(float(one.b[0, 0]) for one in moments)
+        square = sum(float(one.square[0, 0]) for one in moments)
+        about = max(square - total * total / (n + 1.0), 0.0)  # as if one more row of 0 had been seen
+        rows = n + trust
+        return rows, np.sqrt((about + trust * half * half) / np.maximum(rows, 1.0))

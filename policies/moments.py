@@ -1,0 +1,45 @@
+"""Sufficient statistics of a linear regression: exact, additive, mergeable, and able to take a row back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from policies import exact
+from policies.base import Floats
+
+
+@dataclass(slots=True)
+class Moments:
+    """What is known of one action. D columns of features, y the reward less its prior, w the weight.
+
+    Attributes:
+        G: (D, D) sum of w x x'.
+        b: (2, D) double-double sum of w x y.
+        square: (2, 1) double-double sum of w y y.
+        n: sum of w.
+    """
+
+    G: Floats
+    b: Floats
+    square: Floats
+    n: float
+
+    @classmethod
+    def empty(cls, D: int) -> Moments:
+        return cls(np.zeros((D, D)), exact.zeros(D), exact.zeros(1), 0.0)
+
+    def add(self, phi: Floats, y: Floats, w: Floats) -> None:
+        """Take in rows: phi (n, D) on the grid, y (n,), w (n,). Exact for whole weights."""
+        self.G = self.G + (phi.T @ phi if (w == 1.0).all() else (phi * w[:, None]).T @ phi)
+        self.b = exact.add_products(self.b, phi, w * y)
+        self.square = exact.add_products(self.square, np.ones((len(y), 1)), w * y * y)
+        self.n += float(w.sum())
+
+    def merge(self, other: Moments) -> None:
+        """Take in what another learner saw."""
+        self.G = self.G + other.G
+        self.b = exact.merge(self.b, other.b)
+        self.square = exact.merge(self.square, other.square)
+        self.n += other.n

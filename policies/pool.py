@@ -1,0 +1,144 @@
+"""Ridge regressions of many actions that borrow from one another through shared factors.
+
+Every action a has weights theta_a that are normal around v_a = z_a W, with z_a its factor loadings (offer,
+channel, slot) and W the factors' own weights, themselves normal around 0. All rows together are one ridge
+regression on the crosses (z_a (x) x) and (e_a (x) phi); the second part is eliminated action by action, so
+the largest system to solve has m * p unknowns, for m factors and the p pooled columns. A new action starts at
+v_a: what its offer, channel and slot have shown elsewhere.
+
+Source: Lindley and Smith (1972), "Bayes estimates for the linear model"; Henderson (1975), "Best linear
+unbiased estimation and prediction under a selection model" (absorption of the action effects)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from policies.base import Actions, Floats
+from policies.moments import Moments
+
+LARGEST_SYSTEM = (
+    4096  # unknowns of the pooled system; with more factors fewer columns are pooled, the first ones
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """One action's part of the solution: theta = own + borrow @ v.
+
+    Attributes:
+        own: (D,) weights if the factors knew nothing (v = 0).
+        borrow: (D, p) how v, the factors' prediction of the first p weights, enters.
+    """
+
+    own: Floats
+    borrow: Floats
+
+
+def fit(G: Floats, b: Floats, ridge: Floats, p: int) -> Fit:
+    """Solve one action: G (D, D), b (D,), ridge (D,) its precision around v, p pooled columns."""
+    factor = cho_factor(G + np.diag(ridge), lower=True, check_finite=False)
+    borrowed = np.eye(len(b), p) * ridge[:p]
+    solved = cho_solve(factor, np.column_stack([b, borrowed]), check_finite=False)
+    return Fit(np.ascontiguousarray(solved[:, 0]), np.ascontiguousarray(solved[:, 1:]))
+
+
+def share(fits: list[Fit], Z: Floats, ridge: Floats, pool: float) -> Floats:
+    """The factors' weights.
+
+    Args:
+        fits: of the k learnt actions.
+        Z: (k, m) factor loadings.
+        ridge: (p,) precision of an action's pooled weights around z W.
+        pool: precision of the factors' weights around 0.
+
+    Returns:
+        (m, p) W.
+    """
+    m, p = Z.shape[1], len(ridge)
+    if not m:
+        return np.zeros((0, p))
+    A, c = np.zeros((m, p, m, p)), np.zeros((m, p))
+    for one, z in zip(fits, Z, strict=True):
+        S = ridge[:, None] * (np.eye(p) - one.borrow[:p])
+        for i in np.flatnonzero(z):
+            c[i] += z[i] * ridge * one.own[:p]
+            for j in np.flatnonzero(z):
+                A[i, :, j, :] += z[i] * z[j] * S
+    system = A.reshape(m * p, m * p) + pool * np.eye(m * p)
+    factor = cho_factor((system + system.T) / 2.0, lower=True, check_finite=False)
+    return np.asarray(cho_solve(factor, c.ravel(), check_finite=False)).reshape(m, p)
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """Weights of everything that was learnt: `theta` (D,) per action, `shared` (p,) per factor, D columns."""
+
+    theta: Mapping[str, Floats]
+    shared: Mapping[str, Floats]
+    D: int
+
+    def weights(self, actions: Actions) -> Floats:
+        """(k, D) weights; an action never learnt has what its factors have shown elsewhere."""
+        return np.stack(
+            [self._of(name, row, actions) for name, row in zip(actions.names, actions.features, strict=True)]
+        )
+
+    def _of(self, name: str, loading: Floats, actions: Actions) -> Floats:
+        if name in self.theta:
+            return self.theta[name]
+        theta = np.zeros(self.D)
+        for j in np.flatnonzero(loading):
+            if (shared := self.shared.get(actions.factors[j])) is not None:
+                theta[: len(shared)] += loading[j] * shared
+        return theta
+
+
+def solve(
+    moments: Mapping[str, Moments],
+    loading: Mapping[str, Mapping[str, float]],
+    ridge: Floats,
+    pool: float,
+    columns: int,
+    fits: dict[str, Fit],
+) -> Solution:
+    """Weights of all learnt actions and factors, in an order of names that does not depend on that of
+    learning.
+
+    Args:
+        moments: of each learnt action, over D features.
+        loading: factor -> loading of each learnt action; factors that only one action has are left out, for
+            that action's own weights say the same.
+        ridge: (D,) precision of an action's weights around its factors' prediction.
+        pool: precision of the factors' weights around 0.
+        columns: how many of the D features the factors are crossed with, at most.
+        fits: solutions of single actions kept from the last time; those missing are added.
+    """
+    names = sorted(moments)
+    factors = _common([loading[name] for name in names])
+    p = min(columns, LARGEST_SYSTEM // len(factors)) if factors else 0
+    for name in names:
+        if name not in fits or fits[name].borrow.shape[1] != p:
+            fits[name] = fit(moments[name].G, moments[name].b[0], ridge, p)
+    Z = np.zeros((len(names), len(factors)))
+    for row, name in zip(Z, names, strict=True):
+        row[:] = [loading[name].get(factor, 0.0) for factor in factors]
+    W = share([fits[name] for name in names], Z, ridge[:p], pool)
+    theta = {name: _theta(fits[name], z, W) for name, z in zip(names, Z, strict=True)}
+    return Solution(theta, dict(zip(factors, W, strict=True)), len(ridge))
+
+
+def _common(loadings: list[Mapping[str, float]]) -> list[str]:
+    count = Counter(factor for loading in loadings for factor in loading)
+    return sorted(factor for factor, actions in count.items() if actions > 1)
+
+
+def _theta(one: Fit, z: Floats, W: Floats) -> Floats:
+    theta = one.own
+    for j in np.flatnonzero(z):
+        theta = theta + z[j] * (one.borrow @ W[j])
+    return theta

@@ -1,0 +1,84 @@
+"""Snapshots: everything a policy has learnt as bytes that cannot be read wrongly.
+
+Layout: 8 bytes magic, 32 bytes SHA-256 of all that follows, 8 bytes length of the header, the header (JSON:
+kind, settings, words, and name, type and shape of every array), then the arrays' bytes, little-endian, one
+after the other. No pickle: reading a snapshot runs no code from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.make import make
+from policies.state import Kept, State
+
+MAGIC = b"nxtbst\x00\x01"
+_TYPES = {"float64": "<f8", "int64": "<i8", "uint8": "|u1"}
+_START = len(MAGIC) + 32 + 8
+
+
+class SnapshotError(ValueError):
+    """Bytes that are not a whole, unchanged snapshot; the message says what is wrong and what to do."""
+
+
+def pack(policy: Kept) -> bytes:
+    """The policy as bytes. The same state gives the same bytes."""
+    state = policy.state()
+    arrays = {name: np.ascontiguousarray(state.arrays[name]) for name in sorted(state.arrays)}
+    header = {
+        "kind": policy.kind,
+        "settings": dict(policy.settings),
+        "words": state.words,
+        "arrays": [[name, one.dtype.name, list(one.shape)] for name, one in arrays.items()],
+    }
+    text = json.dumps(header, sort_keys=True, allow_nan=False).encode()
+    raw = b"".join(one.astype(_TYPES[one.dtype.name]).tobytes() for one in arrays.values())
+    body = struct.pack("<Q", len(text)) + text + raw
+    return MAGIC + hashlib.sha256(body).digest() + body
+
+
+def unpack(packed: bytes) -> Kept:
+    """The policy that was packed.
+
+    Raises:
+        SnapshotError: the bytes were cut, changed, mixed up, or never were a snapshot.
+    """
+    header, arrays = _read(_checked(packed))
+    policy = make(header["kind"], header["settings"])
+    policy.restore(State(header["words"], arrays))
+    return policy
+
+
+def sha256(packed: bytes) -> str:
+    """The snapshot's own hash, its name for ever."""
+    return bytes(_checked(packed)[len(MAGIC) : len(MAGIC) + 32]).hex()
+
+
+def _checked(packed: bytes) -> memoryview:
+    if len(packed) < _START or packed[: len(MAGIC)] != MAGIC:
+        raise SnapshotError(
+            "not a snapshot of this version of nextbest; serve the last good snapshot instead."
+        )
+    if hashlib.sha256(packed[len(MAGIC) + 32 :]).digest() != packed[len(MAGIC) : len(MAGIC) + 32]:
+        raise SnapshotError(
+            "the snapshot was cut or changed (its SHA-256 differs); serve the last good one instead."
+        )
+    return memoryview(packed)
+
+
+def _read(packed: memoryview) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    (length,) = struct.unpack("<Q", packed[_START - 8 : _START])
+    header = json.loads(bytes(packed[_START : _START + length]))
+    arrays: dict[str, NDArray[Any]] = {}
+    at = _START + length
+    for name, dtype, shape in header["arrays"]:
+        one = np.frombuffer(packed, dtype=_TYPES[dtype], count=math.prod(shape), offset=at)
+        arrays[name] = one.reshape(shape).astype(dtype)
+        at += one.nbytes
+    return header, arrays

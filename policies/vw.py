@@ -1,0 +1,239 @@
+"""vowpalwabbit behind the policy protocol: contextual bandits with action features, cb_explore_adf.
+
+Text is built from indices and numbers only, never from a name or a value of a user: context column j is
+``j``, factor j is ``fj``, an action's own mark is ``ij``, in the order in which names were first seen. A
+prior is a feature of its action, as vowpalwabbit cannot fit a residual over it. Rows cannot be taken back:
+learn the log again without them.
+
+Source: Bietti, Agarwal and Langford (2021), "A Contextual Bandit Bake-off"; https://vowpalwabbit.org, version
+9.11."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from policies import explore as exploration
+from policies.base import Actions, Feedback, FeedbackError, Floats, Mask, check
+from policies.settings import PolicyError, choice, number, whole
+from policies.state import State
+
+_PLAIN = {  # explorer -> its argument; {} takes the explorer's own setting
+    "epsilon": "--epsilon {}",
+    "squarecb": "--squarecb --gamma_scale {}",
+    "softmax": "--softmax --lambda {}",
+    "regcb": "--regcb --mellowness {}",
+    "cover": "--cover {}",
+    "bag": "--bag {}",
+}
+_DEGREE = {"epsilon": 0.05, "squarecb": 10.0, "softmax": 10.0, "regcb": 0.001, "cover": 4, "bag": 4}
+_LARGEST = 1e9  # of a reward: vowpalwabbit counts in single precision
+
+
+class VW:
+    """vowpalwabbit's explorers that return a distribution.
+
+    Args:
+        explore: "epsilon", "squarecb", "softmax", "regcb", "cover" or "bag".
+        degree: epsilon's share, squarecb's gamma_scale, softmax's lambda, regcb's mellowness, or how many
+        policies
+            cover and bag keep; None for 0.05, 10, 10, 0.001, 4, 4.
+        estimator: of the cost: "mtr", "ips" or "dr".
+        learning_rate: step size.
+        l1, l2: penalties.
+        bits: the table has 2**bits weights.
+        interact: whether every context column is crossed with every factor.
+        lowest, highest: reward's range, which regcb needs.
+        floor: probability mass spread equally over the feasible set.
+        seed: of vowpalwabbit's own chance.
+    """
+
+    kind = "vw"
+
+    def __init__(
+        self,
+        *,
+        explore: str = "squarecb",
+        degree: float | None = None,
+        estimator: str = "mtr",
+        learning_rate: float = 0.5,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        bits: int = 18,
+        interact: bool = True,
+        lowest: float = 0.0,
+        highest: float = 1.0,
+        floor: float = 0.002,
+        seed: int = 1,
+    ) -> None:
+        self.settings: Mapping[str, Any] = {
+            "explore": choice("explore", explore, _PLAIN),
+            "degree": _degree(explore, degree),
+            "estimator": choice("estimator", estimator, ("mtr", "ips", "dr")),
+            "learning_rate": number("learning_rate", learning_rate, 1e-9, 1e6),
+            "l1": number("l1", l1, 0.0, 1e6),
+            "l2": number("l2", l2, 0.0, 1e6),
+            "bits": whole("bits", bits, 8, 26),
+            "interact": bool(interact),
+            "lowest": number("lowest", lowest, -_LARGEST, _LARGEST),
+            "highest": number("highest", highest, -_LARGEST, _LARGEST),
+            "floor": number("floor", floor, 0.0, 1.0),
+            "seed": whole("seed", seed, 0, 2**31 - 1),
+        }
+        self.floor: float = self.settings["floor"]
+        self._columns: int | None = None
+        self._factors: dict[str, int] = {}
+        self._names: dict[str, int] = {}
+        self._vw = _workspace(arguments(self.settings))
+
+    def pmf(self, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
+        """(n, k) probabilities; see `policies.base.Policy`."""
+        if not (np.isfinite(X).all() and np.isfinite(prior).all()):
+            raise PolicyError("contexts and priors must be finite numbers.")
+        self._check_columns(X.shape[1], PolicyError)
+        lines = self._action_lines(actions)
+        pmf = np.zeros(mask.shape)
+        for i, feasible in enumerate(mask):
+            chosen = np.flatnonzero(feasible)
+            asked = [_shared(X[i]), *(lines[a] + _prior(prior[i, a]) for a in chosen)]
+            pmf[i, chosen] = _checked(self._vw.predict(asked), len(chosen))
+        return (1.0 - self.floor) * pmf + self.floor * exploration.uniform(mask)
+
+    def learn(self, feedback: Feedback) -> None:
+        """Take rows in, in their order.
+
+        Raises:
+            FeedbackError: a row is unusable, has a weight other than 1, or spoils the weights. Nothing has
+            changed.
+        """
+        check(feedback)
+        self._check_columns(feedback.X.shape[1], FeedbackError)
+        _check_learnable(feedback)
+        before, names, factors = self._bytes(), dict(self._names), dict(self._factors)
+        for number_of, table in (
+            (feedback.actions.names, self._names),
+            (feedback.actions.factors, self._factors),
+        ):
+            for name in number_of:
+                table.setdefault(name, len(table))
+        self._learn_rows(feedback)
+        if _spoilt(self._vw.json_weights()):
+            self._vw, self._names, self._factors = _from_bytes(before), names, factors
+            raise FeedbackError(
+                "learning these rows gives weights that are not finite; check the rewards' range."
+            )
+        self._columns = feedback.X.shape[1]
+
+    def state(self) -> State:
+        """vowpalwabbit's model file as bytes, and the numbers of names."""
+        words = {"columns": self._columns, "names": list(self._names), "factors": list(self._factors)}
+        return State(words, {"model": np.frombuffer(self._bytes(), dtype=np.uint8)})
+
+    def restore(self, state: State) -> None:
+        """Become the learner that gave this state."""
+        self._vw = _from_bytes(state.arrays["model"].tobytes())
+        self._columns = state.words["columns"]
+        self._names = {name: i for i, name in enumerate(state.words["names"])}
+        self._factors = {name: i for i, name in enumerate(state.words["factors"])}
+
+    def _check_columns(self, d: int, error: type[ValueError]) -> None:
+        if self._columns not in (None, d):
+            raise error(f"X has {d} columns, this policy has learnt on {self._columns}.")
+
+    def _learn_rows(self, feedback: Feedback) -> None:
+        lines = self._action_lines(feedback.actions)
+        for x, a, p, reward, prior in zip(
+            feedback.X, feedback.action, feedback.propensity, feedback.reward, feedback.prior, strict=True
+        ):
+            asked = [_shared(x), *lines]
+            asked[1 + a] = f"0:{-float(reward)!r}:{float(p)!r} {lines[a]}{_prior(prior)}"
+            self._vw.learn(asked)
+
+    def _action_lines(self, actions: Actions) -> list[str]:
+        """One line per action: its factors, and its own mark where these are not the actions themselves."""
+        lines = []
+        for name, loading in zip(actions.names, actions.features, strict=True):
+            factors = [(self._factors.get(actions.factors[j]), loading[j]) for j in np.flatnonzero(loading)]
+            tokens = [f"f{i}:{float(value)!r}" for i, value in factors if i is not None]
+            if actions.names != actions.factors and name in self._names:
+                tokens.append(f"i{self._names[name]}:1.0")
+            lines.append("|a " + " ".join(tokens))
+        return lines
+
+    def _bytes(self) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model"
+            self._vw.save(str(path))
+            return path.read_bytes()
+
+
+def arguments(settings: Mapping[str, Any]) -> str:
+    """The command line of vowpalwabbit for checked settings. Nothing else reaches it, no file option."""
+    explorer = _PLAIN[settings["explore"]].format(settings["degree"])
+    crosses = " -q ca" if settings["interact"] else ""
+    return (
+        f"--cb_explore_adf {explorer} --cb_type {settings['estimator']}{crosses}"
+        f" --cb_min_cost {-settings['highest']} --cb_max_cost {-settings['lowest']}"
+        f" -l {settings['learning_rate']} --l1 {settings['l1']} --l2 {settings['l2']}"
+        f" -b {settings['bits']} --random_seed {settings['seed']} --quiet"
+    )
+
+
+def _degree(explore: str, degree: float | None) -> float | int:
+    if explore in ("cover", "bag"):
+        return whole("degree", _DEGREE[explore] if degree is None else degree, 1, 100)
+    return number(
+        "degree", _DEGREE[explore] if degree is None else degree, 0.0, 1.0 if explore == "epsilon" else 1e9
+    )
+
+
+def _workspace(line: str) -> Any:
+    from vowpalwabbit import pyvw
+
+    return pyvw.Workspace(line)
+
+
+def _from_bytes(model: bytes) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model"
+        path.write_bytes(model)
+        return _workspace(f"--quiet -i {path}")
+
+
+def _shared(x: Floats) -> str:
+    return "shared |c " + " ".join(f"{j}:{float(value)!r}" for j, value in enumerate(x) if value)
+
+
+def _prior(value: float) -> str:
+    return f" |p 0:{float(value)!r}" if value else ""
+
+
+def _checked(probabilities: list[float], count: int) -> Floats:
+    """vowpalwabbit's probabilities if there is one for each action, made to sum to 1; it promises neither."""
+    pmf = np.asarray(probabilities, dtype=np.float64)
+    if pmf.shape != (count,) or not np.isfinite(pmf).all() or not pmf.clip(0.0).sum() > 0.0:
+        raise PolicyError(
+            f"vowpalwabbit returned {probabilities} for {count} actions; serve the last good snapshot."
+        )
+    whole_pmf: Floats = pmf.clip(0.0) / pmf.clip(0.0).sum()
+    return whole_pmf
+
+
+def _check_learnable(feedback: Feedback) -> None:
+    if (odd := feedback.weight != 1.0).any():
+        row = int(np.argmax(odd))
+        raise FeedbackError(
+            f"row {row}: weight == {feedback.weight[row]}, must be 1; vowpalwabbit cannot take rows back, "
+            "learn the log again without them."
+        )
+    if (large := np.abs(feedback.reward) > _LARGEST).any():
+        row = int(np.argmax(large))
+        raise FeedbackError(f"row {row}: reward == {feedback.reward[row]}, must be within +-{_LARGEST:g}.")
+
+
+def _spoilt(weights: str) -> bool:
+    return "nan" in weights.lower() or "inf" in weights.lower()
