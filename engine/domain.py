@@ -36,6 +36,7 @@ class RuleText:
     owner: str  # "program", "offer mens_email", "channel email"
     line: int = 0
     column: int = 0
+    pieces: tuple[tuple[int, int, int], ...] = ()  # (offset, line, column) of each line of a longer text
 
 
 @dataclass(frozen=True, slots=True)

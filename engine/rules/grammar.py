@@ -1,0 +1,77 @@
+"""SQL text to sqlglot's syntax tree, and where in the text each node stands.
+
+The grammar is sqlglot's own, with every function taken as a plain call: none has a grammar of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlglot import exp, parser
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import ParseError, TokenError
+
+MAX_LENGTH = 10_000
+
+
+class RuleDialect(Dialect):
+    """sqlglot's SQL without functions that are spelt unlike one (CAST, IF, CURRENT_DATE and their kind)."""
+
+    class Parser(parser.Parser):
+        FUNCTIONS = {}  # noqa: RUF012
+        FUNCTION_PARSERS = {}  # noqa: RUF012
+        NO_PAREN_FUNCTIONS = {}  # noqa: RUF012
+        NO_PAREN_FUNCTION_PARSERS = {"CASE": lambda self: self._parse_case()}  # noqa: RUF012
+
+
+class Fault(ValueError):
+    """What is wrong with a rule, in words, and at which character of its text."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+def syntax(text: str) -> exp.Expr:
+    """The one expression that `text` holds.
+
+    Raises:
+        Fault: the text is too long, too deep, or not one SQL expression.
+    """
+    if len(text) > MAX_LENGTH:
+        raise Fault(
+            f"the rule has {len(text)} characters, at most {MAX_LENGTH} are read; split it into several", 0
+        )
+    dialect = RuleDialect()
+    try:
+        tokens = dialect.tokenize(text)
+    except TokenError:
+        raise Fault("a quote or a comment is opened and never closed", 0) from None
+    try:
+        parsed = dialect.parser().parse(tokens, text)
+    except ParseError as error:
+        raise _fault(error, tokens) from None
+    except RecursionError:
+        raise Fault("the rule is nested too deeply; split it into several", 0) from None
+    if len(parsed) != 1 or parsed[0] is None:
+        raise Fault("a rule is one condition, such as recency <= 12", 0)
+    return parsed[0]
+
+
+def offset(node: exp.Expr) -> int:
+    """The first character of the text that belongs to `node`; 0 where sqlglot does not say."""
+    return min((one.meta["start"] for one in node.walk() if "start" in one.meta), default=0)
+
+
+def _fault(error: ParseError, tokens: Sequence[Any]) -> Fault:
+    if not error.errors or not tokens:
+        return Fault("a rule is one condition, such as recency <= 12", 0)
+    first = error.errors[0]
+    place = (first["line"], first["col"])
+    at = next((token for token in tokens if (token.line, token.col) == place), tokens[-1])
+    if "Expecting )" in first["description"]:
+        return Fault(f"a closing parenthesis is missing after '{at.text}'", at.start)
+    if "Required keyword" in first["description"]:
+        return Fault(f"something is missing beside '{at.text}'", at.start)
+    return Fault(f"'{at.text}' is not expected here", at.start)

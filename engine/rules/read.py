@@ -1,0 +1,342 @@
+"""sqlglot's syntax tree to our typed tree. Only what `_Reader` reads is part of the language.
+
+Types are checked here once, so that neither execution ever meets a value it cannot compare.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlglot import exp
+
+from engine.errors import nearest
+from engine.rules.functions import FUNCTIONS
+from engine.rules.grammar import Fault, offset, syntax
+from engine.rules.like import PatternError, split
+from engine.rules.tree import (
+    And,
+    Arithmetic,
+    Call,
+    Case,
+    Coalesce,
+    Compare,
+    Comparison,
+    IsNull,
+    IsTruth,
+    Like,
+    Name,
+    Node,
+    Not,
+    Operator,
+    Or,
+    Type,
+    Value,
+    Within,
+    depth,
+    type_of,
+)
+
+MAX_DEPTH = 40
+EXACT = 2**53  # integers up to here are exact in double precision
+_COMPARISONS: Mapping[type[exp.Expr], Comparison] = {
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+}
+_OPERATORS: Mapping[type[exp.Expr], Operator] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
+_KNOWN_CALLS = (*FUNCTIONS, "COALESCE", "NULLIF")
+_LANGUAGE = (
+    "AND, OR, NOT, = <> < <= > >=, IN, BETWEEN, LIKE, ILIKE, IS NULL, IS TRUE, + - * /, CASE, "
+    f"{', '.join(_KNOWN_CALLS)}"
+)
+
+
+def tree(text: str, schema: Mapping[str, Type], levels: Mapping[str, Sequence[str]]) -> Node:
+    """The condition as a typed tree.
+
+    Args:
+        text: the SQL condition.
+        schema: type of every attribute and prediction by name.
+        levels: the values a text attribute may take, where they are declared.
+
+    Raises:
+        Fault: the text is no condition of the language, or does not fit the schema.
+    """
+    try:
+        made = _Reader(schema, levels).condition(syntax(text))
+        nested = depth(made)
+    except RecursionError:
+        nested = MAX_DEPTH + 1
+    if nested > MAX_DEPTH:
+        raise Fault(f"the rule is nested more than {MAX_DEPTH} deep; split it into several", 0)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    schema: Mapping[str, Type]
+    levels: Mapping[str, Sequence[str]]
+
+    def condition(self, sql: exp.Expr) -> Node:
+        """A node that is true, false or NULL."""
+        node = self.read(sql)
+        if type_of(node) != "boolean":
+            raise Fault(
+                f"{_quote(sql)} is {_a(node)}, must be a condition that is true or false", offset(sql)
+            )
+        return node
+
+    def value(self, sql: exp.Expr) -> Node:
+        """A node to compare or compute with: anything but NULL itself."""
+        node = self.read(sql)
+        if type_of(node) == "null":
+            raise Fault("nothing compares with NULL; write IS NULL or IS NOT NULL", offset(sql))
+        return node
+
+    def typed(self, sql: exp.Expr, takes: str) -> Node:
+        """A node of type "number" (integers too) or "text"."""
+        node = self.value(sql)
+        if _class(node) != takes:
+            raise Fault(f"{_quote(sql)} is {_a(node)}, must be a {takes}", offset(sql))
+        return node
+
+    def read(self, sql: exp.Expr) -> Node:
+        """Any node, by the class of its syntax."""
+        if type(sql) in _COMPARISONS:
+            _only(sql, "this", "expression")
+            return self._compare(_COMPARISONS[type(sql)], sql.this, sql.expression)
+        if type(sql) in _OPERATORS:
+            _only(sql, "this", "expression")
+            left, right = self.typed(sql.this, "number"), self.typed(sql.expression, "number")
+            return Arithmetic(_OPERATORS[type(sql)], left, right)
+        if type(sql) not in _READ:
+            raise Fault(f"{_quote(sql)} is not part of a rule. A rule is made of {_LANGUAGE}", offset(sql))
+        arguments, reader = _READ[type(sql)]
+        _only(sql, *arguments)
+        return reader(self, sql)
+
+    def name(self, sql: exp.Expr) -> Node:
+        spelt = ".".join(
+            sql.args[key].name for key in ("catalog", "db", "table", "this") if sql.args.get(key)
+        )
+        if not isinstance(sql.this, exp.Identifier) or spelt not in self.schema:
+            raise Fault(f"unknown attribute '{spelt}'.{nearest(spelt, self.schema)}", offset(sql))
+        return Name(spelt, self.schema[spelt])
+
+    def literal(self, sql: exp.Expr) -> Node:
+        if sql.is_string:
+            return Value(sql.this, "text")
+        number = float(sql.this)
+        whole = sql.this.isdecimal()
+        if not math.isfinite(number) or (whole and abs(int(sql.this)) > EXACT):
+            raise Fault(f"{sql.this} is too large, numbers are exact up to {EXACT}", offset(sql))
+        return Value(int(sql.this), "integer") if whole else Value(number, "number")
+
+    def negative(self, sql: exp.Expr) -> Node:
+        node = self.typed(sql.this, "number")
+        if isinstance(node, Value):
+            return Value(-node.value, node.type)  # type: ignore[operator]
+        return Arithmetic("-", Value(0, "integer"), node)
+
+    def instant(self, sql: exp.Expr) -> Node:
+        """TIMESTAMP '2026-11-24 08:00' or DATE '2026-11-24'."""
+        kind = sql.args["to"].this
+        if not isinstance(sql.this, exp.Literal) or not sql.this.is_string or kind not in _INSTANTS:
+            raise Fault(f"{_quote(sql)} is not part of a rule; types are not cast", offset(sql))
+        return _instant(sql.this)
+
+    def both(self, sql: exp.Expr) -> Node:
+        return And(tuple(self.condition(part) for part in sql.flatten()))
+
+    def either(self, sql: exp.Expr) -> Node:
+        return Or(tuple(self.condition(part) for part in sql.flatten()))
+
+    def is_(self, sql: exp.Expr) -> Node:
+        if isinstance(sql.expression, exp.Null):
+            return IsNull(self.value(sql.this))
+        if isinstance(sql.expression, exp.Boolean):
+            return IsTruth(self.condition(sql.this), sql.expression.this)
+        raise Fault("IS takes NULL, TRUE or FALSE; to compare write =", offset(sql))
+
+    def between(self, sql: exp.Expr) -> Node:
+        low, high = sql.args["low"], sql.args["high"]
+        return And((self._compare(">=", sql.this, low), self._compare("<=", sql.this, high)))
+
+    def within(self, sql: exp.Expr) -> Node:
+        """IN over literals as a set; over anything else as the equalities it stands for."""
+        listed = [one for one in sql.expressions if not isinstance(one, exp.Null)]
+        if not sql.expressions:
+            raise Fault("IN needs at least one value in its parentheses", offset(sql))
+        null = len(listed) < len(sql.expressions)
+        equal = [self._compare("=", sql.this, one) for one in listed]
+        part = self.value(sql.this)
+        values = [one.right.value for one in equal if isinstance(one.right, Value)]
+        if len(values) == len(equal):
+            return Within(part, tuple(values), null)
+        unknown = (Value(None, "boolean"),) if null else ()
+        return Or((*equal, *unknown)) if len(equal) + len(unknown) > 1 else equal[0]
+
+    def like(self, sql: exp.Expr, escape: str | None = None) -> Node:
+        part = self.typed(sql.this, "text")
+        if not isinstance(sql.expression, exp.Literal) or not sql.expression.is_string:
+            raise Fault("LIKE takes a pattern in quotes, such as 'A%'", offset(sql.expression))
+        try:
+            pieces = split(sql.expression.this, escape)
+        except PatternError as error:
+            raise Fault(str(error), offset(sql.expression)) from None
+        if isinstance(sql, exp.ILike):
+            part = Call("LOWER", (part,), "text")
+            pieces = tuple(letter for one in pieces for letter in (one.lower() if one else (one,)))
+        return Not(Like(part, pieces)) if sql.args.get("negate") else Like(part, pieces)
+
+    def escape(self, sql: exp.Expr) -> Node:
+        inner, named = sql.this, sql.expression
+        if not isinstance(inner, exp.Like | exp.ILike) or not isinstance(named, exp.Literal):
+            raise Fault("ESCAPE follows a LIKE and takes one character in quotes", offset(sql))
+        _only(inner, "this", "expression", "negate")
+        return self.like(inner, named.this)
+
+    def case(self, sql: exp.Expr) -> Node:
+        whens, results = [], []
+        for one in sql.args["ifs"]:
+            whens.append(self._compare("=", sql.this, one.this) if sql.this else self.condition(one.this))
+            results.append(one.args["true"])
+        default = sql.args.get("default")
+        kind, nodes = self._alike([*results, default] if default else results)
+        otherwise = nodes.pop() if default else Value(None, kind)
+        return Case(tuple(zip(whens, nodes, strict=True)), otherwise, kind)
+
+    def call(self, sql: exp.Expr) -> Node:
+        name, given = sql.name.upper(), sql.expressions
+        if name == "COALESCE" and given:
+            kind, nodes = self._alike(given)
+            return Coalesce(tuple(nodes), kind)
+        if name == "NULLIF" and len(given) == 2:
+            equal = self._compare("=", *given)
+            kind, (first,) = self._alike(given[:1])
+            return Case(((equal, Value(None, kind)),), first, kind)
+        if name not in _KNOWN_CALLS:
+            raise Fault(f"unknown function '{sql.name}'.{nearest(name, _KNOWN_CALLS)}", offset(sql))
+        if name not in FUNCTIONS or len(given) != 1:
+            raise Fault(f"{name} is given {len(given)} arguments, {_TAKES.get(name, 'takes 1')}", offset(sql))
+        function = FUNCTIONS[name]
+        part = self.typed(given[0], function.takes)
+        return Call(name, (part,), type_of(part) if function.gives == "same" else function.gives)
+
+    def _compare(self, op: Comparison, left_sql: exp.Expr, right_sql: exp.Expr) -> Compare:
+        left, right = self.value(left_sql), self.value(right_sql)
+        left, right = _timed(left, right, left_sql), _timed(right, left, right_sql)
+        if _class(left) != _class(right):
+            raise Fault(
+                f"{_quote(left_sql)} is {_a(left)} and {_quote(right_sql)} {_a(right)}; they do not compare",
+                offset(left_sql),
+            )
+        if type_of(left) == "boolean" and op not in ("=", "<>"):
+            raise Fault(
+                f"{_quote(left_sql)} is true or false, which has no order; use = or <>", offset(left_sql)
+            )
+        self._check_level(left, right, right_sql)
+        self._check_level(right, left, left_sql)
+        return Compare(op, left, right)
+
+    def _check_level(self, name: Node, value: Node, sql: exp.Expr) -> None:
+        if isinstance(name, Name) and isinstance(value, Value) and self.levels.get(name.name):
+            levels = self.levels[name.name]
+            if value.value not in levels:
+                raise Fault(
+                    f"'{value.value}' is not a level of {name.name}.{nearest(str(value.value), levels)}",
+                    offset(sql),
+                )
+
+    def _alike(self, given: Sequence[exp.Expr]) -> tuple[Type, list[Node]]:
+        """Nodes of one type, NULLs among them, and that type; an integer beside a number is a number."""
+        nodes = [self.read(one) for one in given]
+        types = [type_of(node) for node in nodes if type_of(node) != "null"]
+        if not types:
+            raise Fault("there is nothing but NULL to choose from", offset(given[0]))
+        kind: Type = "number" if set(types) == {"integer", "number"} else types[0]
+        for node, sql in zip(nodes, given, strict=True):
+            if type_of(node) not in (kind, "null") and not (kind == "number" and type_of(node) == "integer"):
+                raise Fault(
+                    f"{_quote(sql)} is {_a(node)}, must be {_ARTICLE[kind]} like what stands before it",
+                    offset(sql),
+                )
+        return kind, [Value(None, kind) if type_of(node) == "null" else node for node in nodes]
+
+
+_INSTANTS = (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.DATE)
+_TAKES = {"COALESCE": "takes 1 or more", "NULLIF": "takes 2"}
+_ARTICLE: Mapping[Type, str] = {
+    "number": "a number",
+    "integer": "a number",
+    "text": "a text",
+    "boolean": "true or false",
+    "timestamp": "a point in time",
+    "null": "NULL",
+}
+_READ: Mapping[type[exp.Expr], tuple[tuple[str, ...], Callable[[_Reader, exp.Expr], Node]]] = {
+    exp.Column: (("this", "table", "db", "catalog"), _Reader.name),
+    exp.Literal: (("this", "is_string"), _Reader.literal),
+    exp.Boolean: (("this",), lambda _, sql: Value(bool(sql.this), "boolean")),
+    exp.Null: ((), lambda _, sql: Value(None, "null")),
+    exp.Paren: (("this",), lambda reader, sql: reader.read(sql.this)),
+    exp.And: (("this", "expression"), _Reader.both),
+    exp.Or: (("this", "expression"), _Reader.either),
+    exp.Not: (("this",), lambda reader, sql: Not(reader.condition(sql.this))),
+    exp.Is: (("this", "expression"), _Reader.is_),
+    exp.Between: (("this", "low", "high"), _Reader.between),
+    exp.In: (("this", "expressions"), _Reader.within),
+    exp.Like: (("this", "expression", "negate"), _Reader.like),
+    exp.ILike: (("this", "expression", "negate"), _Reader.like),
+    exp.Escape: (("this", "expression"), _Reader.escape),
+    exp.Neg: (("this",), _Reader.negative),
+    exp.Case: (("this", "ifs", "default"), _Reader.case),
+    exp.Cast: (("this", "to"), _Reader.instant),
+    exp.Anonymous: (("this", "expressions"), _Reader.call),
+}
+
+
+def _only(sql: exp.Expr, *arguments: str) -> None:
+    """Refuse a node with any argument that is not read, such as BETWEEN SYMMETRIC."""
+    extra = [key for key, given in sql.args.items() if given and key not in arguments]
+    if extra:
+        raise Fault(
+            f"{_quote(sql)} is not part of a rule ({extra[0]}). A rule is made of {_LANGUAGE}", offset(sql)
+        )
+
+
+def _timed(node: Node, other: Node, sql: exp.Expr) -> Node:
+    """A text literal beside a point in time is a point in time."""
+    if type_of(other) == "timestamp" and isinstance(node, Value) and node.type == "text":
+        return _instant(sql.unnest())
+    return node
+
+
+def _instant(sql: exp.Expr) -> Value:
+    try:
+        at = datetime.fromisoformat(sql.this)
+    except ValueError:
+        raise Fault(
+            f"'{sql.this}' is no date or time; write '2026-11-24' or '2026-11-24 08:00+01:00'", offset(sql)
+        ) from None
+    return Value((at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC), "timestamp")
+
+
+def _class(node: Node) -> str:
+    kind = type_of(node)
+    return "number" if kind == "integer" else kind
+
+
+def _a(node: Node) -> str:
+    return _ARTICLE[type_of(node)]
+
+
+def _quote(sql: exp.Expr) -> str:
+    written = sql.sql()
+    return written if len(written) <= 60 else f"{written[:57]}..."

@@ -1,0 +1,90 @@
+"""A rule: the SQL condition a marketer wrote, checked against the attributes and ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from engine.domain import AttributeType, Intent, RuleText
+from engine.errors import ProgramError
+from engine.rules import one, read, tree
+from engine.rules.grammar import Fault
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A condition in two executions that agree. A customer passes only where it is True.
+
+    Attributes:
+        text: the condition as written.
+        intent: eligible, applicable or suitable.
+        owner: what it belongs to, "program", "offer mens_email" or "channel email".
+        names: the attributes and predictions it reads.
+        tree: what it means.
+        holds: `holds(values)` for one customer: True, False, or None where it is not known. `values` maps
+            names to int or float (never NaN), str, bool, aware datetime or None, of the declared types; a
+            missing name is None.
+    """
+
+    text: str
+    intent: Intent
+    owner: str
+    names: frozenset[str]
+    tree: tree.Node
+    holds: Callable[[Mapping[str, Any]], bool | None] = field(compare=False, repr=False)
+
+    def expression(self) -> pl.Expr:
+        """The condition for many customers, on columns of the types `engine.rules.many.DTYPES`."""
+        from engine.rules.many import expression
+
+        return expression(self.tree)
+
+
+def parse(
+    rule: RuleText,
+    schema: Mapping[str, AttributeType],
+    source: str,
+    levels: Mapping[str, Sequence[str]] | None = None,
+) -> Rule:
+    """A rule from its text.
+
+    Args:
+        rule: the text, its owner, and where it stands in the file.
+        schema: type of every attribute and prediction by name.
+        source: the file, for messages.
+        levels: the values a text attribute may take, where they are declared.
+
+    Raises:
+        ProgramError: names file, line, column, owner, what is wrong and the nearest known name.
+    """
+    try:
+        meaning = read.tree(rule.text, dict(schema), levels or {})
+    except Fault as fault:
+        line, column = place(rule, fault.offset)
+        where = f"{source} line {line}, column {column}" if line else source
+        raise ProgramError(
+            f"{where}: {rule.owner}: {rule.intent} rule {_short(rule.text)}: {fault}"
+        ) from None
+    return Rule(rule.text, rule.intent, rule.owner, tree.names(meaning), meaning, one.holds(meaning))
+
+
+def passes(rules: Sequence[Rule]) -> Callable[[Mapping[str, Any]], tuple[bool, ...]]:
+    """`f(values)`: for each rule, whether the customer passes. One function reads each attribute once."""
+    return one.passes([rule.tree for rule in rules])
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return f'"{line}"' if len(line) <= 60 else f'"{line[:57]}..."'
+
+
+def place(rule: RuleText, offset: int) -> tuple[int, int]:
+    """Line and column in the file of a character of the rule; (0, 0) where the rule stands in no file."""
+    start, line, column = max(
+        (one for one in rule.pieces if one[0] <= offset), default=(0, rule.line, rule.column)
+    )
+    return line, column + offset - start if line else 0
