@@ -29,6 +29,7 @@ VERBS: dict[str, str] = {
     "batch": "engine.commands.batch:batch",
     "track": "engine.commands.track:track",
     "predict": "engine.commands.predict:predict",
+    "learn": "engine.commands.learn:learn",
     "report": "engine.experiments.command:report",
     "replay": "engine.commands.replay:replay",
     "serve": "engine.commands.serve:serve",
@@ -139,10 +140,19 @@ def _run(verb: str, body: Any, line: list[str]) -> int:
     try:
         code = command.main(args=line, prog_name=f"nextbest {verb}", standalone_mode=False)
     except typer.TyperException as error:
-        raise InputError(f"{_sentence(error.format_message())} See `nextbest {verb} --help`.") from error
+        raise InputError(f"{_misuse(error)} See `nextbest {verb} --help`.") from error
     except typer.Abort:
         return 130
     return code if isinstance(code, int) else 0
+
+
+def _misuse(error: Any) -> str:
+    """What is wrong with an option, with the value that was given where typer leaves it out."""
+    from pydantic import ValidationError
+
+    wrong = error.__cause__
+    given = f"{wrong.errors()[0]['input']!r} was given; " if isinstance(wrong, ValidationError) else ""
+    return given + _sentence(error.format_message())
 
 
 def _tell(error: Exception, line: list[str]) -> int:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 
 def summary(target: str) -> str:
-    """The first docstring line of ``module:function``, of the module if the function has none.
+    """The first help line of ``module:name``: a function's docstring, or the ``help`` of a `typer.Typer`.
 
     Args:
         target: ``module:name`` as an entry point writes it.
 
     Returns:
-        The line, or a note in words if there is no such module or no Python text of it.
+        The line, empty if there is none, or a note in words if there is no such module.
     """
     module, _, name = target.partition(":")
     try:
@@ -26,7 +26,15 @@ def summary(target: str) -> str:
     if not spec.origin.endswith(".py"):
         return ""
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
-    found = next(functions, None)
-    text = (found and ast.get_docstring(found)) or ast.get_docstring(tree) or ""
-    return text.partition("\n")[0]
+    texts = (_help(node, name) for node in tree.body)
+    return next((text for text in texts if text), "").partition("\n")[0]
+
+
+def _help(node: ast.stmt, name: str) -> str:
+    match node:
+        case ast.FunctionDef(name=found) if found == name:
+            return ast.get_docstring(node) or ""
+        case ast.Assign(targets=[ast.Name(id=found)], value=ast.Call(keywords=keywords)) if found == name:
+            given = {one.arg: one.value for one in keywords}.get("help")
+            return str(given.value) if isinstance(given, ast.Constant) else ""
+    return ""

@@ -12,10 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from engine.commands.shared import JsonOption, StoreOption
 from engine.settings import Settings
 
 PYTHON = (3, 11)
@@ -34,10 +32,7 @@ class Check:
     remedy: str = ""
 
 
-def doctor(
-    store: Annotated[Path | None, typer.Option(help="the store's file [default: as configured]")] = None,
-    json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
-) -> int:
+def doctor(store: StoreOption = None, json: JsonOption = False) -> int:
     """Check this machine: Python, packages, SQLite, time zones, disk, cores."""
     found = checks(store or Settings().store)
     fit = all(check.ok for check in found)
