@@ -1,0 +1,40 @@
+"""Programs in the store: a file is applied and becomes the current version; decisions load it from there."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from engine import program
+from engine.calendar import microseconds
+from engine.domain import Program
+from engine.store import programs
+
+
+def apply(connection: Connection, path: str | Path, at: datetime) -> Program:
+    """Load a program file and make it current; the same bytes keep their version.
+
+    Raises:
+        ProgramError: the file does not hold a sound program; nothing is stored.
+    """
+    loaded = program.load(path)
+    return apply_text(connection, loaded, Path(path).read_bytes(), at)
+
+
+def apply_text(connection: Connection, loaded: Program, text: bytes, at: datetime) -> Program:
+    """Store a program that was loaded from `text` and make it current."""
+    digest = hashlib.sha256(text).hexdigest()
+    version = programs.put_program(
+        connection, loaded.name, text.decode(), digest, loaded.source, microseconds(at)
+    )
+    return replace(loaded, version=version)
+
+
+def stored_program(connection: Connection, name: str, version: int | None = None) -> Program:
+    """A program of the store by name: the current version unless another is given. Raises `NotFoundError`."""
+    number, text, source = programs.program_text(connection, name, version)
+    return program.loads(text.encode(), source, number)

@@ -1,0 +1,50 @@
+"""Arms: who is in the holdout, decided by a salted hash before anything else is looked at.
+
+The hash of (salt, unit) is uniform on 64 bits; an arm owns a half-open range of it, so shares are exact to 2**-64
+and two programs with different salts assign independently. The store keeps the first assignment of a unit for ever.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+import numpy as np
+from xxhash import xxh3_64_intdigest
+
+from engine.domain import ArmName, Program
+from policies.base import Floats
+
+_SPACE = 1 << 64
+_SEPARATOR = "\x1f"
+
+
+def unit_hash(salt: str, unit: str) -> int:
+    """The 64-bit hash a unit is assigned by, uniform and stable for ever."""
+    return xxh3_64_intdigest(f"{salt}{_SEPARATOR}{unit}".encode())
+
+
+def upper_bounds(shares: Iterable[float]) -> list[int]:
+    """Half-open upper ends of the hash ranges of arms with the given shares; the last one is 2**64."""
+    running, bounds = 0.0, []
+    for share in shares:
+        running += share
+        bounds.append(min(round(running * _SPACE), _SPACE))
+    bounds[-1] = _SPACE
+    return bounds
+
+
+def assign(program: Program, units: Iterable[str]) -> list[ArmName]:
+    """The arm of each unit by hash alone. Whoever is already assigned keeps the stored arm instead."""
+    bounds = upper_bounds(share for _, share in program.arms)
+    names = [name for name, _ in program.arms]
+    return [names[bisect_right(bounds, unit_hash(program.salt, unit))] for unit in units]
+
+
+def uniforms(program: str, keys: Iterable[str]) -> Floats:
+    """(n,) numbers in [0, 1), one a decision key: the chance `policies.base.draw` is given.
+
+    A retry of the same key draws the same action; 53 bits of a hash that shares nothing with the arm's.
+    """
+    salt = f"draw{_SEPARATOR}{program}"
+    return np.array([(unit_hash(salt, key) >> 11) * 2.0**-53 for key in keys])

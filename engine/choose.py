@@ -1,0 +1,112 @@
+"""The choice itself: situations in, one drawn action each out. Pure, so that replay can run it again.
+
+Everything a decision depends on is in its `Situation`, the `Live` program it was made under and its key; nothing is
+read from a clock, a store or a random generator here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from engine import context
+from engine.assign import uniforms
+from engine.context import Encoding
+from engine.domain import ArmName, Program
+from engine.feasible import Feasible, feasible
+from engine.screen import Screen
+from engine.situation import Situations
+from policies.base import Actions, Floats, Ints, Mask, Policy, draw
+from policies.fixed import Uniform
+from policies.state import Kept
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """A policy that can say what it expects each action to earn."""
+
+    def scores(self, X: Floats, actions: Actions, prior: Floats) -> Floats:
+        """(n, k) expected net reward."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A program ready to decide: one version of its file, one snapshot of what its policy has learnt.
+
+    `fallback` names the rung of the ladder that serves in the snapshot's place; "" when the snapshot serves.
+    """
+
+    program: Program
+    actions: Actions
+    screen: Screen
+    encoding: Encoding
+    policy: Kept
+    bau: Policy
+    snapshot_version: int
+    fallback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """n choices among k actions.
+
+    Attributes:
+        feasible: the funnel's result.
+        pmf: (n, k) probabilities the action was drawn with.
+        value: (n, k) expected net value of each action as the policy sees it, before exploring.
+        drawn: (n,) index the policy of the arm drew; for the holdout, what would have been sent.
+        action: (n,) index of what is done: `drawn`, or 0 (no_action) in the holdout.
+        propensity: (n,) probability of `action` over the final feasible set; 1 in the holdout.
+        explored: (n,) whether another action had a higher probability than the one drawn.
+    """
+
+    feasible: Feasible
+    pmf: Floats
+    value: Floats
+    drawn: Ints
+    action: Ints
+    propensity: Floats
+    explored: Mask
+
+
+def choose(live: Live, situations: Situations) -> Choices:
+    """Draw one action for each of n situations.
+
+    Row i of the result depends on situation i only, bit for bit: a customer gets the same action alone, in a batch
+    and in a replay.
+    """
+    made = feasible(live.program, live.screen, situations)
+    X = context.encode(live.encoding, situations)
+    prior = context.prior(live.program, situations)
+    pmf = _pmf(live, situations.arm, X, made.mask, prior)
+    drawn, propensity = draw(pmf, uniforms(live.program.name, situations.key))
+    held = np.array([arm == "holdout" for arm in situations.arm], dtype=np.bool_)
+    value = live.policy.scores(X, live.actions, prior) if isinstance(live.policy, Scorer) else prior
+    return Choices(
+        made,
+        pmf,
+        value,
+        drawn,
+        np.where(held, 0, drawn),
+        np.where(held, 1.0, propensity),
+        propensity < pmf.max(axis=1),
+    )
+
+
+def _pmf(live: Live, arms: Sequence[ArmName], X: Floats, mask: Mask, prior: Floats) -> Floats:
+    """(n, k) pmf of each row under the policy of its arm; the holdout is shown what the policy would do."""
+    serves: dict[ArmName, Policy] = {
+        "policy": live.policy,
+        "holdout": live.policy,
+        "random": Uniform(),
+        "bau": live.bau,
+    }
+    pmf = np.zeros(mask.shape)
+    for arm in sorted(set(arms)):
+        rows = np.array([i for i, one in enumerate(arms) if one == arm], dtype=np.int64)
+        pmf[rows] = serves[arm].pmf(X[rows], live.actions, mask[rows], prior[rows])
+    return pmf

@@ -1,0 +1,59 @@
+"""`nextbest batch`: decisions for a file of customers."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.commands.shared import (
+    AtOption,
+    JsonOption,
+    ProgramOption,
+    StoreOption,
+    applied,
+    moment,
+    opened,
+    show_json,
+)
+
+
+def batch(
+    customers: Annotated[Path, typer.Argument(help="Customers, one a row: .parquet, .csv or .jsonl.")],
+    program: ProgramOption,
+    out: Annotated[Path, typer.Option(help="Where the decisions go: .parquet or .csv.")],
+    customer: Annotated[str, typer.Option(help="The column that holds the customer's id.")] = "customer",
+    name: Annotated[
+        str | None, typer.Option(help="Name of the batch, part of every key. [default: the file's name]")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a batch of this name.")] = False,
+    at: AtOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Decide for every customer of a file, log the decisions and write them to a file."""
+    from engine.batch import run, write_table
+    from engine.commands.progress import bar
+    from engine.profiles import customer_table, unknown_columns
+    from engine.tables import read_table
+
+    when = moment(at)
+    frame = read_table(customers)
+    with opened(store) as its_store:
+        loaded = applied(its_store, program, when)
+        table = customer_table(loaded, frame, customers, customer)
+        ignored = unknown_columns(loaded, frame, customer)
+        with bar("deciding", table.height, quiet=json) as advance:
+            rows, summary = run(its_store, loaded, table, name or customers.stem, when, resume, advance)
+    write_table(rows, out)
+    if json:
+        show_json({**dataclasses.asdict(summary), "out": str(out), "ignored_columns": ignored})
+    else:
+        from engine.commands.funnel import funnel_lines
+
+        print("\n".join(funnel_lines(summary)))
+        if ignored:
+            print(f"Columns the program does not know were left aside: {', '.join(ignored)}.")
+        print(f"Decisions written to {out}.")

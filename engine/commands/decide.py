@@ -1,0 +1,78 @@
+"""`nextbest decide`: the next best action for one customer."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from engine.commands.shared import (
+    AtOption,
+    JsonOption,
+    ProgramOption,
+    StoreOption,
+    applied,
+    moment,
+    opened,
+    show_json,
+)
+from engine.errors import InputError, NextbestError
+
+
+def decide(
+    customer: Annotated[str, typer.Argument(help="The customer's id.")],
+    program: ProgramOption,
+    why: Annotated[bool, typer.Option("--why", help="Explain the decision.")] = False,
+    context: Annotated[str, typer.Option(help="Features of this request as a JSON object.")] = "{}",
+    key: Annotated[str | None, typer.Option(help="Idempotency key. [default: a new one]")] = None,
+    at: AtOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Decide the next best action for one customer, and log it."""
+    from engine import decide as pipeline
+    from engine.live import live
+    from engine.reply import explained, reply
+    from engine.values import check_id
+
+    check_id(customer, "customer", "decide")
+    key = check_id(key or f"cli-{time.time_ns():x}", "key", "decide")
+    when = moment(at)
+    with opened(store) as its_store:
+        loaded = applied(its_store, program, when)
+        request = pipeline.Request(customer, loaded.name, key, when, _features(context))
+        with its_store.write() as connection:
+            current = live(connection, loaded.name)
+            answer = pipeline.decide(connection, [request], {loaded.name: current}).answers[0]
+            if isinstance(answer, NextbestError):
+                raise answer
+            told = explained(connection, answer.row) if why else None
+    decision = reply(answer.row, loaded.policy.kind, answer.replayed, told.reasons if told else None)
+    if json:
+        show_json(decision if told is None else {**_fields(decision), "explanation": told})
+    else:
+        _show(decision, told)
+
+
+def _features(text: str) -> dict[str, Any]:
+    import msgspec
+
+    try:
+        return msgspec.json.decode(text.encode(), type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise InputError(
+            f"--context == {text!r}, must be a JSON object such as '{{\"cart_value\": 61.5}}': {error}."
+        ) from None
+
+
+def _fields(decision: Any) -> dict[str, Any]:
+    import msgspec
+
+    return msgspec.structs.asdict(decision)  # type: ignore[no-any-return]
+
+
+def _show(decision: Any, told: Any) -> None:
+    from engine.commands.story import story
+
+    print(story(decision, told))

@@ -1,0 +1,33 @@
+"""A batch's summary as lines of text: arms, actions, and the funnel."""
+
+from __future__ import annotations
+
+from engine.batch import BatchSummary
+from engine.feasible import STAGES, Funnel
+
+
+def funnel_lines(summary: BatchSummary) -> list[str]:
+    """What a batch did, for a terminal."""
+    again = f" ({summary.replayed} were decided before)" if summary.replayed else ""
+    lines = [f"{summary.customers:,} customers decided{again}; snapshot {summary.snapshot}."]
+    lines += ["Arms:    " + _shares(summary.arms, summary.customers)]
+    lines += ["Actions: " + _shares(summary.actions, summary.customers)]
+    lines += [f"Withheld in the holdout: {summary.withheld:,}; explored: {summary.explored:,}."]
+    return lines + stages(summary.funnel)
+
+
+def stages(funnel: Funnel) -> list[str]:
+    """The funnel: what every stage dropped, and the rules that dropped most."""
+    left = funnel.pairs
+    lines = [f"Funnel:  {left:,} customer-action pairs"]
+    for stage in STAGES:
+        left -= funnel.dropped[stage]
+        lines.append(f"  {stage:<15} -{funnel.dropped[stage]:<10,} {left:,} left")
+    worst = sorted(funnel.by_reason.items(), key=lambda item: -item[1])[:5]
+    lines += [f"    {count:>10,}  {reason}" for reason, count in worst if count]
+    lines.append(f"  {funnel.left_with_nothing:,} customers were left with no action but none.")
+    return lines
+
+
+def _shares(counts: dict[str, int], total: int) -> str:
+    return ", ".join(f"{name} {count:,} ({count / total:.1%})" for name, count in counts.items())

@@ -1,0 +1,33 @@
+"""`nextbest track`: outcomes and profiles come in from a file of events."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.commands.shared import AtOption, JsonOption, StoreOption, moment, opened, show_json
+
+
+def track(
+    events: Annotated[Path, typer.Argument(help="Events, one JSON object a line (.jsonl or .jsonl.gz).")],
+    at: AtOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take in outcomes and customer profiles from a file; events that came before are skipped."""
+    from engine.calendar import microseconds
+    from engine.track import read_events
+    from engine.track import track as take_in
+
+    found = read_events(events)
+    with opened(store) as its_store, its_store.write() as connection:
+        tracked = take_in(connection, found, microseconds(moment(at)))
+    if json:
+        show_json(dataclasses.asdict(tracked))
+    else:
+        print(
+            f"{tracked.outcomes:,} new outcomes, {tracked.duplicates:,} known before, {tracked.customers:,} customers identified."
+        )

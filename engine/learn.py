@@ -1,0 +1,137 @@
+"""Learning: matured decisions and their outcomes -> rewards -> policy -> snapshot, exactly once.
+
+All of it happens in one write transaction: a crash leaves the old snapshot and nothing marked, and the next run takes
+the same decisions again. A reward that changes after it was learnt (an outcome arrived late) is taken back and learnt
+anew, which is exact for an additive policy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import Connection
+
+from engine import context
+from engine.applied import stored_program
+from engine.calendar import MICROSECOND, microseconds
+from engine.choose import Live
+from engine.domain import Program
+from engine.errors import InputError
+from engine.live import freeze, live
+from engine.reward import rewards
+from engine.situation import columns, decode
+from engine.store import learning, outcomes, snapshots
+from engine.store.rows import DueRow, LearntRow
+from policies.base import Feedback, Floats, feedback
+
+TAUGHT_BY = ("policy", "random", "bau")  # the holdout measures; it never teaches
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What one run of learning did; `snapshot` is None if there was nothing to learn."""
+
+    decisions: int
+    corrected: int
+    mean_reward: float | None
+    snapshot: int | None
+
+
+def learn(connection: Connection, name: str, at: datetime, limit: int = 200_000) -> Lesson:
+    """Learn the decisions of a program that have matured by `at`, and publish a snapshot.
+
+    Raises:
+        InputError: the newest snapshot is damaged.
+    """
+    current = live(connection, name)
+    if current.fallback:
+        raise InputError(
+            f"program '{name}': its newest snapshot is damaged; publish a sound one before learning."
+        )
+    due = learning.due(connection, name, microseconds(at - current.program.goal.window), limit)
+    late = learning.changed(connection, name, limit)
+    if not due and not late:
+        return Lesson(0, 0, None, None)
+    current = _encoded(current, due)
+    earned, corrected = _earned(connection, current.program, due), _earned(connection, current.program, late)
+    _teach(connection, current, late, np.array([row.reward for row in late]), -1.0)
+    _teach(connection, current, late, corrected, 1.0)
+    _teach(connection, current, due, earned, 1.0)
+    version = _publish(
+        connection, current, microseconds(at), f"learnt {len(due)} decisions, corrected {len(late)}"
+    )
+    learning.mark_learnt(connection, _learnt(current.program, [*due, *late], [*earned, *corrected], at))
+    return Lesson(len(due), len(late), float(earned.mean()) if due else None, version)
+
+
+def _encoded(current: Live, due: Sequence[DueRow]) -> Live:
+    """The program with an encoding: its snapshot's, or one fitted to the first decisions that are learnt."""
+    if current.snapshot_version:
+        return current
+    values = columns(current.program, [decode(row.situation) for row in due]).values
+    return replace(current, encoding=context.fit(current.program, values))
+
+
+def _publish(connection: Connection, current: Live, at_us: int, reason: str) -> int:
+    body = freeze(current.encoding, current.policy)
+    digest = hashlib.sha256(body).hexdigest()
+    return snapshots.put_snapshot(connection, current.program.name, body, digest, at_us, reason)
+
+
+def _learnt(
+    program: Program, rows: Sequence[DueRow], reward: Sequence[float], at: datetime
+) -> list[LearntRow]:
+    window_us, at_us = program.goal.window // MICROSECOND, microseconds(at)
+    return [
+        LearntRow(row.seq, float(one), at_us, row.at_us + window_us, row.seen)
+        for row, one in zip(rows, reward, strict=True)
+    ]
+
+
+def _teach(
+    connection: Connection, current: Live, rows: Sequence[DueRow], reward: Floats, weight: float
+) -> None:
+    """Teach the policy the rows of the arms that teach, each under the program version it was decided with."""
+    taught = [i for i, row in enumerate(rows) if row.arm in TAUGHT_BY]
+    for version in sorted({rows[i].program_version for i in taught}):
+        chosen = [i for i in taught if rows[i].program_version == version]
+        program = _decided_under(connection, current.program, version)
+        current.policy.learn(_feedback(current, program, [rows[i] for i in chosen], reward[chosen], weight))
+
+
+def _feedback(
+    current: Live, program: Program, rows: Sequence[DueRow], reward: Floats, weight: float
+) -> Feedback:
+    situations = columns(program, [decode(row.situation) for row in rows])
+    action = np.array([row.action for row in rows], dtype=np.int64)
+    prior = context.prior(program, situations)[np.arange(len(rows)), action]
+    return feedback(
+        context.encode(current.encoding, situations),
+        program.action_set(),
+        action,
+        reward,
+        np.array([row.propensity for row in rows]),
+        prior,
+        np.full(len(rows), weight),
+    )
+
+
+def _earned(connection: Connection, current: Program, rows: Sequence[DueRow]) -> Floats:
+    """(n,) rewards by the goal and the costs each decision was made under."""
+    earned = np.zeros(len(rows))
+    for version in sorted({row.program_version for row in rows}):
+        where = [i for i, row in enumerate(rows) if row.program_version == version]
+        program, chosen = _decided_under(connection, current, version), [rows[i] for i in where]
+        cost = context.cost(program)[[row.action for row in chosen]]
+        window_us = program.goal.window // MICROSECOND
+        found = outcomes.outcomes_of(connection, [row.seq for row in chosen], window_us)
+        earned[where] = rewards(program.goal, cost, [found.get(row.seq, []) for row in chosen])
+    return earned
+
+
+def _decided_under(connection: Connection, current: Program, version: int) -> Program:
+    return current if version == current.version else stored_program(connection, current.name, version)

@@ -1,0 +1,112 @@
+"""A program made ready to decide: its newest version, its newest sound snapshot, and the ladder below them."""
+
+from __future__ import annotations
+
+import msgspec
+import structlog
+from sqlalchemy import Connection
+
+from engine import context
+from engine.applied import stored_program
+from engine.choose import Live
+from engine.context import Encoding
+from engine.domain import PolicySpec, Program
+from engine.errors import StoreError
+from engine.screen import screen
+from engine.store import programs, snapshots
+from policies.make import make
+from policies.snapshot import SnapshotError, pack, unpack
+from policies.state import Kept
+
+log = structlog.get_logger()
+
+
+class Learnt(msgspec.Struct, frozen=True, array_like=True):
+    """The body of a snapshot: how contexts were encoded, and the policy's own packed state."""
+
+    encoding: Encoding
+    policy: bytes
+
+
+def freeze(encoding: Encoding, policy: Kept) -> bytes:
+    """The snapshot body of a policy and the encoding it has learnt under."""
+    return msgspec.msgpack.encode(Learnt(encoding, pack(policy)))
+
+
+def thaw(body: bytes) -> tuple[Encoding, Kept]:
+    """Encoding and policy of a snapshot body. Raises `SnapshotError` if it is not what was written."""
+    try:
+        learnt = msgspec.msgpack.decode(body, type=Learnt)
+    except msgspec.MsgspecError as error:
+        raise SnapshotError(f"the snapshot's envelope is damaged: {error}") from error
+    return learnt.encoding, unpack(learnt.policy)
+
+
+def built(spec: PolicySpec, loaded: Program) -> Kept:
+    """A fresh policy of a program; a priority list without its own priorities goes by the offers' priority."""
+    settings = dict(spec.settings)
+    if spec.kind == "priority" and "priorities" not in settings:
+        order = {offer.name: offer.priority for offer in loaded.offers}
+        settings["priorities"] = {a.name: order[a.offer] for a in loaded.actions if a.offer}
+    return make(spec.kind, settings)
+
+
+def live(connection: Connection, name: str, version: int | None = None, snapshot: int | None = None) -> Live:
+    """The program ready to decide; given a version and a snapshot, exactly as it was then."""
+    loaded = stored_program(connection, name, version)
+    if snapshot is not None:
+        return _with(loaded, *_exactly(connection, loaded, snapshot), snapshot)
+    return _newest_sound(connection, loaded)
+
+
+def _newest_sound(connection: Connection, loaded: Program) -> Live:
+    """The ladder: newest snapshot, last good snapshot, priority list. Each rung below the first is flagged."""
+    numbers = sorted(snapshots.snapshot_versions(connection, loaded.name), reverse=True)
+    for number in numbers:
+        try:
+            encoding, policy = _exactly(connection, loaded, number)
+        except (SnapshotError, StoreError) as error:
+            log.error("snapshot refused, taking the one before it", program=loaded.name, why=str(error))
+        else:
+            return _with(
+                loaded, encoding, policy, number, "" if number == numbers[0] else "last good snapshot"
+            )
+    if numbers:
+        return _with(
+            loaded, context.fit(loaded, {}), built(PolicySpec("priority"), loaded), 0, "priority list"
+        )
+    return _with(loaded, *_exactly(connection, loaded, 0), 0)
+
+
+def _exactly(connection: Connection, loaded: Program, number: int) -> tuple[Encoding, Kept]:
+    if number == 0:
+        return context.fit(loaded, {}), built(loaded.policy, loaded)
+    row = snapshots.snapshot(connection, loaded.name, number)
+    if row is None:
+        raise StoreError(f"snapshot {number} of program '{loaded.name}' is not in the store.")
+    return thaw(row.body)
+
+
+def _with(loaded: Program, encoding: Encoding, policy: Kept, number: int, fallback: str = "") -> Live:
+    bau = built(loaded.bau, loaded)
+    return Live(loaded, loaded.action_set(), screen(loaded), encoding, policy, bau, number, fallback)
+
+
+class Lives:
+    """Programs ready to decide, loaded again when another version or a newer snapshot is current."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, tuple[tuple[int, int], Live]] = {}
+
+    def get(self, connection: Connection, name: str) -> Live:
+        """The program as it stands in the open transaction. Raises `NotFoundError`."""
+        newest = _newest(connection, name)
+        held = self._loaded.get(name)
+        if held is None or held[0] != newest:
+            held = (newest, live(connection, name))
+            self._loaded[name] = held
+        return held[1]
+
+
+def _newest(connection: Connection, name: str) -> tuple[int, int]:
+    return programs.current_version(connection, name), snapshots.newest_version(connection, name)

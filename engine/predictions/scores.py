@@ -1,0 +1,40 @@
+"""Scores from a file: one a customer, of one model and version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from engine.errors import InputError
+from engine.store.rows import PredictionRow
+from engine.tables import read_table, require
+from engine.values import check_id
+
+
+def read_scores(
+    path: Path, model: str, version: str, customer: str, score: str, as_of_us: int, received_us: int
+) -> list[PredictionRow]:
+    """The scores of a file, every row checked before any is stored.
+
+    Raises:
+        InputError: a column is missing, an id is missing or repeated, a score is no finite number; names the row.
+    """
+    check_id(model, "model", "--model")
+    check_id(version, "version", "--version")
+    frame = read_table(path)
+    require(frame, [customer, score], path)
+    ids, scores = frame[customer].cast(pl.String), frame[score].cast(pl.Float64, strict=False)
+    _refuse(ids.is_null() | (ids == ""), frame[customer], path, "must be given")
+    _refuse(~ids.is_first_distinct(), ids, path, "must occur once")
+    _refuse(~scores.is_finite().fill_null(False), frame[score], path, "must be a finite number")
+    return [
+        PredictionRow(one, model, version, value, as_of_us, received_us)
+        for one, value in zip(ids, scores, strict=True)
+    ]
+
+
+def _refuse(bad: pl.Series, column: pl.Series, path: Path, rule: str) -> None:
+    if bad.any():
+        row = int(bad.arg_max() or 0)
+        raise InputError(f"{path}, row {row + 1}: {column.name} == {column[row]!r}, {rule}; correct it.")

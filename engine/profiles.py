@@ -1,0 +1,107 @@
+"""Customers from tables: columns checked against the program at once, then one stored profile a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from engine.domain import AttributeType, Program
+from engine.errors import InputError
+from engine.store.rows import CustomerRow
+from engine.tables import require
+from engine.values import types
+
+CONSENT = "consent."
+_POLARS: dict[AttributeType, pl.DataType | type[pl.DataType]] = {
+    "number": pl.Float64,
+    "integer": pl.Int64,
+    "text": pl.String,
+    "boolean": pl.Boolean,
+    "timestamp": pl.Datetime("us", "UTC"),
+}
+
+
+def customer_table(
+    program: Program, frame: pl.DataFrame, source: str | Path, customer: str = "customer"
+) -> pl.DataFrame:
+    """The table with the customer's id as text and every column the program knows in its declared type.
+
+    Columns `zone` and `consent.PURPOSE` are kept, others dropped. Nothing is stored before every row is sound.
+
+    Raises:
+        InputError: no id column, an id missing or repeated, or a value of another type; names the row.
+    """
+    require(frame, [customer], source)
+    known = {
+        name: kind for name, kind in types(program).items() if name in frame.columns and name != customer
+    }
+    consent = [name for name in frame.columns if name.startswith(CONSENT)]
+    ids = frame[customer].cast(pl.String)
+    _refuse(ids.is_null() | (ids == ""), ids, source, customer, "must be given")
+    _refuse(~ids.is_unique() & ~ids.is_first_distinct(), ids, source, customer, "must occur once")
+    typed = [ids.alias("customer")]
+    typed += [_typed(frame[name], kind, source) for name, kind in known.items()]
+    typed += [_typed(frame[name], "boolean", source) for name in consent]
+    if "zone" in frame.columns:
+        typed.append(frame["zone"].cast(pl.String))
+    return pl.DataFrame(typed)
+
+
+def profiles(program: Program, table: pl.DataFrame, at_us: int) -> list[CustomerRow]:
+    """One stored profile a row of `customer_table`."""
+    names = [a.name for a in program.attributes if a.name in table.columns]
+    consent = [name for name in table.columns if name.startswith(CONSENT)]
+    zones: Sequence[str | None] = (
+        table["zone"].to_list() if "zone" in table.columns else [None] * table.height
+    )
+    purposes = [name.removeprefix(CONSENT) for name in consent]
+    return [
+        CustomerRow(customer, _known(names, row), _known(purposes, given), zone, at_us)
+        for customer, row, given, zone in zip(
+            table["customer"], _rows(table, names), _rows(table, consent), zones, strict=True
+        )
+    ]
+
+
+def _rows(table: pl.DataFrame, names: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    return table.select(names).iter_rows() if names else iter([()] * table.height)
+
+
+def _known(names: Sequence[str], row: Sequence[object]) -> dict[str, object]:
+    return {name: value for name, value in zip(names, row, strict=True) if value is not None}
+
+
+def _typed(column: pl.Series, kind: AttributeType, source: str | Path) -> pl.Series:
+    """The column in the program's type; integers 0 and 1 pass for booleans, numbers never for text."""
+    if kind == "text" and column.dtype != pl.String:
+        first = column.drop_nulls().head(1).to_list()
+        raise InputError(
+            f"{source}: column '{column.name}' holds {first}, must be text; quote or convert it."
+        )
+    if kind == "timestamp" and column.dtype == pl.String:
+        typed = column.str.to_datetime(time_zone="UTC", strict=False)
+    else:
+        typed = column.cast(_POLARS[kind], strict=False)
+    lost = typed.is_null() & column.is_not_null()
+    if kind == "integer" and column.dtype.is_float():
+        lost |= (typed.cast(pl.Float64) != column).fill_null(False)
+    if kind == "number":
+        lost |= ~typed.is_finite().fill_null(True)
+    _refuse(lost, column, source, column.name, f"must be of type {kind}")
+    return typed.alias(column.name)
+
+
+def _refuse(bad: pl.Series, column: pl.Series, source: str | Path, name: str, rule: str) -> None:
+    if bad.any():
+        row = int(bad.arg_max() or 0)
+        raise InputError(
+            f"{source}, row {row + 1}: {name} == {column[row]!r}, {rule}; correct it ({int(bad.sum())} such rows)."
+        )
+
+
+def unknown_columns(program: Program, frame: pl.DataFrame, customer: str = "customer") -> list[str]:
+    """Columns of a customer file that no attribute, prediction, zone or consent takes up."""
+    taken = {customer, "zone", *types(program)}
+    return [name for name in frame.columns if name not in taken and not name.startswith(CONSENT)]

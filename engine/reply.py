@@ -1,0 +1,96 @@
+"""What a caller is told of a decision: the same shape for HTTP, the command line and a later look-up."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import Connection
+
+from engine.calendar import instant, known_zone
+from engine.choose import Live
+from engine.explain import Explanation, explain
+from engine.live import live
+from engine.situation import Situation, decode
+from engine.store.rows import DecisionRow
+
+VALID_FOR = timedelta(
+    days=1
+)  # after its send time an action that was not sent yet should not be sent any more
+
+
+class SentAction(msgspec.Struct, frozen=True):
+    """What to send, how, and when (in the customer's own time zone)."""
+
+    offer: str
+    channel: str
+    slot: str
+    send_at: datetime
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """A decision as told. `action` is null when nothing is sent: no_action, or the holdout.
+
+    `propensity` is the probability of the action over the final feasible set, given the arm.
+    """
+
+    id: str
+    customer: str
+    program: str
+    action: SentAction | None
+    arm: str
+    propensity: float
+    explored: bool
+    fallback: bool
+    replayed: bool
+    policy: str
+    program_version: int
+    at: datetime
+    expires_at: datetime | None
+    reasons: list[str] = []
+
+
+def reply(row: DecisionRow, policy: str, replayed: bool, reasons: list[str] | None = None) -> Decision:
+    """Tell a logged decision; `policy` is the kind of policy that made it."""
+    return Decision(
+        row.id,
+        row.customer,
+        row.program,
+        _action(row),
+        row.arm,
+        row.propensity,
+        row.explored,
+        row.fallback is not None,
+        replayed,
+        f"{policy}@{row.snapshot_version}",
+        row.program_version,
+        instant(row.at_us),
+        instant(row.send_at_us) + VALID_FOR if row.send_at_us is not None else None,
+        reasons or [],
+    )
+
+
+def as_decided(
+    connection: Connection, row: DecisionRow, current: Live | None = None
+) -> tuple[Live, Situation]:
+    """The program and snapshot a decision was made under, and the situation it was made in."""
+    same = current is not None and (current.program.version, current.snapshot_version, current.fallback) == (
+        row.program_version,
+        row.snapshot_version,
+        row.fallback or "",
+    )
+    if current is None or not same:
+        current = live(connection, row.program, row.program_version, row.snapshot_version)
+    return current, decode(row.situation)
+
+
+def explained(connection: Connection, row: DecisionRow, current: Live | None = None) -> Explanation:
+    """Why a logged decision was made as it was."""
+    return explain(*as_decided(connection, row, current))
+
+
+def _action(row: DecisionRow) -> SentAction | None:
+    if row.send_at_us is None:
+        return None
+    send_at, zone = instant(row.send_at_us), known_zone(decode(row.situation).zone)
+    return SentAction(row.offer, row.channel, row.slot, send_at.astimezone(zone) if zone else send_at)

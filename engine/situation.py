@@ -1,0 +1,95 @@
+"""All that a decision depends on, as columns: the same for one request and for a million, and what replay reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from engine.domain import ArmName, Program
+
+
+class Contact(msgspec.Struct, frozen=True, array_like=True):
+    """A contact already made or reserved: when it is sent (microseconds UTC), and by what."""
+
+    at_us: int
+    offer: str
+    channel: str
+
+
+class Situation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One customer at the moment of decision, as it stands in the decision log."""
+
+    customer: str
+    key: str
+    at_us: int
+    arm: ArmName
+    values: dict[str, Any] = {}
+    consent: dict[str, bool] = {}
+    contacts: list[Contact] = []
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Situations:
+    """n situations as columns of length n.
+
+    `values` has one column per attribute and prediction of the program, None where unknown; `consent` maps a
+    purpose to granted or not; `contacts` are recent ones of any program, those of the holdout never among them.
+    """
+
+    customer: Sequence[str]
+    key: Sequence[str]
+    at_us: Sequence[int]
+    arm: Sequence[ArmName]
+    values: Mapping[str, Sequence[Any]]
+    consent: Sequence[Mapping[str, bool]]
+    contacts: Sequence[Sequence[Contact]]
+    zone: Sequence[str | None]
+
+    def __len__(self) -> int:
+        return len(self.customer)
+
+
+def columns(program: Program, rows: Sequence[Situation]) -> Situations:
+    """Situations of one program in columns."""
+    values = {name: [r.values.get(name) for r in rows] for name in value_names(program)}
+    for attribute in program.attributes:
+        if attribute.type == "timestamp":
+            values[attribute.name] = [_instant(value) for value in values[attribute.name]]
+    return Situations(
+        [r.customer for r in rows],
+        [r.key for r in rows],
+        [r.at_us for r in rows],
+        [r.arm for r in rows],
+        values,
+        [r.consent for r in rows],
+        [r.contacts for r in rows],
+        [r.zone for r in rows],
+    )
+
+
+def value_names(program: Program) -> list[str]:
+    """The names whose values a decision of the program depends on: attributes, then predictions."""
+    return [attribute.name for attribute in program.attributes] + list(program.predictions)
+
+
+def _instant(value: object) -> object:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Situation)
+
+
+def encode(situation: Situation) -> bytes:
+    """The situation as the log keeps it: JSON; numbers come back bit for bit."""
+    return _encoder.encode(situation)
+
+
+def decode(body: bytes) -> Situation:
+    """The situation a log row was decided from."""
+    return _decoder.decode(body)

@@ -1,0 +1,68 @@
+"""Tables from files: one reader for every file of rows a person hands in, with errors that name file, column and row."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import polars as pl
+
+from engine.errors import InputError, nearest
+
+_READERS = {
+    ".parquet": pl.read_parquet,
+    ".csv": lambda path: pl.read_csv(path, infer_schema_length=None, null_values=["", "NA", "NULL", "null"]),
+    ".jsonl": lambda path: pl.read_ndjson(path, infer_schema_length=None),
+}
+
+
+def read_table(path: str | Path) -> pl.DataFrame:
+    """The rows of a CSV, Parquet or JSON-lines file; CSV and JSON lines may be gzipped.
+
+    Raises:
+        InputError: there is no such file, it has another form, it cannot be read, or it holds no row.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; check the path.")
+    suffix = next((s for s in reversed(path.suffixes) if s != ".gz"), "")
+    if suffix not in _READERS:
+        raise InputError(
+            f"{path}: '{suffix}' is no form that is read; give .csv, .csv.gz, .parquet or .jsonl."
+        )
+    try:
+        frame = _READERS[suffix](path)
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(
+            f"{path}: cannot be read as {suffix[1:]}: {reason}; repair or export the file again."
+        ) from None
+    if frame.height == 0:
+        raise InputError(f"{path}: holds no rows; give a file with at least one.")
+    return frame
+
+
+def require(frame: pl.DataFrame, columns: Iterable[str], source: str | Path) -> None:
+    """Raise `InputError` for the first column that is not there, with the nearest one that is."""
+    for name in columns:
+        if name not in frame.columns:
+            raise InputError(f"{source}: there is no column '{name}'.{nearest(name, frame.columns)}")
+
+
+def write_whole(path: str | Path, body: bytes) -> None:
+    """Write a file entirely or not at all: a temporary file beside it, synced, then renamed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

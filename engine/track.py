@@ -1,0 +1,157 @@
+"""Events come in: outcomes of decisions, and what customers are (identify). Duplicates by event id are harmless."""
+
+from __future__ import annotations
+
+import gzip
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import Connection
+
+from engine.calendar import microseconds
+from engine.errors import InputError
+from engine.store import customers, outcomes
+from engine.store.rows import CustomerRow, OutcomeRow
+from engine.values import check_id
+
+LARGEST_VALUE = 1e12
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class OutcomeEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="outcome"):
+    """Something a customer did. `event` is the sender's id of it; `decision` the decision it follows, if known."""
+
+    event: str
+    customer: str
+    kind: str
+    at: Instant
+    value: float = 0.0
+    decision: str | None = None
+
+
+class IdentifyEvent(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="identify"
+):
+    """What is now known of a customer; given attributes and consents are laid over the stored ones."""
+
+    customer: str
+    attributes: dict[str, str | float | int | bool | None] = {}
+    consent: dict[str, bool] = {}
+    zone: str | None = None
+
+
+Event = OutcomeEvent | IdentifyEvent
+_decoder = msgspec.json.Decoder(Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """What came in: new outcomes, outcomes known before, customers identified."""
+
+    outcomes: int
+    duplicates: int
+    customers: int
+
+
+def read_events(path: str | Path) -> list[Event]:
+    """The events of a JSON-lines file (gz allowed), every line checked before any is stored.
+
+    Raises:
+        InputError: names file, line, field, value and rule.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; check the path.")
+    body = path.read_bytes()
+    try:
+        lines = (gzip.decompress(body) if path.suffix == ".gz" else body).splitlines()
+    except (OSError, EOFError) as error:
+        raise InputError(f"{path}: cannot be unpacked: {error}; export the file again.") from None
+    events = [
+        _event(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1) if line.strip()
+    ]
+    if not events:
+        raise InputError(f"{path}: holds no events; give one JSON object a line.")
+    return events
+
+
+def _event(line: bytes, where: str) -> Event:
+    try:
+        event = _decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InputError(
+            f'{where}: {error}; an event is a JSON object with "type": "outcome" or "identify".'
+        ) from None
+    check_event(event, where)
+    return event
+
+
+def check_event(event: Event, where: str) -> None:
+    """Raise `InputError` for an event that must not be stored."""
+    check_id(event.customer, "customer", where)
+    if isinstance(event, OutcomeEvent):
+        check_id(event.event, "event", where)
+        check_id(event.kind, "kind", where)
+        if not math.isfinite(event.value) or abs(event.value) > LARGEST_VALUE:
+            raise InputError(
+                f"{where}: value == {event.value!r}, must be within +-{LARGEST_VALUE:g}; correct it."
+            )
+    elif event.zone is not None:
+        check_zone(event.zone, where)
+
+
+def check_zone(zone: str, where: str) -> None:
+    """Raise `InputError` unless the zone is one of the time zone database."""
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        raise InputError(
+            f"{where}: zone == {zone!r}, must be a time zone such as 'Europe/Oslo'; correct it."
+        ) from None
+
+
+def track(connection: Connection, events: Iterable[Event], received_us: int) -> Tracked:
+    """Store checked events in the open transaction."""
+    events = list(events)
+    happened = [_outcome_row(event, received_us) for event in events if isinstance(event, OutcomeEvent)]
+    known = [_customer_row(event, received_us) for event in events if isinstance(event, IdentifyEvent)]
+    new = outcomes.append_outcomes(connection, happened) if happened else 0
+    for batch in _one_each(known):
+        customers.put_customers(connection, batch)
+    return Tracked(new, len(happened) - new, len({row.id for row in known}))
+
+
+def _one_each(rows: Sequence[CustomerRow]) -> list[list[CustomerRow]]:
+    """Rows in batches in which no customer occurs twice, order kept."""
+    batches: list[list[CustomerRow]] = []
+    seen: dict[str, int] = {}
+    for row in rows:
+        turn = seen.get(row.id, 0)
+        seen[row.id] = turn + 1
+        if turn == len(batches):
+            batches.append([])
+        batches[turn].append(row)
+    return batches
+
+
+def _outcome_row(event: OutcomeEvent, received_us: int) -> OutcomeRow:
+    return OutcomeRow(
+        event.event,
+        event.decision,
+        event.customer,
+        event.kind,
+        event.value,
+        microseconds(event.at),
+        received_us,
+    )
+
+
+def _customer_row(event: IdentifyEvent, received_us: int) -> CustomerRow:
+    attributes: Mapping[str, Any] = event.attributes
+    return CustomerRow(event.customer, attributes, event.consent, event.zone, received_us)

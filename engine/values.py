@@ -1,0 +1,85 @@
+"""Values at the border: attributes of customers and features of requests, checked against the program once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from engine.domain import AttributeType, Program
+from engine.errors import InputError, nearest
+
+FEATURES_AT_MOST = 256
+
+_PYTHON: dict[AttributeType, tuple[type, ...]] = {
+    "number": (float, int),
+    "integer": (int,),
+    "text": (str,),
+    "boolean": (bool,),
+    "timestamp": (datetime,),
+}
+
+
+def types(program: Program) -> dict[str, AttributeType]:
+    """The type of every value a program knows: attributes as declared, predictions as numbers."""
+    return {**dict.fromkeys(program.predictions, "number"), **{a.name: a.type for a in program.attributes}}
+
+
+def checked(program: Program, values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The values, each known to the program and of its type; None stays unknown.
+
+    Raises:
+        InputError: names `where`, the value, the rule and the remedy.
+    """
+    if len(values) > FEATURES_AT_MOST:
+        raise InputError(
+            f"{where}: {len(values)} values given, at most {FEATURES_AT_MOST} are taken; send fewer."
+        )
+    known = types(program)
+    return {name: _value(known, name, value, where, program.name) for name, value in values.items()}
+
+
+def _value(known: Mapping[str, AttributeType], name: str, value: Any, where: str, program: str) -> Any:
+    if name not in known:
+        raise InputError(
+            f"{where}: '{name}' is no attribute of program '{program}'.{nearest(name, known)} "
+            f"Declare it under `attributes`, or leave it out."
+        )
+    if value is None:
+        return None
+    kind = known[name]
+    if kind == "timestamp" and isinstance(value, str):
+        value = _timestamp(name, value, where)
+    if not isinstance(value, _PYTHON[kind]) or (isinstance(value, bool) and kind != "boolean"):
+        raise InputError(
+            f"{where}: {name} == {value!r}, must be of type {kind}; correct the value or the program."
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(
+            f"{where}: {name} == {value!r}, must be a finite number; leave it out if it is not known."
+        )
+    return value
+
+
+def _timestamp(name: str, value: str, where: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        raise InputError(
+            f"{where}: {name} == {value!r}, must be a time such as '2026-11-24T08:00:00Z'; correct it."
+        ) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+ID_LENGTH = 128
+
+
+def check_id(value: str, what: str, where: str) -> str:
+    """An id of 1-128 printable characters. Raises `InputError` with the rule otherwise."""
+    if not value or len(value) > ID_LENGTH or not value.isprintable():
+        raise InputError(
+            f"{where}: {what} == {value[:40]!r} ({len(value)} characters), must be 1-{ID_LENGTH} printable characters "
+            f"without control characters; send another id."
+        )
+    return value
