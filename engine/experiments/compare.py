@@ -1,0 +1,108 @@
+"""One metric of one arm against the control: every reading a report shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.experiments import bayes, cuped, fieller, sequential, welch
+from engine.experiments.bayes import Belief
+from engine.experiments.metric import Term, level, weights
+from engine.experiments.sample import Moments, Sample
+from engine.experiments.welch import Effect, Interval
+
+_BASE_Z = 3.0  # a control level closer to 0 than this many standard errors carries no relative lift
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How to read an effect: confidence level, and the units a confidence sequence was planned for."""
+
+    level: float = 0.95
+    horizon: float = sequential.HORIZON
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A treatment against its control.
+
+    Attributes:
+        n: units (or clusters) of control and treatment.
+        mean: their own levels, as the books show them, control first.
+        absolute: difference of the levels, covariate-adjusted where there are covariates.
+        relative: lift over the control's level; None where that is too near 0 to divide by.
+        p: two-sided p-value of no difference.
+        sequential: interval for the difference that holds at every look.
+        belief: the Bayesian reading.
+        variance_kept: share of the variance left after adjustment, 1 without covariates.
+    """
+
+    n: tuple[int, int]
+    mean: tuple[float, float]
+    absolute: Interval
+    relative: Interval | None
+    p: float
+    sequential: Interval
+    belief: Belief
+    variance_kept: float
+
+
+def compare(
+    control: Sample,
+    treatment: Sample,
+    term: Term,
+    covariates: tuple[Term, ...] = (),
+    setting: Setting | None = None,
+) -> Reading | None:
+    """Read one metric; None if it does not vary in either arm, so that there is nothing to test.
+
+    Means are read with Hall's correction for skewness, ratios by the delta method.
+    """
+    setting = setting or Setting()
+    adjusted = cuped.adjust(control, treatment, term, covariates)
+    arms = cuped.moments(adjusted, control), cuped.moments(adjusted, treatment)
+    effect = effect_of(arms, term)
+    if effect.se == 0:
+        return None
+    plain = cuped.adjust(control, treatment, term)
+    raw = welch.difference(cuped.moments(plain, control), cuped.moments(plain, treatment))
+    return Reading(
+        n=(control.n, treatment.n),
+        mean=(level(control, term), level(treatment, term)),
+        absolute=welch.interval(effect, setting.level),
+        relative=_relative(adjusted, setting),
+        p=welch.p_value(effect),
+        sequential=sequential.asymptotic(effect, control.n + treatment.n, setting.horizon, setting.level),
+        belief=bayes.normal(effect),
+        variance_kept=(effect.se / raw.se) ** 2,
+    )
+
+
+def effect_of(arms: tuple[Moments, Moments], term: Term) -> Effect:
+    """Difference of two arms: skewness kept for means, left to the delta method for ratios."""
+    effect = welch.difference(*arms)
+    return effect if term.denominator is None else welch.unskewed(effect)
+
+
+def per_cost(
+    control: Sample, treatment: Sample, term: Term, cost: Term, level: float = 0.95
+) -> fieller.RatioInterval | None:
+    """Extra metric per extra unit of cost, with Fieller's interval; None if the arms cost the same."""
+    rows = [(arm, np.stack([weights(arm, term), weights(arm, cost)])) for arm in (control, treatment)]
+    gap = [_gap(control, treatment, one) for one in (term, cost)]
+    spread = sum(w @ arm.second @ w.T / (arm.n * (arm.n - 1)) for arm, w in rows)
+    assert not isinstance(spread, int)
+    variance = float(spread[0, 0]), float(spread[1, 1]), float(spread[0, 1])
+    return fieller.ratio(gap[0], gap[1], variance, level)
+
+
+def _gap(control: Sample, treatment: Sample, term: Term) -> float:
+    return level(treatment, term) - level(control, term)
+
+
+def _relative(adjusted: cuped.Adjusted, setting: Setting) -> Interval | None:
+    base = cuped.moments(cuped.adjust(adjusted.control, adjusted.treatment, adjusted.term), adjusted.control)
+    if base.mean**2 <= _BASE_Z**2 * base.error:
+        return None
+    return welch.interval(cuped.relative(adjusted), setting.level)

@@ -1,0 +1,96 @@
+"""What to compare, checked before any file is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.errors import InputError, nearest
+from engine.experiments.metric import Term
+from engine.experiments.sequential import HORIZON
+from engine.experiments.units import Columns
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """What to compare, in the words of the file.
+
+    Attributes:
+        arm: column that names the arm.
+        control: the arm to compare with.
+        metrics: columns whose means are compared.
+        ratios: (numerator, denominator) columns whose ratio of means is compared.
+        covariates: columns known before the experiment.
+        unit: column that identifies the unit, where it has several rows.
+        cluster: column that groups units randomised together.
+        expected_split: arm -> promised share; None means equal shares.
+        clamp: quantile of all units above which a mean metric is clamped; None means never.
+        cost_column: cost per unit, for effects per unit of cost.
+        level: of confidence.
+        primary: metrics the decision rests on; () means the first.
+        lower_is_better: metrics that should go down.
+        horizon: units the confidence sequence was planned for.
+    """
+
+    arm: str
+    control: str
+    metrics: tuple[str, ...]
+    ratios: tuple[tuple[str, str], ...] = ()
+    covariates: tuple[str, ...] = ()
+    unit: str | None = None
+    cluster: str | None = None
+    expected_split: Mapping[str, float] | None = None
+    clamp: float | None = None
+    cost_column: str | None = None
+    level: float = 0.95
+    primary: tuple[str, ...] = ()
+    lower_is_better: tuple[str, ...] = ()
+    horizon: float = HORIZON
+
+    @property
+    def terms(self) -> dict[str, Term]:
+        """Metric name -> what is measured."""
+        means = {name: Term(name) for name in self.metrics}
+        return means | {f"{above}/{below}": Term(above, below) for above, below in self.ratios}
+
+    @property
+    def leading(self) -> tuple[str, ...]:
+        """The primary metrics."""
+        return self.primary or tuple(self.terms)[:1]
+
+    @property
+    def columns(self) -> Columns:
+        parts = [name for pair in self.ratios for name in pair]
+        cost = [self.cost_column] if self.cost_column else []
+        totals = tuple(dict.fromkeys([*self.metrics, *parts, *cost]))
+        return Columns(self.arm, totals, self.covariates, self.unit, self.cluster)
+
+
+def check(experiment: Experiment) -> None:
+    """Raise `InputError` for a request that has no answer, whatever the file holds."""
+    if not experiment.terms:
+        raise InputError("No metric was named. Name one or more with --metric COLUMN or --ratio ABOVE/BELOW.")
+    for name in (*experiment.primary, *experiment.lower_is_better):
+        if name not in experiment.terms:
+            raise InputError(f"'{name}' is not among the metrics.{nearest(name, experiment.terms)}")
+    _within("level", experiment.level, 0.5, 1.0)
+    _within("horizon", experiment.horizon, 1.0, math.inf)
+    if experiment.clamp is not None:
+        _within("clamp", experiment.clamp, 0.5, 1.0)
+    if experiment.expected_split is not None:
+        _check_split(experiment.expected_split)
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low < value < high:
+        raise InputError(f"{name} is {value}, must lie between {low:g} and {high:g}.")
+
+
+def _check_split(split: Mapping[str, float]) -> None:
+    for arm, share in split.items():
+        if not 0 < share < 1:
+            raise InputError(f"The expected split gives '{arm}' {share}, must lie between 0 and 1.")
+    total = sum(split.values())
+    if abs(total - 1) > 1e-3:
+        raise InputError(f"The expected split adds up to {total:g}, must add up to 1. Name every arm.")

@@ -1,0 +1,94 @@
+"""Experiment files in: CSV (gzip or not) or Parquet, checked column by column; errors name the row."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable
+from pathlib import Path
+
+import polars as pl
+
+from engine.errors import InputError, nearest
+
+
+def read(path: Path, columns: Iterable[str]) -> pl.DataFrame:
+    """The named columns of an experiment file.
+
+    Raises:
+        InputError: the file is missing, empty or unreadable, or a column is not in it.
+    """
+    wanted = list(dict.fromkeys(columns))
+    if not path.is_file():
+        raise InputError(f"There is no file {path}. Give the path of a CSV (.csv, .csv.gz) or Parquet file.")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty (0 bytes). Give a file with a header and one row per unit.")
+    try:
+        frame = _read_parquet(path, wanted) if _starts(path, b"PAR1") else _read_csv(path, wanted)
+    except (pl.exceptions.PolarsError, OSError, EOFError) as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise InputError(
+            f"{path} cannot be read as CSV or Parquet: {reason}. Export the file again."
+        ) from error
+    if frame.is_empty():
+        raise InputError(f"{path} has a header but no rows. Give a file with one row per unit.")
+    return frame
+
+
+def require(known: Iterable[str], wanted: Iterable[str], place: str) -> None:
+    """Raise `InputError` at the first wanted column that is not among the known ones."""
+    names = list(known)
+    for name in wanted:
+        if name not in names:
+            raise InputError(f"{place} has no column '{name}'.{nearest(name, names)}")
+
+
+def numbers(frame: pl.DataFrame, columns: Iterable[str], place: str) -> pl.DataFrame:
+    """The frame with these columns as finite floats; empty cells stay null.
+
+    Raises:
+        InputError: a cell holds text, NaN or an infinity; the message names its row, counted from 1.
+    """
+    for name in dict.fromkeys(columns):
+        column = frame[name]
+        if column.dtype == pl.String:
+            column = column.str.strip_chars().replace("", None)
+        as_number = column.cast(pl.Float64, strict=False)
+        _refuse(column.is_not_null() & as_number.is_null(), column, place, "is not a number")
+        _refuse(as_number.is_finite().not_().fill_null(False), column, place, "is not a finite number")
+        frame = frame.with_columns(as_number.alias(name))
+    return frame
+
+
+def _refuse(bad: pl.Series, column: pl.Series, place: str, rule: str) -> None:
+    row = bad.arg_max() if bad.any() else None
+    if row is not None:
+        raise InputError(
+            f"{place}, row {row + 1}, column '{column.name}': {column[row]!r} {rule}. "
+            f"Correct the cell, or leave it empty if the value is unknown ({bad.sum()} such cells)."
+        )
+
+
+def _read_parquet(path: Path, columns: list[str]) -> pl.DataFrame:
+    require(pl.read_parquet_schema(path), columns, str(path))
+    return pl.read_parquet(path, columns=columns)
+
+
+def _read_csv(path: Path, columns: list[str]) -> pl.DataFrame:
+    """Every cell as text, so that a bad one can be named by its row instead of failing the parser."""
+    separator = _separator(path)
+    header = pl.read_csv(path, separator=separator, infer_schema=False, n_rows=1).columns
+    require(header, columns, str(path))
+    return pl.read_csv(path, separator=separator, infer_schema=False, columns=columns)
+
+
+def _separator(path: Path) -> str:
+    """The separator that stands most often in the header line."""
+    opener = gzip.open if _starts(path, b"\x1f\x8b") else open
+    with opener(path, "rb") as file:
+        header = file.readline(1 << 20)
+    return max((",", ";", "\t"), key=lambda one: header.count(one.encode()))
+
+
+def _starts(path: Path, magic: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(magic)) == magic

@@ -1,0 +1,180 @@
+"""The figures of a report: every metric, every arm against the control, clamped beside unclamped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from engine.errors import InputError
+from engine.experiments import multiplicity
+from engine.experiments.compare import Reading, Setting, compare, per_cost
+from engine.experiments.experiment import Experiment
+from engine.experiments.fieller import RatioInterval
+from engine.experiments.metric import Term
+from engine.experiments.sample import Sample
+from engine.experiments.units import aggregates, clustered
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One arm against the control in one metric.
+
+    Attributes:
+        arm, control: the arms.
+        reading: the figures, clamped where clamping was asked for and changes something.
+        p_adjusted: Holm's for primary metrics, Benjamini-Hochberg's for the others.
+        unclamped: the figures without clamping, where `reading` is clamped.
+        per_cost: extra metric per extra unit of cost, where a cost column was given.
+        method: how it was computed, in words.
+    """
+
+    arm: str
+    control: str
+    reading: Reading
+    p_adjusted: float
+    unclamped: Reading | None
+    per_cost: RatioInterval | None
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricResult:
+    """All comparisons of one metric; `clamped_at` is the largest value counted, if any was cut."""
+
+    metric: str
+    primary: bool
+    better: int
+    clamped_at: float | None
+    comparisons: tuple[Comparison, ...]
+
+
+def result(units: pl.DataFrame, experiment: Experiment, metric: str, arms: Sequence[str]) -> MetricResult:
+    """All comparisons of one metric; none if it has the same value for every unit.
+
+    Args:
+        units: one row per unit and arm, covariates filled.
+        experiment: what was asked.
+        metric: name of the metric.
+        arms: the arms, the control first.
+    """
+    term = experiment.terms[metric]
+    limits = _limits(units[term.numerator], experiment.clamp) if term.denominator is None else None
+    shown = units if limits is None else units.with_columns(pl.col(term.numerator).clip(*limits))
+    samples = _samples(shown, experiment, term, arms)
+    readings = _readings(samples, experiment, term)
+    unclamped = _readings(_samples(units, experiment, term, arms), experiment, term) if limits else {}
+    comparisons = tuple(
+        Comparison(
+            arm,
+            experiment.control,
+            reading,
+            reading.p,
+            unclamped.get(arm),
+            _per_cost(samples, experiment, term, arm),
+            _method(experiment, term, reading, limits),
+        )
+        for arm, reading in readings.items()
+    )
+    better = -1 if metric in experiment.lower_is_better else 1
+    ceiling = limits[1] if limits else None
+    return MetricResult(metric, metric in experiment.leading, better, ceiling, comparisons)
+
+
+def correct(results: Sequence[MetricResult]) -> tuple[MetricResult, ...]:
+    """Adjust the p-values: Holm over all primary comparisons, Benjamini-Hochberg over all others."""
+    adjusted: dict[tuple[str, str], float] = {}
+    for primary, method in ((True, multiplicity.holm), (False, multiplicity.benjamini_hochberg)):
+        asked = [(one.metric, two) for one in results if one.primary is primary for two in one.comparisons]
+        corrected = method([comparison.reading.p for _, comparison in asked])
+        adjusted |= {(metric, two.arm): p for (metric, two), p in zip(asked, corrected, strict=True)}
+    return tuple(replace(one, comparisons=_corrected(one, adjusted)) for one in results)
+
+
+def _corrected(one: MetricResult, adjusted: Mapping[tuple[str, str], float]) -> tuple[Comparison, ...]:
+    return tuple(replace(two, p_adjusted=adjusted[one.metric, two.arm]) for two in one.comparisons)
+
+
+def _limits(column: pl.Series, clamp: float | None) -> tuple[float, float] | None:
+    """Pooled limits of a clamped metric: the upper quantile, and the lower one where values go below 0.
+
+    None where clamping was not asked for, would cut nothing, or would leave nothing that varies.
+    """
+    if clamp is None or column.n_unique() <= 2:
+        return None
+    high = column.quantile(clamp, "higher")
+    least = column.min()
+    low = column.quantile(1 - clamp, "lower") if isinstance(least, float) and least < 0 else least
+    if not isinstance(high, float) or not isinstance(low, float) or low >= high:
+        return None
+    cuts = bool(((column > high) | (column < low)).any())
+    return (low, high) if cuts else None
+
+
+def _samples(
+    units: pl.DataFrame, experiment: Experiment, term: Term, arms: Sequence[str]
+) -> dict[str, Sample]:
+    """Statistics of the metric, its covariates and its cost, the control first."""
+    terms = [
+        clustered(one, experiment.cluster) for one in (term, *_covariates(experiment), *_cost(experiment))
+    ]
+    samples = aggregates(units, experiment.arm, terms, experiment.cluster)
+    for arm in arms:
+        known = samples.get(arm)
+        if known is None or known.n < 2:
+            raise InputError(
+                f"Arm '{arm}' has fewer than 2 units with a known '{term.numerator}': fill its empty cells "
+                "(0 if nothing happened) or leave the metric out."
+            )
+        if term.denominator and known.mean[known.at(term.denominator)] == 0:
+            raise InputError(
+                f"'{term.denominator}' adds up to 0 in arm '{arm}': the ratio has no value there."
+            )
+    return {arm: samples[arm] for arm in arms}
+
+
+def _readings(samples: Mapping[str, Sample], experiment: Experiment, term: Term) -> dict[str, Reading]:
+    """Arm -> figures against the control, without the arms in which there is nothing to test."""
+    setting = Setting(experiment.level, experiment.horizon)
+    covariates = tuple(clustered(one, experiment.cluster) for one in _covariates(experiment))
+    measured = clustered(term, experiment.cluster)
+    control = samples[experiment.control]
+    others = {arm: sample for arm, sample in samples.items() if arm != experiment.control}
+    read = {arm: compare(control, sample, measured, covariates, setting) for arm, sample in others.items()}
+    return {arm: reading for arm, reading in read.items() if reading is not None}
+
+
+def _covariates(experiment: Experiment) -> tuple[Term, ...]:
+    return tuple(Term(name) for name in experiment.covariates)
+
+
+def _cost(experiment: Experiment) -> tuple[Term, ...]:
+    return (Term(experiment.cost_column),) if experiment.cost_column else ()
+
+
+def _per_cost(
+    samples: Mapping[str, Sample], experiment: Experiment, term: Term, arm: str
+) -> RatioInterval | None:
+    """Only means have a cost per unit of them: a ratio's extra has no total."""
+    if experiment.cost_column is None or term.denominator or term.numerator == experiment.cost_column:
+        return None
+    measured, cost = (clustered(one, experiment.cluster) for one in (term, Term(experiment.cost_column)))
+    return per_cost(samples[experiment.control], samples[arm], measured, cost, experiment.level)
+
+
+def _method(experiment: Experiment, term: Term, reading: Reading, limits: tuple[float, float] | None) -> str:
+    """How the figures were computed, in words."""
+    parts = ["Welch's t"]
+    if term.denominator or experiment.cluster:
+        parts.append("delta method")
+    else:
+        parts.append("Hall's skew correction")
+    if experiment.cluster:
+        parts.append(f"totals per {experiment.cluster}")
+    if experiment.covariates:
+        kept = f"{reading.variance_kept:.0%} of the variance left"
+        parts.append(f"CUPED on {', '.join(experiment.covariates)} ({kept})")
+    if limits:
+        parts.append(f"clamped at {limits[1]:,.6g} ({experiment.clamp:.2%} quantile of all units)")
+    return "; ".join(parts)

@@ -1,0 +1,155 @@
+"""Checks that come before any result: a comparison of arms that differ for another reason proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from engine.experiments import srm, welch
+from engine.experiments.metric import Term, moments
+from engine.experiments.sample import Sample
+from engine.experiments.units import Columns
+
+LIMIT = 0.001  # a check that compares by chance alone fails once in a thousand sound experiments
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One trust check.
+
+    Attributes:
+        name: short name, for machines.
+        title: the question it answers, for people.
+        passed: the result may be trusted as far as this check can tell.
+        sentence: what was found, and what to do if it failed.
+        p: p-value where the check is a test.
+        count: offending cells, rows, units or arms where it is a count.
+    """
+
+    name: str
+    title: str
+    passed: bool
+    sentence: str
+    p: float | None = None
+    count: int | None = None
+
+
+def arms(found: Sequence[str], expected: Mapping[str, float] | None) -> Check:
+    """Are the arms in the file the arms of the plan?"""
+    title = "Are all arms there?"
+    if expected is None:
+        return Check("arms", title, True, f"{len(found)} arms found: {', '.join(found)}.", count=0)
+    missing = [arm for arm in expected if arm not in found]
+    extra = [arm for arm in found if arm not in expected]
+    parts = [f"'{arm}' has no units" for arm in missing] + [f"'{arm}' was not planned" for arm in extra]
+    sentence = (
+        "; ".join(parts) + ". Check the export and the expected split."
+        if parts
+        else "All planned arms are there."
+    )
+    return Check("arms", title, not parts, sentence, count=len(parts))
+
+
+def split(count: Mapping[str, int], expected: Mapping[str, float] | None) -> Check:
+    """Sample ratio mismatch: do the arms hold the promised shares of the units (or clusters)?"""
+    share = {arm: (expected or {}).get(arm, 0.0 if expected else 1.0) for arm in count}
+    known = {arm: part for arm, part in share.items() if part > 0}
+    found = ", ".join(f"{arm} {count[arm]:,}" for arm in count)
+    promise = "the expected split" if expected else "an equal split"
+    if len(known) < 2:
+        return Check(
+            "srm", "Is the split as promised?", False, f"{found}: fewer than two arms have a promised share."
+        )
+    p = srm.chi_square([count[arm] for arm in known], list(known.values()))
+    remedy = "" if expected else " If the split was never meant to be equal, give it with --expected-split."
+    verdict = (
+        f"fits {promise}" if p >= LIMIT else f"does not fit {promise}: units were lost or misplaced.{remedy}"
+    )
+    return Check("srm", "Is the split as promised?", p >= LIMIT, f"{found} {verdict} (p = {p:.3g}).", p=p)
+
+
+def missing(frame: pl.DataFrame, columns: Columns) -> Check:
+    """Are arm, unit, cluster and metrics known for every row? Covariates may be unknown."""
+    title = "Is every outcome known?"
+    needed = [name for name in columns.all if name not in columns.covariates or name in columns.totals]
+    empty = {name: n for name in needed if (n := frame[name].null_count())}
+    if not empty:
+        unknown = sum(frame[name].null_count() for name in columns.covariates)
+        note = f" {unknown:,} unknown covariate values stand at the mean." if unknown else ""
+        return Check("missing", title, True, f"No empty cell in {len(frame):,} rows.{note}", count=0)
+    where = ", ".join(f"{n:,} in '{name}'" for name, n in empty.items())
+    remedy = "Fill them (0 if nothing happened) or explain why they are unknown; their rows are left out."
+    return Check("missing", title, False, f"Empty cells: {where}. {remedy}", count=sum(empty.values()))
+
+
+def one_arm(frame: pl.DataFrame, key: str, arm: str, noun: str) -> Check:
+    """Is every unit (or cluster) in one arm only?"""
+    seen = frame.drop_nulls([key, arm]).group_by(key).agg(pl.col(arm).n_unique().alias("arms"))
+    shared = seen.filter(pl.col("arms") > 1)
+    name, title = f"{noun}s_in_one_arm", f"Is every {noun} in one arm only?"
+    if shared.is_empty():
+        return Check(name, title, True, f"{len(seen):,} {noun}s, each in one arm.", count=0)
+    example = shared[key].cast(pl.String).sort()[0]
+    sentence = f"{len(shared):,} of {len(seen):,} {noun}s are in two arms or more, for example '{example}'."
+    return Check(name, title, False, f"{sentence} Find out how they met both treatments.", count=len(shared))
+
+
+def repeated(frame: pl.DataFrame, unit: str) -> Check:
+    """Are rows of one unit different events, rather than one file loaded twice?
+
+    Units with several rows are expected with `--unit`; only when every one of them repeats itself exactly are
+    the rows taken for copies.
+    """
+    title = "Is no row counted twice?"
+    several = frame.filter(pl.col(unit).is_duplicated())
+    copies = len(several) - len(several.unique())
+    copied = copies > 0 and several.unique()[unit].is_unique().all()
+    if not copied:
+        return Check(
+            "duplicates", title, True, f"{len(frame):,} rows, no unit that only repeats itself.", count=0
+        )
+    sentence = f"{copies:,} rows are exact copies of another row of the same {unit}. Remove them."
+    return Check("duplicates", title, False, sentence, count=copies)
+
+
+def balance(samples: Mapping[str, Mapping[str, Sample]], terms: Mapping[str, Term], control: str) -> Check:
+    """Were the arms alike before the experiment? Bonferroni over covariates and arms.
+
+    Args:
+        samples: covariate -> arm -> statistics.
+        terms: covariate -> its mean.
+        control: the control arm.
+    """
+    tests: list[tuple[float, str, str]] = []
+    for name, arm_samples in samples.items():
+        base = moments(arm_samples[control], terms[name])
+        others = {arm: moments(sample, terms[name]) for arm, sample in arm_samples.items() if arm != control}
+        effects = {arm: welch.difference(base, other) for arm, other in others.items()}
+        tests += [(welch.p_value(effect), name, arm) for arm, effect in effects.items() if effect.se > 0]
+    title = "Were the arms alike before?"
+    if not tests:
+        return Check("balance", title, True, "No covariate varies, so none can differ.")
+    worst, name, arm = min(tests)
+    p = min(1.0, worst * len(tests))
+    if p >= LIMIT:
+        return Check(
+            "balance", title, True, f"{', '.join(samples)}: no difference beyond chance (p = {p:.3g}).", p=p
+        )
+    sentence = (
+        f"'{name}' differs between '{arm}' and '{control}' (p = {p:.3g}): they were not alike to begin with."
+    )
+    return Check(
+        "balance", title, False, f"{sentence} Look for a fault in the assignment, or a later covariate.", p=p
+    )
+
+
+def variation(constant: Sequence[str]) -> Check:
+    """Does every metric vary?"""
+    title = "Is there something to compare?"
+    if not constant:
+        return Check("variation", title, True, "Every metric varies.", count=0)
+    names = ", ".join(f"'{name}'" for name in constant)
+    sentence = f"{names} has the same value for every unit. Check that outcomes were joined to the file."
+    return Check("variation", title, False, sentence, count=len(constant))

@@ -1,0 +1,75 @@
+"""From rows to units: one row per randomised unit and arm, and its sufficient statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from engine.experiments.metric import Term
+from engine.experiments.sample import Sample, measure
+
+ROWS = "(rows)"  # units in a cluster: the denominator that turns cluster totals into means per unit
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which column of an experiment file is what.
+
+    Attributes:
+        arm: the arm of the unit.
+        totals: metrics, ratio parts and costs: summed over the rows of a unit.
+        covariates: known before the experiment: averaged over the rows of a unit.
+        unit: identifies the randomised unit where it has several rows.
+        cluster: groups units that were randomised together.
+    """
+
+    arm: str
+    totals: tuple[str, ...]
+    covariates: tuple[str, ...] = ()
+    unit: str | None = None
+    cluster: str | None = None
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        named = (self.arm, *self.totals, *self.covariates, self.unit, self.cluster)
+        return tuple(dict.fromkeys(name for name in named if name is not None))
+
+
+def per_unit(frame: pl.DataFrame, columns: Columns) -> pl.DataFrame:
+    """One row per unit and arm; a unit seen in two arms stays in both, where the checks count it."""
+    if columns.unit is None:
+        return frame
+    sums = [_total(name) for name in columns.totals]
+    means = [pl.col(name).mean() for name in columns.covariates if name not in columns.totals]
+    cluster = [pl.col(columns.cluster).first()] if columns.cluster else []
+    return frame.group_by(columns.arm, columns.unit, maintain_order=True).agg(*sums, *means, *cluster)
+
+
+def aggregates(
+    frame: pl.DataFrame, arm: str, terms: Sequence[Term], cluster: str | None = None
+) -> dict[str, Sample]:
+    """Sufficient statistics of the terms' columns, one sample per arm, in one pass over the rows.
+
+    Rows without an arm or with an empty cell in one of the columns are left out; the trust checks count them.
+    """
+    names = tuple(dict.fromkeys(name for term in terms for name in term.columns if name != ROWS))
+    keys = [arm, cluster] if cluster else [arm]
+    rows = frame.select(*keys, *names).drop_nulls()
+    if cluster:
+        totals = [pl.col(name).sum() for name in names]
+        rows = rows.group_by(keys, maintain_order=True).agg(*totals, pl.len().cast(pl.Float64).alias(ROWS))
+        names = (*names, ROWS)
+    parts = rows.partition_by(arm, as_dict=True)
+    return {str(key[0]): measure(names, part.select(names).to_numpy()) for key, part in sorted(parts.items())}
+
+
+def clustered(term: Term, cluster: str | None) -> Term:
+    """The term as it reads on cluster totals: a mean per unit becomes total over units."""
+    return Term(term.numerator, ROWS) if cluster and term.denominator is None else term
+
+
+def _total(name: str) -> pl.Expr:
+    """Sum over a unit's rows, unknown as soon as one of them is."""
+    return pl.when(pl.col(name).null_count() == 0).then(pl.col(name).sum())

@@ -1,0 +1,128 @@
+"""The verdict in plain words: what to do, and how sure we are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.experiments.trust import Check
+from engine.experiments.welch import Interval
+
+Status = Literal["green", "yellow", "red", "gray"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One comparison as the verdict reads it.
+
+    Attributes:
+        arm, metric: what was compared.
+        absolute: difference to the control.
+        relative: lift, if there is one.
+        p: p-value adjusted for the number of questions asked.
+        better: 1 if a higher value is better, -1 if a lower one is.
+        primary: the decision rests on it.
+    """
+
+    arm: str
+    metric: str
+    absolute: Interval
+    relative: Interval | None
+    p: float
+    better: int
+    primary: bool
+
+    def direction(self, alpha: float) -> int:
+        """1 better, -1 worse, 0 not proven."""
+        return self.better * int(math.copysign(1, self.absolute.value)) if self.p < alpha else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A sentence, a heading, what to do, and a colour."""
+
+    sentence: str
+    heading: str
+    guidance: str
+    status: Status
+
+
+def withheld(failed: Sequence[Check]) -> Verdict:
+    """No verdict, because of the named checks."""
+    names = ", ".join(f"'{check.name}'" for check in failed)
+    reasons = " ".join(check.sentence for check in failed)
+    plural = "checks" if len(failed) > 1 else "check"
+    sentence = f"The result is withheld: the trust {plural} {names} failed."
+    guidance = f"{reasons} Mend this first; the figures below must not be acted on."
+    return Verdict(sentence, "Do not decide on this", guidance, "gray")
+
+
+def decide(claims: Sequence[Claim], control: str, level: float) -> Verdict:
+    """Read the primary comparisons; harm proven in any other metric turns green to yellow."""
+    alpha = 1 - level
+    primary = [claim for claim in claims if claim.primary]
+    won = [claim for claim in primary if claim.direction(alpha) > 0]
+    lost = [claim for claim in primary if claim.direction(alpha) < 0]
+    harmed = [claim for claim in claims if not claim.primary and claim.direction(alpha) < 0]
+    best = max(won or primary, key=lambda claim: claim.better * claim.absolute.value)
+    if won:
+        return _won(best, won, [*lost, *harmed], control, level)
+    if lost:
+        worst = min(lost, key=lambda claim: claim.better * claim.absolute.value)
+        names = _join([claim.arm for claim in lost])
+        guidance = f"Stop {names}: {_effects(lost, control)}. No arm is proven better than {control}."
+        return Verdict(_sentence(worst, control, level), f"Stop {names}", guidance, "red")
+    low, high = (number(limit, best.absolute) for limit in (best.absolute.low, best.absolute.high))
+    guidance = (
+        f"The data are compatible with anything from {low} to {high} {best.metric} per customer. "
+        f"Go on if the better end is worth having, otherwise keep {control}."
+    )
+    return Verdict(_sentence(best, control, level), "Not decided yet", guidance, "yellow")
+
+
+def _won(best: Claim, won: list[Claim], bad: list[Claim], control: str, level: float) -> Verdict:
+    guidance = f"{_effects(won, control)}."
+    heading = f"Keep {best.arm}"
+    if len({claim.arm for claim in won}) > 1:
+        guidance += f" {best.arm} has the largest effect on {best.metric}."
+    if not bad:
+        return Verdict(_sentence(best, control, level), heading, guidance[0].upper() + guidance[1:], "green")
+    guidance += f" But {_effects(bad, control)}: weigh one against the other."
+    return Verdict(_sentence(best, control, level), f"{heading}, with a warning", guidance, "yellow")
+
+
+def _sentence(claim: Claim, control: str, level: float) -> str:
+    """The page in one sentence."""
+    effect, percent = claim.absolute, f"{100 * level:g} %"
+    verb = "raised" if effect.value > 0 else "lowered"
+    lift = f", {claim.relative.value:+.1%} of {control}'s level" if claim.relative else ""
+    proven = "" if claim.p < 1 - level else "; this is not proven"
+    span = f"{number(effect.low, effect)} to {number(effect.high, effect)}"
+    size = number(abs(effect.value), effect)
+    return (
+        f"{claim.arm} {verb} {claim.metric} by {size} per customer against {control} "
+        f"({percent} interval {span}{lift}){proven}."
+    )
+
+
+def _effects(claims: Sequence[Claim], control: str) -> str:
+    parts = [
+        f"{claim.arm} {'raised' if claim.absolute.value > 0 else 'lowered'} {claim.metric} by "
+        f"{number(abs(claim.absolute.value), claim.absolute)}"
+        for claim in claims
+    ]
+    return f"{_join(parts)} against {control}"
+
+
+def number(value: float, scale: Interval) -> str:
+    """A value to the digits its interval deserves: two of the half-width."""
+    width = (scale.high - scale.low) / 2
+    digits = max(0, 1 - math.floor(math.log10(width))) if width > 0 and math.isfinite(width) else 4
+    return f"{value:,.{digits}f}"
+
+
+def _join(parts: Sequence[str]) -> str:
+    names = list(dict.fromkeys(parts))
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
