@@ -1,0 +1,81 @@
+"""Customers: attributes, consent and time zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, delete, select
+
+from engine.store.rows import CustomerRow
+from engine.store.sqlite import among, upsert
+from engine.store.sqlite import ids as as_ids
+from engine.store.statement import execute, prepare, prepare_insert, run, run_many
+from engine.store.tables import table
+
+_customer = table("customer")
+_prediction = table("prediction")
+_COLUMNS = list(_customer.columns.keys())
+_SELECT = prepare(select(*_customer.columns).where(among(_customer.c.id)))
+_UPSERT = prepare_insert(_customer, _COLUMNS, upsert(_customer))
+_IDS = prepare(select(_customer.c.id).order_by(_customer.c.id))
+_DELETE = prepare(delete(_customer).where(_customer.c.id == bindparam("its_id")))
+_DELETE_PREDICTIONS = prepare(delete(_prediction).where(_prediction.c.customer == bindparam("its_id")))
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def put_customers(c: Connection, rows: Sequence[CustomerRow], replace: bool = False) -> None:
+    """Store what is now known of customers.
+
+    Given attributes and consents are laid over the stored ones, None takes one away, a zone of None keeps
+    the stored one. With `replace` the row stands for all that is known. Rows of one customer count in order.
+    """
+    final = {row.id: row for row in rows} if replace else _merged(c, rows)
+    run_many(
+        c,
+        _UPSERT,
+        [(r.id, _encode(r.attributes), _encode(r.consent), r.zone, r.updated_us) for r in final.values()],
+    )
+
+
+def _merged(c: Connection, rows: Sequence[CustomerRow]) -> dict[str, CustomerRow]:
+    known = customers(c, [row.id for row in rows])
+    for row in rows:
+        old = known.get(row.id, CustomerRow(row.id, {}, {}, None, row.updated_us))
+        known[row.id] = CustomerRow(
+            row.id,
+            _laid_over(old.attributes, row.attributes),
+            _laid_over(old.consent, row.consent),
+            old.zone if row.zone is None else row.zone,
+            row.updated_us,
+        )
+    return known
+
+
+def _laid_over(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in {**old, **new}.items() if value is not None}
+
+
+def customers(c: Connection, ids: Sequence[str]) -> dict[str, CustomerRow]:
+    """The customers among `ids` that the store knows, by id."""
+    return {
+        id_: CustomerRow(id_, _decode(attributes), _decode(consent), zone, updated_us)
+        for id_, attributes, consent, zone, updated_us in run(c, _SELECT, wanted=as_ids(ids))
+    }
+
+
+def customer_ids(c: Connection) -> Iterator[str]:
+    """Ids of all customers in order, read as they are asked for."""
+    for (id_,) in c.exec_driver_sql(_IDS.text):
+        yield id_
+
+
+def delete_customer(c: Connection, id: str) -> bool:
+    """Forget a customer's attributes, consent, zone and predictions; True if there was such a customer.
+
+    The arm, the decisions and their outcomes stay: they are the evidence of experiments.
+    """
+    execute(c, _DELETE_PREDICTIONS, its_id=id)
+    return execute(c, _DELETE, its_id=id) > 0

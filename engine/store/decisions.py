@@ -1,0 +1,103 @@
+"""The decision log: append, find again by key or id, read through, and who was contacted when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select
+from sqlalchemy.exc import IntegrityError
+
+from engine.errors import StoreError
+from engine.store.rows import ContactRow, DecisionRow
+from engine.store.sqlite import among
+from engine.store.sqlite import ids as as_ids
+from engine.store.statement import execute, prepare, prepare_insert, run, run_many
+from engine.store.tables import table
+
+_decision = table("decision")
+_pending = table("pending")
+_FIELDS = [one.name for one in fields(DecisionRow)]
+_columns = [_decision.c[name] for name in _FIELDS]
+_values = attrgetter(*_FIELDS[:-1])  # all but seq, which the store gives
+_CONTACT, _EXPLORED = _FIELDS.index("contact"), _FIELDS.index("explored")
+
+_INSERT = prepare_insert(_decision, _FIELDS[:-1])
+_LAST = prepare(select(func.coalesce(func.max(_decision.c.seq), 0)))
+_MAKE_PENDING = prepare(
+    insert(_pending).from_select(
+        ["program", "at_us", "decision"],
+        select(_decision.c.program, _decision.c.at_us, _decision.c.seq).where(
+            _decision.c.seq > bindparam("before"), _decision.c.fallback.is_(None)
+        ),
+    )
+)
+_BY_KEY = prepare(
+    select(*_columns).where(_decision.c.program == bindparam("program"), among(_decision.c.key))
+)
+_BY_ID = prepare(select(*_columns).where(_decision.c.id == bindparam("id")))
+_AFTER = prepare(
+    select(*_columns)
+    .where(_decision.c.program == bindparam("program"), _decision.c.seq > bindparam("after_seq"))
+    .order_by(_decision.c.seq)
+    .limit(bindparam("limit"))
+)
+_CONTACTS = prepare(
+    select(*(_decision.c[one.name] for one in fields(ContactRow))).where(
+        among(_decision.c.customer),
+        _decision.c.at_us >= bindparam("since_us"),
+        _decision.c.contact == literal_column("1"),
+    )
+)
+
+
+def append_decisions(c: Connection, rows: Sequence[DecisionRow]) -> None:
+    """Add decisions to the end of the log. Those without fallback wait for learning from now on.
+
+    Raises:
+        StoreError: an id, or a key of its program, is in the log already; nothing is to be committed then.
+    """
+    before = run(c, _LAST)[0][0]
+    try:
+        run_many(c, _INSERT, [_values(row) for row in rows])
+    except IntegrityError as error:
+        raise StoreError(f"A decision cannot be logged: {error.orig}.{_culprit(c, rows, before)}") from error
+    execute(c, _MAKE_PENDING, before=before)
+
+
+def _culprit(c: Connection, rows: Sequence[DecisionRow], before: int) -> str:
+    """The row that broke a rule: rows are added in order, so it is the first that is not there."""
+    added = run(c, _LAST)[0][0] - before
+    row = rows[added] if 0 <= added < len(rows) else None
+    return "" if row is None else f" Decision '{row.id}', program '{row.program}', key '{row.key}'."
+
+
+def decisions_by_key(c: Connection, program: str, keys: Sequence[str]) -> dict[str, DecisionRow]:
+    """The decisions made under those keys, by key; keys not used yet are missing."""
+    found = [_row(values) for values in run(c, _BY_KEY, program=program, wanted=as_ids(keys))]
+    return {row.key: row for row in found}
+
+
+def decision(c: Connection, id: str) -> DecisionRow | None:
+    """The decision with that id, None if there is none."""
+    found = run(c, _BY_ID, id=id)
+    return _row(found[0]) if found else None
+
+
+def decisions_iter(c: Connection, program: str, after_seq: int, limit: int) -> list[DecisionRow]:
+    """At most `limit` decisions of a program after `after_seq`, in the log's order. Empty at its end."""
+    return [_row(values) for values in run(c, _AFTER, program=program, after_seq=after_seq, limit=limit)]
+
+
+def contacts(c: Connection, customer_ids: Sequence[str], since_us: int) -> list[ContactRow]:
+    """Contacts of those customers decided at or after `since_us`, over all programs; none of the holdout."""
+    found = run(c, _CONTACTS, wanted=as_ids(customer_ids), since_us=since_us)
+    return [ContactRow(*values) for values in found]
+
+
+def _row(values: Sequence[Any]) -> DecisionRow:
+    made = list(values)
+    made[_CONTACT], made[_EXPLORED] = bool(made[_CONTACT]), bool(made[_EXPLORED])
+    return DecisionRow(*made)

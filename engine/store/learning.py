@@ -1,0 +1,95 @@
+"""What is to be learnt, what was, and what must be learnt again because an outcome came late."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, null, select, tuple_
+
+from engine.store.late import queue_unseen
+from engine.store.rows import DueRow, LearntRow
+from engine.store.sqlite import among, ids, upsert
+from engine.store.statement import execute, prepare, prepare_insert, run, run_many
+from engine.store.tables import table
+
+_decision, _outcome = table("decision"), table("outcome")
+_pending, _learnt, _late = table("pending"), table("learnt"), table("late")
+_FIELDS = [one.name for one in fields(DueRow)]
+_CONTACT = _FIELDS.index("contact")
+_LEARNT = [one.name for one in fields(LearntRow)]
+_values = attrgetter(*_LEARNT)
+_seen = select(func.coalesce(func.max(_outcome.c.seq), 0)).scalar_subquery()
+
+
+def _columns(reward: ColumnElement[Any]) -> list[ColumnElement[Any]]:
+    return [*(_decision.c[name] for name in _FIELDS[:-2]), reward, _seen]
+
+
+_DUE = prepare(
+    select(*_columns(null()))
+    .select_from(_pending.join(_decision, _decision.c.seq == _pending.c.decision))
+    .where(_pending.c.program == bindparam("program"), _pending.c.at_us < bindparam("before_us"))
+    .order_by(_pending.c.at_us, _pending.c.decision)
+    .limit(bindparam("limit"))
+)
+_CHANGED = prepare(
+    select(*_columns(_learnt.c.reward))
+    .select_from(
+        _late.join(_decision, _decision.c.seq == _late.c.decision).join(
+            _learnt, _learnt.c.decision == _late.c.decision
+        )
+    )
+    .where(_late.c.program == bindparam("program"))
+    .order_by(_late.c.decision)
+    .limit(bindparam("limit"))
+)
+_UPSERT = prepare_insert(_learnt, _LEARNT, upsert(_learnt))
+_NOT_PENDING = prepare(
+    delete(_pending).where(
+        tuple_(_pending.c.program, _pending.c.at_us, _pending.c.decision).in_(
+            select(_decision.c.program, _decision.c.at_us, _decision.c.seq).where(among(_decision.c.seq))
+        )
+    )
+)
+_NOT_LATE = prepare(
+    delete(_late).where(
+        tuple_(_late.c.program, _late.c.decision).in_(
+            select(_decision.c.program, _decision.c.seq).where(among(_decision.c.seq))
+        )
+    )
+)
+
+
+def due(c: Connection, program: str, matured_before_us: int, limit: int) -> list[DueRow]:
+    """At most `limit` decisions made before `matured_before_us` and not learnt yet, oldest first.
+
+    A decision answered by a fallback is never among them. Mark every other, or it comes again: a decision
+    that carries nothing to learn from (withheld, an arm that is not learnt from) is marked just so.
+    """
+    return _rows(run(c, _DUE, program=program, before_us=matured_before_us, limit=limit))
+
+
+def changed(c: Connection, program: str, limit: int = 100_000) -> list[DueRow]:
+    """At most `limit` learnt decisions that an outcome reached since; `reward` is the one learnt before."""
+    return _rows(run(c, _CHANGED, program=program, limit=limit))
+
+
+def mark_learnt(c: Connection, rows: Sequence[LearntRow]) -> None:
+    """Decisions are learnt (again): neither due nor changed until another outcome reaches them."""
+    decisions = [row.decision for row in rows]
+    run_many(c, _UPSERT, [_values(row) for row in rows])
+    execute(c, _NOT_PENDING, wanted=ids(decisions))
+    execute(c, _NOT_LATE, wanted=ids(decisions))
+    queue_unseen(c, decisions)
+
+
+def _rows(found: list[Any]) -> list[DueRow]:
+    made = []
+    for values in found:
+        row = list(values)
+        row[_CONTACT] = bool(row[_CONTACT])
+        made.append(DueRow(*row))
+    return made

@@ -1,0 +1,111 @@
+"""The store's schema, step by step. A step once released is never changed; a new one is added at the end.
+
+All missing steps run in one transaction, so a store is at one version or another and never between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from engine.errors import StoreError
+
+Step = tuple[str, ...]
+
+APPLICATION = 0x6E626573  # "nbes": marks a SQLite file as a store of nextbest
+
+_FIRST: Step = (
+    f"PRAGMA application_id = {APPLICATION}",
+    """CREATE TABLE program (
+        name TEXT NOT NULL, version INTEGER NOT NULL, sha256 TEXT NOT NULL, text TEXT NOT NULL,
+        source TEXT NOT NULL, applied_us INTEGER NOT NULL, applied_seq INTEGER NOT NULL,
+        PRIMARY KEY (name, version), UNIQUE (name, sha256)) STRICT""",
+    """CREATE TABLE customer (
+        id TEXT NOT NULL PRIMARY KEY, attributes BLOB NOT NULL, consent BLOB NOT NULL, zone TEXT,
+        updated_us INTEGER NOT NULL) STRICT""",
+    "CREATE TABLE model (name TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID",
+    """CREATE TABLE prediction (
+        customer TEXT NOT NULL, model TEXT NOT NULL, version TEXT NOT NULL, score REAL NOT NULL,
+        as_of_us INTEGER NOT NULL, received_us INTEGER NOT NULL,
+        PRIMARY KEY (customer, model, as_of_us)) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE assignment (
+        program TEXT NOT NULL, customer TEXT NOT NULL, arm TEXT NOT NULL, salt TEXT NOT NULL,
+        hash INTEGER NOT NULL, assigned_us INTEGER NOT NULL,
+        PRIMARY KEY (program, customer)) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE decision (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, program TEXT NOT NULL,
+        key TEXT NOT NULL, program_version INTEGER NOT NULL, snapshot_version INTEGER, customer TEXT NOT NULL,
+        at_us INTEGER NOT NULL, arm TEXT NOT NULL, action INTEGER NOT NULL, action_name TEXT NOT NULL,
+        offer TEXT NOT NULL, channel TEXT NOT NULL, slot TEXT NOT NULL, send_at_us INTEGER,
+        contact INTEGER NOT NULL, propensity REAL NOT NULL CHECK (propensity > 0 AND propensity <= 1),
+        explored INTEGER NOT NULL, fallback TEXT, withheld TEXT, value REAL, request_sha BLOB NOT NULL,
+        situation BLOB NOT NULL, feasible BLOB NOT NULL, created_us INTEGER NOT NULL,
+        UNIQUE (program, key)) STRICT""",
+    "CREATE INDEX decision_customer ON decision (customer, at_us, contact, program, offer, channel)",
+    "CREATE INDEX decision_program ON decision (program, seq)",
+    """CREATE TABLE outcome (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL UNIQUE, decision TEXT,
+        customer TEXT NOT NULL, kind TEXT NOT NULL, value REAL NOT NULL, at_us INTEGER NOT NULL,
+        received_us INTEGER NOT NULL) STRICT""",
+    "CREATE INDEX outcome_customer ON outcome (customer, at_us)",
+    """CREATE TABLE snapshot (
+        program TEXT NOT NULL, version INTEGER NOT NULL, sha256 TEXT NOT NULL, body BLOB NOT NULL,
+        created_us INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (program, version)) STRICT""",
+    """CREATE TABLE pending (
+        program TEXT NOT NULL, at_us INTEGER NOT NULL, decision INTEGER NOT NULL,
+        PRIMARY KEY (program, at_us, decision)) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE learnt (
+        decision INTEGER PRIMARY KEY, reward REAL NOT NULL, learnt_us INTEGER NOT NULL,
+        until_us INTEGER NOT NULL, seen INTEGER NOT NULL) STRICT""",
+    """CREATE TABLE late (
+        program TEXT NOT NULL, decision INTEGER NOT NULL,
+        PRIMARY KEY (program, decision)) STRICT, WITHOUT ROWID""",
+)
+
+STEPS: tuple[Step, ...] = (_FIRST,)
+
+
+def migrate(connection: Connection, source: str, steps: Sequence[Step] = STEPS) -> int:
+    """Bring the store to the newest version, inside the caller's write transaction.
+
+    Args:
+        connection: in a write transaction.
+        source: the store's name, for messages.
+        steps: all steps from an empty file on; the version is their number.
+
+    Returns:
+        The version it had before.
+
+    Raises:
+        StoreError: it is newer than these steps, or is not a store of nextbest.
+    """
+    version = _pragma(connection, "user_version")
+    _check_ours(connection, source, version)
+    if version > len(steps):
+        raise StoreError(
+            f"{source}: the store has schema version {version}, this nextbest knows versions up to "
+            f"{len(steps)}. Use the newer nextbest that wrote it, or another store."
+        )
+    for step in steps[version:]:
+        for statement in step:
+            connection.exec_driver_sql(statement)
+    if version < len(steps):
+        connection.exec_driver_sql(f"PRAGMA user_version = {len(steps)}")
+    return version
+
+
+def _check_ours(connection: Connection, source: str, version: int) -> None:
+    """Refuse a database that something else made."""
+    found = _pragma(connection, "application_id")
+    empty = version == 0 and _count(connection) == 0
+    if found != APPLICATION and not (empty and found == 0):
+        raise StoreError(f"{source}: this SQLite file is not a store of nextbest. Name another file.")
+
+
+def _pragma(connection: Connection, name: str) -> int:
+    return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+
+
+def _count(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one())

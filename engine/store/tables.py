@@ -1,0 +1,156 @@
+"""The tables, as SQLModel declares them. `migrations` builds them; a test proves that both say the same.
+
+What an index costs is the pages it touches at random. A decision touches two (its key, its customer); its
+row, its id, its place in the program and in `pending` grow at the right-hand edge.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, Table, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+
+class Program(SQLModel, table=True):
+    """Every version of every program file. `applied_seq` grows with each apply: the greatest is current."""
+
+    __table_args__ = (UniqueConstraint("name", "sha256"),)
+    name: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    sha256: str
+    text: str
+    source: str
+    applied_us: int = Field(sa_type=BigInteger)
+    applied_seq: int
+
+
+class Customer(SQLModel, table=True):
+    """What is known of a customer; attributes and consent are JSON."""
+
+    id: str = Field(primary_key=True)
+    attributes: bytes
+    consent: bytes
+    zone: str | None = None
+    updated_us: int = Field(sa_type=BigInteger)
+
+
+class Model(SQLModel, table=True):
+    """The models that ever scored anyone: what makes the newest score of each one look-up away."""
+
+    name: str = Field(primary_key=True)
+
+
+class Prediction(SQLModel, table=True):
+    """Every dated score of every customer."""
+
+    customer: str = Field(primary_key=True)
+    model: str = Field(primary_key=True)
+    version: str
+    score: float
+    as_of_us: int = Field(primary_key=True, sa_type=BigInteger)
+    received_us: int = Field(sa_type=BigInteger)
+
+
+class Assignment(SQLModel, table=True):
+    """The arm of a customer in a program, once and for ever."""
+
+    program: str = Field(primary_key=True)
+    customer: str = Field(primary_key=True)
+    arm: str
+    salt: str
+    hash: int = Field(sa_type=BigInteger)
+    assigned_us: int = Field(sa_type=BigInteger)
+
+
+class Decision(SQLModel, table=True):
+    """The decision log: appended to, never changed."""
+
+    __table_args__ = (
+        UniqueConstraint("id"),
+        UniqueConstraint("program", "key"),
+        CheckConstraint("propensity > 0 AND propensity <= 1"),
+        Index("decision_customer", "customer", "at_us", "contact", "program", "offer", "channel"),
+        Index("decision_program", "program", "seq"),
+    )
+    seq: int = Field(primary_key=True)
+    id: str
+    program: str
+    key: str
+    program_version: int
+    snapshot_version: int | None
+    customer: str
+    at_us: int = Field(sa_type=BigInteger)
+    arm: str
+    action: int
+    action_name: str
+    offer: str
+    channel: str
+    slot: str
+    send_at_us: int | None = Field(sa_type=BigInteger)
+    contact: bool
+    propensity: float
+    explored: bool
+    fallback: str | None
+    withheld: str | None
+    value: float | None
+    request_sha: bytes
+    situation: bytes
+    feasible: bytes
+    created_us: int = Field(sa_type=BigInteger)
+
+
+class Outcome(SQLModel, table=True):
+    """Events in the order they arrived; `event` makes a repeat harmless."""
+
+    __table_args__ = (
+        UniqueConstraint("event"),
+        Index("outcome_customer", "customer", "at_us"),
+    )
+    seq: int = Field(primary_key=True)
+    event: str
+    decision: str | None
+    customer: str
+    kind: str
+    value: float
+    at_us: int = Field(sa_type=BigInteger)
+    received_us: int = Field(sa_type=BigInteger)
+
+
+class Snapshot(SQLModel, table=True):
+    """Everything a policy ever published."""
+
+    program: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    sha256: str
+    body: bytes
+    created_us: int = Field(sa_type=BigInteger)
+    reason: str
+
+
+class Pending(SQLModel, table=True):
+    """Decisions not yet learnt, by program and time: written with the decision, gone once it is learnt."""
+
+    program: str = Field(primary_key=True)
+    at_us: int = Field(primary_key=True, sa_type=BigInteger)
+    decision: int = Field(primary_key=True)
+
+
+class Learnt(SQLModel, table=True):
+    """The reward each decision was last learnt with, and the newest outcome it took into account."""
+
+    decision: int = Field(primary_key=True)
+    reward: float
+    learnt_us: int = Field(sa_type=BigInteger)
+    until_us: int = Field(sa_type=BigInteger)
+    seen: int
+
+
+class Late(SQLModel, table=True):
+    """Learnt decisions that an outcome has reached since: to be learnt again."""
+
+    program: str = Field(primary_key=True)
+    decision: int = Field(primary_key=True)
+
+
+def table(name: str) -> Table:
+    """The table of that name."""
+    return SQLModel.metadata.tables[name]
