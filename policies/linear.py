@@ -247,9 +247,13 @@ class Linear:
         if self._solution is None:
             assert self._waves is not None
             ridge, columns = self._ridge(), 1 + len(self._waves.frequency)
-            self._solution = solve(
-                self._moments, self._loading, ridge, self.settings["pool"], columns, self._fits
-            )
+            pool = self.settings["pool"]
+            try:
+                self._solution = solve(self._moments, self._loading, ridge, pool, columns, self._fits)
+            except np.linalg.LinAlgError as error:
+                raise PolicyError(
+                    "what was taken back is not what was learnt; learn the log again into a new policy."
+                ) from error
         return self._solution
 
     def _evidence(self, mask: Mask, prior: Floats) -> tuple[Floats, Floats]:

@@ -11,7 +11,6 @@ unbiased estimation and prediction under a selection model" (absorption of the a
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -106,20 +105,19 @@ def solve(
     columns: int,
     fits: dict[str, Fit],
 ) -> Solution:
-    """Weights of all learnt actions and factors, in an order of names that does not depend on that of
-    learning.
+    """Weights of all learnt actions and factors, by sorted names, so that the order of learning is no matter.
 
     Args:
         moments: of each learnt action, over D features.
-        loading: factor -> loading of each learnt action; factors that only one action has are left out, for
-            that action's own weights say the same.
+        loading: factor -> loading of each learnt action; a factor with the action's own name is left out,
+            since the action's own weights say the same.
         ridge: (D,) precision of an action's weights around its factors' prediction.
         pool: precision of the factors' weights around 0.
         columns: how many of the D features the factors are crossed with, at most.
         fits: solutions of single actions kept from the last time; those missing are added.
     """
     names = sorted(moments)
-    factors = _common([loading[name] for name in names])
+    factors = sorted({factor for name in names for factor in loading[name] if factor != name})
     p = min(columns, LARGEST_SYSTEM // len(factors)) if factors else 0
     for name in names:
         if name not in fits or fits[name].borrow.shape[1] != p:
@@ -130,11 +128,6 @@ def solve(
     W = share([fits[name] for name in names], Z, ridge[:p], pool)
     theta = {name: _theta(fits[name], z, W) for name, z in zip(names, Z, strict=True)}
     return Solution(theta, dict(zip(factors, W, strict=True)), len(ridge))
-
-
-def _common(loadings: list[Mapping[str, float]]) -> list[str]:
-    count = Counter(factor for loading in loadings for factor in loading)
-    return sorted(factor for factor, actions in count.items() if actions > 1)
 
 
 def _theta(one: Fit, z: Floats, W: Floats) -> Floats:

@@ -42,7 +42,7 @@ class VW:
         degree: epsilon's share, squarecb's gamma_scale, softmax's lambda, regcb's mellowness, or how many
         policies
             cover and bag keep; None for 0.05, 10, 10, 0.001, 4, 4.
-        estimator: of the cost: "mtr", "ips" or "dr".
+        estimator: of the cost: "mtr", "ips" or "dr"; squarecb and regcb know "mtr" only.
         learning_rate: step size.
         l1, l2: penalties.
         bits: the table has 2**bits weights.
@@ -73,7 +73,7 @@ class VW:
         self.settings: Mapping[str, Any] = {
             "explore": choice("explore", explore, _PLAIN),
             "degree": _degree(explore, degree),
-            "estimator": choice("estimator", estimator, ("mtr", "ips", "dr")),
+            "estimator": choice("estimator", estimator, _estimators(explore)),
             "learning_rate": number("learning_rate", learning_rate, 1e-9, 1e6),
             "l1": number("l1", l1, 0.0, 1e6),
             "l2": number("l2", l2, 0.0, 1e6),
@@ -181,6 +181,10 @@ def arguments(settings: Mapping[str, Any]) -> str:
         f" -l {settings['learning_rate']} --l1 {settings['l1']} --l2 {settings['l2']}"
         f" -b {settings['bits']} --random_seed {settings['seed']} --quiet"
     )
+
+
+def _estimators(explore: str) -> tuple[str, ...]:
+    return ("mtr",) if explore in ("squarecb", "regcb") else ("mtr", "ips", "dr")
 
 
 def _degree(explore: str, degree: float | None) -> float | int:

@@ -1,0 +1,109 @@
+"""Every law of `policies.laws` over every policy, on random problems."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policies import laws
+from policies.base import Actions, Feedback, Floats, Mask, Policy
+from policies.make import make
+
+QUICK: list[tuple[str, dict[str, Any]]] = [
+    ("uniform", {}),
+    ("priority", {"priorities": {"a": 1.0, "x/sms/now": 2.0}}),
+    ("constant", {"action": "no_action"}),
+    ("formula", {}),
+    ("formula", {"epsilon": 0.1}),
+    ("linear", {"waves": 0}),
+    ("linear", {"waves": 16, "floor": 0.0}),
+    ("linear", {"waves": 16, "explore": "softmax", "floor": 0.1}),
+    ("linear", {"waves": 0, "explore": "greedy", "ridge": 0.1}),
+]
+SLOW: list[tuple[str, dict[str, Any]]] = [
+    ("linear", {}),
+    *(("vw", {"explore": name}) for name in ("epsilon", "squarecb", "softmax", "regcb", "cover", "bag")),
+    ("vw", {"explore": "epsilon", "estimator": "dr", "interact": False, "floor": 0.1}),
+]
+
+
+@pytest.mark.parametrize(("kind", "chosen"), QUICK)
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_every_law_holds(kind: str, chosen: dict[str, Any], seed: int) -> None:
+    laws.check_policy(lambda: make(kind, chosen), seed)
+
+
+@pytest.mark.parametrize(("kind", "chosen"), SLOW)
+@settings(max_examples=2, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_every_law_holds_for_heavy_policies(kind: str, chosen: dict[str, Any], seed: int) -> None:
+    laws.check_policy(lambda: make(kind, chosen), seed)
+
+
+@pytest.mark.parametrize("kind", ["linear", "vw"])
+def test_a_million_draws_follow_the_pmf(kind: str) -> None:
+    laws.draws_follow_the_pmf(lambda: make(kind), laws.make_case(7, n=10), draws=1_000_000, level=0.001)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32), explore=st.sampled_from(["squarecb", "softmax", "greedy"]))
+def test_additive_learning_leaves_the_same_bits_in_any_order(seed: int, explore: str) -> None:
+    case = laws.make_case(seed)
+    shuffled = np.random.Generator(np.random.PCG64(seed)).permutation(len(case.X))
+    one, other = (make("linear", {"waves": 8, "explore": explore}) for _ in range(2))
+    one.learn(case.feedback)
+    for start in range(0, len(shuffled), 7):
+        other.learn(_rows(case.feedback, shuffled[start : start + 7]))
+    pmf = [policy.pmf(case.X, case.actions, case.mask, case.prior) for policy in (one, other)]
+    assert np.array_equal(*pmf)
+
+
+def _rows(feedback: Feedback, rows: Any) -> Feedback:
+    return laws.part(feedback, rows)
+
+
+class _Broken:
+    """A policy with one fault."""
+
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+
+    def pmf(self, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
+        pmf = mask / mask.sum(axis=1, keepdims=True)
+        if self.fault == "sum":
+            return pmf * 0.9
+        if self.fault == "mask":
+            return np.full(mask.shape, 1.0 / len(actions))
+        if self.fault == "batch":
+            weight = mask * (1.0 + X.mean() ** 2 * np.arange(len(actions)))
+            return weight / weight.sum(axis=1, keepdims=True)
+        if self.fault == "arguments":
+            X[0, 0] += 1.0
+        return pmf
+
+    def learn(self, feedback: Feedback) -> None:
+        if self.fault != "feedback":
+            make("uniform").learn(feedback)
+
+
+@pytest.mark.parametrize(
+    ("fault", "law"),
+    [
+        ("sum", "sums to 1"),
+        ("mask", "not feasible"),
+        ("batch", "one by one"),
+        ("arguments", "arguments"),
+        ("feedback", "is refused"),
+    ],
+)
+def test_the_kit_names_the_law_a_policy_breaks(fault: str, law: str) -> None:
+    def broken() -> Policy:
+        return _Broken(fault)
+
+    with pytest.raises(laws.LawBroken, match=law):
+        laws.check_policy(broken)
