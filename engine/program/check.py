@@ -1,0 +1,123 @@
+"""What the fields of a program must be to each other: names that exist, shares that sum, dates in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Set
+from itertools import product
+
+from engine.domain import Action
+from engine.errors import nearest
+from engine.program.document import Document, Path
+from engine.program.schema import ProgramModel
+from engine.program.words import Problem, problem
+from policies.make import make
+from policies.settings import PolicyError
+
+MAX_ACTIONS = 1000
+Found = Iterator[tuple[Path, str]]
+
+
+def problems(document: Document, model: ProgramModel, broken: Set[str]) -> list[Problem]:
+    """Every check whose sections were read whole, on the program as it stands."""
+    return [
+        problem(document, path, sentence)
+        for sections, check in _CHECKS
+        if not broken & set(sections)
+        for path, sentence in check(model)
+    ]
+
+
+def actions(model: ProgramModel) -> Iterator[Action]:
+    """Offers x channels x slots in the file's order, where the offer allows them; without no_action."""
+    for name, offer in model.offers.items():
+        pairs = product(offer.channels or model.channels, offer.slots or model.slots)
+        yield from (Action(name, channel, slot) for channel, slot in pairs)
+
+
+def _references(model: ProgramModel) -> Found:
+    for name, offer in model.offers.items():
+        for field, given, known in (
+            ("channels", offer.channels, model.channels),
+            ("slots", offer.slots, model.slots),
+            ("creative", offer.creative, model.channels),
+        ):
+            yield from _unknown(("offers", name, field), given, known)
+
+
+def _unknown(path: Path, given: Iterable[str], known: Iterable[str]) -> Found:
+    seen: set[str] = set()
+    for i, one in enumerate(given):
+        place = (*path, one if path[-1] == "creative" else i)
+        if one not in known:
+            yield place, f"there is no such {str(path[-1]).rstrip('s')}.{nearest(one, known)}"
+        elif one in seen:
+            yield place, "stands twice; keep one of them."
+        seen.add(one)
+
+
+def _predictions(model: ProgramModel) -> Found:
+    for name, offer in model.predictions.items():
+        if offer and offer not in model.offers:
+            yield ("predictions", name), f"there is no such offer.{nearest(offer, model.offers)}"
+        if name in model.attributes:
+            yield ("predictions", name), "is also the name of an attribute; rename one of them."
+
+
+def _arms(model: ProgramModel) -> Found:
+    total = sum(getattr(model.arms, name) for name in type(model.arms).model_fields)
+    if abs(total - 1) > 1e-9:
+        yield ("arms",), f"shares sum to {total:.12g}, must sum to 1."
+
+
+def _dates(model: ProgramModel) -> Found:
+    for name, offer in model.offers.items():
+        if offer.starts and offer.ends and offer.starts >= offer.ends:
+            yield ("offers", name, "ends"), f"must be after it starts, {offer.starts:%Y-%m-%d %H:%M} UTC."
+
+
+def _slots(model: ProgramModel) -> Found:
+    for name, slot in model.slots.items():
+        if slot.days and slot.at is None:
+            yield ("slots", name, "days"), 'needs a time of day beside it, such as at: "08:30".'
+
+
+def _attributes(model: ProgramModel) -> Found:
+    for name, attribute in model.attributes.items():
+        if attribute.levels and attribute.type != "text":
+            yield ("attributes", name, "levels"), f"only a text has levels, {name} is {attribute.type}."
+        for i, level in enumerate(attribute.levels):
+            if level in attribute.levels[:i]:
+                yield ("attributes", name, "levels", i), "stands twice; keep one of them."
+
+
+def _size(model: ProgramModel) -> Found:
+    count = 1 + sum(1 for _ in actions(model))
+    if count > MAX_ACTIONS:
+        yield (
+            ("offers",),
+            (
+                f"offers x channels x slots make {count} actions with no_action, at most {MAX_ACTIONS}; "
+                "name the channels and slots of each offer."
+            ),
+        )
+
+
+def _policies(model: ProgramModel) -> Found:
+    for field, spec in (("policy", model.policy), ("bau", model.bau)):
+        try:
+            make(spec.kind, spec.model_extra or {})
+        except PolicyError as error:
+            yield (field, "kind"), str(error)
+
+
+_CHECKS: tuple[tuple[tuple[str, ...], Callable[[ProgramModel], Found]], ...] = (
+    (("channels", "slots"), _references),
+    (("offers", "attributes", "predictions"), _predictions),
+    (("arms",), _arms),
+    ((), _dates),
+    ((), _slots),
+    ((), _attributes),
+    (("offers", "channels", "slots"), _size),
+    ((), _policies),
+)
+"""Each check with the sections it needs whole: what could not be read is not blamed twice."""

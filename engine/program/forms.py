@@ -1,0 +1,71 @@
+"""The short written forms of a program file: "2 per 7 days", "14 days", "21:00-08:00", "18:30"."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, time, timedelta
+
+from engine.domain import Cap, QuietHours
+
+_UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+_LENGTH = re.compile(r"(?:([1-9][0-9]{0,4}) )?(minute|hour|day|week)s?")
+_CAP = re.compile(r"([1-9][0-9]{0,3}) per (.+)")
+_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def window(text: object) -> timedelta:
+    """A length of time such as "14 days", "36 hours" or "week"."""
+    found = _LENGTH.fullmatch(text) if isinstance(text, str) else None
+    if not found:
+        raise ValueError('must be a length of time such as "14 days", "36 hours" or "2 weeks"')
+    length = timedelta(seconds=int(found[1] or 1) * _UNITS[found[2]])
+    if length > timedelta(days=3660):
+        raise ValueError("must be at most 10 years")
+    return length
+
+
+def cap(text: object) -> Cap:
+    """A contact cap such as "2 per 7 days"."""
+    found = _CAP.fullmatch(text) if isinstance(text, str) else None
+    if not found:
+        raise ValueError('must be a count per length of time, such as "2 per 7 days"')
+    return Cap(int(found[1]), window(found[2]))
+
+
+def wall_time(text: object) -> time:
+    """A local wall time, "HH:MM"."""
+    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    if not found:
+        raise ValueError('must be a time of day from "00:00" to "23:59", such as "18:30"')
+    return time(int(found[1]), int(found[2]))
+
+
+def quiet(text: object) -> QuietHours:
+    """Quiet hours such as "21:00-08:00"; they may cross midnight."""
+    parts = text.split("-") if isinstance(text, str) else []
+    if len(parts) != 2 or not all(_TIME.fullmatch(part.strip()) for part in parts):
+        raise ValueError('must be two times of day, such as "21:00-08:00"')
+    start, end = (wall_time(part.strip()) for part in parts)
+    if start == end:
+        raise ValueError("must not start and end at the same time; leave it out for no quiet hours")
+    return QuietHours(start, end)
+
+
+def start(text: object) -> datetime:
+    """The first moment: a date counts from its midnight, in UTC where no zone is written."""
+    return _instant(text)
+
+
+def end(text: object) -> datetime:
+    """The moment after the last: a date counts to its end."""
+    whole_day = isinstance(text, str) and _DATE.fullmatch(text)
+    return _instant(text) + timedelta(days=1 if whole_day else 0)
+
+
+def _instant(text: object) -> datetime:
+    try:
+        at = datetime.fromisoformat(text if isinstance(text, str) else "")
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError('must be a date such as "2026-11-24" or a time "2026-11-24T08:00+01:00"') from None
