@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields
 from operator import attrgetter
 
@@ -35,7 +35,7 @@ def put_assignments(c: Connection, rows: Sequence[AssignmentRow]) -> None:
     run_many(c, _INSERT, [_values(row) for row in rows])
 
 
-def assignments(c: Connection, program: str, ids: Sequence[str]) -> dict[str, str]:
+def assignments(c: Connection, program: str, ids: Collection[str]) -> dict[str, str]:
     """Arms of the customers among `ids` that have one, by customer."""
     return {one[0]: one[1] for one in run(c, _SELECT, program=program, wanted=as_ids(ids))}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -58,7 +58,7 @@ def _laid_over(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]
     return {name: value for name, value in {**old, **new}.items() if value is not None}
 
 
-def customers(c: Connection, ids: Sequence[str]) -> dict[str, CustomerRow]:
+def customers(c: Connection, ids: Collection[str]) -> dict[str, CustomerRow]:
     """The customers among `ids` that the store knows, by id."""
     return {
         id_: CustomerRow(id_, _decode(attributes), _decode(consent), zone, updated_us)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
@@ -74,7 +74,7 @@ def _culprit(c: Connection, rows: Sequence[DecisionRow], before: int) -> str:
     return "" if row is None else f" Decision '{row.id}', program '{row.program}', key '{row.key}'."
 
 
-def decisions_by_key(c: Connection, program: str, keys: Sequence[str]) -> dict[str, DecisionRow]:
+def decisions_by_key(c: Connection, program: str, keys: Collection[str]) -> dict[str, DecisionRow]:
     """The decisions made under those keys, by key; keys not used yet are missing."""
     found = [_row(values) for values in run(c, _BY_KEY, program=program, wanted=as_ids(keys))]
     return {row.key: row for row in found}
@@ -91,7 +91,7 @@ def decisions_iter(c: Connection, program: str, after_seq: int, limit: int) -> l
     return [_row(values) for values in run(c, _AFTER, program=program, after_seq=after_seq, limit=limit)]
 
 
-def contacts(c: Connection, customer_ids: Sequence[str], since_us: int) -> list[ContactRow]:
+def contacts(c: Connection, customer_ids: Collection[str], since_us: int) -> list[ContactRow]:
     """Contacts of those customers decided at or after `since_us`, over all programs; none of the holdout."""
     found = run(c, _CONTACTS, wanted=as_ids(customer_ids), since_us=since_us)
     return [ContactRow(*values) for values in found]

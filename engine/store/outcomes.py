@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from operator import attrgetter
 
@@ -48,7 +48,7 @@ def append_outcomes(c: Connection, rows: Sequence[OutcomeRow]) -> int:
     return int(run(c, _NEW, before=before)[0][0])
 
 
-def outcomes_of(c: Connection, decisions: Sequence[int], window_us: int) -> dict[int, list[OutcomeRow]]:
+def outcomes_of(c: Connection, decisions: Collection[int], window_us: int) -> dict[int, list[OutcomeRow]]:
     """Outcomes that belong to decisions, for those that have any.
 
     An outcome that names a decision belongs to it alone; one that names none belongs to every decision of its

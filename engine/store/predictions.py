@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from operator import attrgetter
 
@@ -47,7 +47,7 @@ def put_predictions(c: Connection, rows: Sequence[PredictionRow]) -> None:
     run_many(c, _UPSERT, [_values(row) for row in rows])
 
 
-def predictions(c: Connection, ids: Sequence[str]) -> dict[str, dict[str, PredictionRow]]:
+def predictions(c: Connection, ids: Collection[str]) -> dict[str, dict[str, PredictionRow]]:
     """The newest score (by `as_of_us`) of every model, by customer and model; who has none is missing."""
     found: dict[str, dict[str, PredictionRow]] = {}
     for values in run(c, _SELECT, wanted=as_ids(list(dict.fromkeys(ids)))):

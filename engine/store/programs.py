@@ -75,11 +75,11 @@ _CURRENT_VERSION = prepare(
     select(_program.c.version)
     .where(_program.c.name == bindparam("name"))
     .order_by(_program.c.applied_seq.desc())
-    .limit(bindparam("one"))
+    .limit(1)
 )
 
 
 def current_version(c: Connection, name: str) -> int:
     """The current version of a program, 0 if the store has none of that name."""
-    found = run(c, _CURRENT_VERSION, name=name, one=1)
+    found = run(c, _CURRENT_VERSION, name=name)
     return int(found[0][0]) if found else 0

@@ -47,4 +47,4 @@ def snapshot_versions(c: Connection, program: str) -> list[int]:
 
 def newest_version(c: Connection, program: str) -> int:
     """The version of a program's newest snapshot, 0 if it has none."""
-    return int(run(c, _NEWEST, program=program, zero=0)[0][0])
+    return int(run(c, _NEWEST, program=program)[0][0])

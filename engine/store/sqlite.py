@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +105,9 @@ def among(column: ColumnElement[Any]) -> ColumnElement[bool]:
     return column.in_(select(wanted().c.value))
 
 
-def ids(values: Sequence[str] | Sequence[int]) -> str:
+def ids(values: Iterable[str] | Iterable[int]) -> str:
     """The parameter `wanted`."""
-    return msgspec.json.encode(values).decode()
+    return msgspec.json.encode(list(values)).decode()
 
 
 def insert_new(table: Table) -> Insert:

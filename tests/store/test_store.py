@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -125,5 +126,6 @@ def test_another_process_that_holds_the_lock_is_reported(
 def test_many_processes_may_make_the_same_store_at_once(tmp_path: Path) -> None:
     program = "import sys; from engine.store import open_store; open_store(sys.argv[1]).close()"
     command = [sys.executable, "-c", program, str(tmp_path / "store.db")]
-    started = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(4)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) for _ in range(4)]
     assert [(one.communicate()[1], one.returncode) for one in started] == [(b"", 0)] * 4
