@@ -178,6 +178,7 @@ def _verdict(checks: Sequence[Check], metrics: Sequence[MetricResult], experimen
             one.p_adjusted,
             metric.better,
             metric.primary,
+            "" if experiment.terms[metric.metric].denominator else " per customer",
         )
         for metric in metrics
         for one in metric.comparisons

@@ -38,7 +38,7 @@ class Check:
 
 def arms(found: Sequence[str], expected: Mapping[str, float] | None) -> Check:
     """Are the arms in the file the arms of the plan?"""
-    title = "Are all arms there?"
+    title = "All arms there?"
     if expected is None:
         return Check("arms", title, True, f"{len(found)} arms found: {', '.join(found)}.", count=0)
     missing = [arm for arm in expected if arm not in found]
@@ -60,19 +60,19 @@ def split(count: Mapping[str, int], expected: Mapping[str, float] | None) -> Che
     promise = "the expected split" if expected else "an equal split"
     if len(known) < 2:
         return Check(
-            "srm", "Is the split as promised?", False, f"{found}: fewer than two arms have a promised share."
+            "srm", "Split as promised?", False, f"{found}: fewer than two arms have a promised share."
         )
     p = srm.chi_square([count[arm] for arm in known], list(known.values()))
     remedy = "" if expected else " If the split was never meant to be equal, give it with --expected-split."
     verdict = (
         f"fits {promise}" if p >= LIMIT else f"does not fit {promise}: units were lost or misplaced.{remedy}"
     )
-    return Check("srm", "Is the split as promised?", p >= LIMIT, f"{found} {verdict} (p = {p:.3g}).", p=p)
+    return Check("srm", "Split as promised?", p >= LIMIT, f"{found} {verdict} (p = {p:.3g}).", p=p)
 
 
 def missing(frame: pl.DataFrame, columns: Columns) -> Check:
     """Are arm, unit, cluster and metrics known for every row? Covariates may be unknown."""
-    title = "Is every outcome known?"
+    title = "Every outcome known?"
     needed = [name for name in columns.all if name not in columns.covariates or name in columns.totals]
     empty = {name: n for name in needed if (n := frame[name].null_count())}
     if not empty:
@@ -88,7 +88,7 @@ def one_arm(frame: pl.DataFrame, key: str, arm: str, noun: str) -> Check:
     """Is every unit (or cluster) in one arm only?"""
     seen = frame.drop_nulls([key, arm]).group_by(key).agg(pl.col(arm).n_unique().alias("arms"))
     shared = seen.filter(pl.col("arms") > 1)
-    name, title = f"{noun}s_in_one_arm", f"Is every {noun} in one arm only?"
+    name, title = f"{noun}s_in_one_arm", f"Every {noun} in one arm only?"
     if shared.is_empty():
         return Check(name, title, True, f"{len(seen):,} {noun}s, each in one arm.", count=0)
     example = shared[key].cast(pl.String).sort()[0]
@@ -102,7 +102,7 @@ def repeated(frame: pl.DataFrame, unit: str) -> Check:
     Units with several rows are expected with `--unit`; only when every one of them repeats itself exactly are
     the rows taken for copies.
     """
-    title = "Is no row counted twice?"
+    title = "No row counted twice?"
     several = frame.filter(pl.col(unit).is_duplicated())
     copies = len(several) - len(several.unique())
     copied = copies > 0 and several.unique()[unit].is_unique().all()
@@ -128,7 +128,7 @@ def balance(samples: Mapping[str, Mapping[str, Sample]], terms: Mapping[str, Ter
         others = {arm: moments(sample, terms[name]) for arm, sample in arm_samples.items() if arm != control}
         effects = {arm: welch.difference(base, other) for arm, other in others.items()}
         tests += [(welch.p_value(effect), name, arm) for arm, effect in effects.items() if effect.se > 0]
-    title = "Were the arms alike before?"
+    title = "Arms alike before?"
     if not tests:
         return Check("balance", title, True, "No covariate varies, so none can differ.")
     worst, name, arm = min(tests)
@@ -147,7 +147,7 @@ def balance(samples: Mapping[str, Mapping[str, Sample]], terms: Mapping[str, Ter
 
 def variation(constant: Sequence[str]) -> Check:
     """Does every metric vary?"""
-    title = "Is there something to compare?"
+    title = "Something to compare?"
     if not constant:
         return Check("variation", title, True, "Every metric varies.", count=0)
     names = ", ".join(f"'{name}'" for name in constant)

@@ -24,6 +24,7 @@ class Claim:
         p: p-value adjusted for the number of questions asked.
         better: 1 if a higher value is better, -1 if a lower one is.
         primary: the decision rests on it.
+        per: what the difference counts for, empty for a ratio.
     """
 
     arm: str
@@ -33,6 +34,7 @@ class Claim:
     p: float
     better: int
     primary: bool
+    per: str = " per customer"
 
     def direction(self, alpha: float) -> int:
         """1 better, -1 worse, 0 not proven."""
@@ -76,7 +78,7 @@ def decide(claims: Sequence[Claim], control: str, level: float) -> Verdict:
         return Verdict(_sentence(worst, control, level), f"Stop {names}", guidance, "red")
     low, high = (number(limit, best.absolute) for limit in (best.absolute.low, best.absolute.high))
     guidance = (
-        f"The data are compatible with anything from {low} to {high} {best.metric} per customer. "
+        f"The data are compatible with anything from {low} to {high} {best.metric}{best.per}. "
         f"Go on if the better end is worth having, otherwise keep {control}."
     )
     return Verdict(_sentence(best, control, level), "Not decided yet", guidance, "yellow")
@@ -97,13 +99,13 @@ def _sentence(claim: Claim, control: str, level: float) -> str:
     """The page in one sentence."""
     effect, percent = claim.absolute, f"{100 * level:g} %"
     verb = "raised" if effect.value > 0 else "lowered"
-    lift = f", {claim.relative.value:+.1%} of {control}'s level" if claim.relative else ""
-    proven = "" if claim.p < 1 - level else "; this is not proven"
+    lift = f", {100 * claim.relative.value:+.1f} %" if claim.relative else ""
+    call = {1: "keep it", 0: "this is not proven", -1: "stop it"}[claim.direction(1 - level)]
     span = f"{number(effect.low, effect)} to {number(effect.high, effect)}"
     size = number(abs(effect.value), effect)
     return (
-        f"{claim.arm} {verb} {claim.metric} by {size} per customer against {control} "
-        f"({percent} interval {span}{lift}){proven}."
+        f"{claim.arm} {verb} {claim.metric} by {size}{claim.per} against {control} "
+        f"({percent} interval {span}{lift}): {call}."
     )
 
 

@@ -1,0 +1,153 @@
+"""A report as one offline HTML page: no script, no link, nothing fetched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from engine.experiments.experiment import Experiment
+from engine.experiments.plots import forest
+from engine.experiments.report import Report
+from engine.experiments.results import Comparison, MetricResult
+from engine.experiments.verdict import number as plain_number
+from engine.experiments.welch import Interval
+
+_MARKS = {"green": "✓", "yellow": "!", "red": "✕", "gray": "?"}
+_WORDS = {"green": "Proven", "yellow": "Open", "red": "Harmful", "gray": "Withheld"}
+
+
+def render(report: Report) -> str:
+    """The page of a report."""
+    folder = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(
+        loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    plot = Markup(forest(report.metrics, report.experiment.level))  # matplotlib escapes the names it draws
+    return environment.get_template("template.html.j2").render(
+        report=report,
+        level=f"{100 * report.experiment.level:g} %",
+        mark=_MARKS[report.verdict.status],
+        word=_WORDS[report.verdict.status],
+        plot=plot,
+        tables=[_table(metric) for metric in report.metrics],
+        settings=_settings(report.experiment),
+        units=sum(report.units.values()),
+        costs=any(one.per_cost for metric in report.metrics for one in metric.comparisons),
+    )
+
+
+def _table(metric: MetricResult) -> dict[str, Any]:
+    rows = [row for one in metric.comparisons for row in _rows(one)]
+    better = "lower is better" if metric.better < 0 else ""
+    role = "decides the verdict" if metric.primary else "for information"
+    notes = [note for note in (role, better) if note]
+    return {"name": metric.metric, "note": ", ".join(notes), "clamped_at": metric.clamped_at, "rows": rows}
+
+
+def _rows(one: Comparison) -> list[dict[str, Any]]:
+    """The row of a comparison and, where it was clamped, the unclamped one under it."""
+    reading, scale = one.reading, one.reading.absolute
+    always = Interval(scale.value, reading.sequential.low, reading.sequential.high)
+    shown = {
+        "arm": one.arm,
+        "unclamped": False,
+        "units": f"{reading.n[1]:,}",
+        "means": [number(mean, scale) for mean in reading.mean],
+        "effect": _signed(scale.value, scale),
+        "span": _span(scale),
+        "lift": _lift(reading.relative),
+        "lift_span": _lift_span(reading.relative),
+        "p": _p(one.p_adjusted),
+        "always": f"{number(always.low, scale)} to {number(always.high, scale)}",
+        "chance": _chance(reading.belief.chance),
+        "per_cost": _per_cost(one),
+    }
+    if one.unclamped is None:
+        return [shown]
+    whole, scale = one.unclamped, one.unclamped.absolute
+    beside = {
+        "arm": "unclamped",
+        "unclamped": True,
+        "units": "",
+        "means": [number(mean, scale) for mean in whole.mean],
+        "effect": _signed(scale.value, scale),
+        "span": _span(scale),
+        "lift": _lift(whole.relative),
+        "lift_span": _lift_span(whole.relative),
+        "p": "",
+        "always": f"{number(whole.sequential.low, scale)} to {number(whole.sequential.high, scale)}",
+        "chance": _chance(whole.belief.chance),
+        "per_cost": "",
+    }
+    return [shown, beside]
+
+
+def _settings(experiment: Experiment) -> list[tuple[str, str]]:
+    """What was asked, in words."""
+    split = experiment.expected_split
+    asked = {
+        "Arms": f"column {experiment.arm}, compared with {experiment.control}",
+        "Decides": ", ".join(experiment.leading),
+        "Expected split": ", ".join(f"{arm} {share:.1%}" for arm, share in split.items())
+        if split
+        else "equal",
+        "Covariates": ", ".join(experiment.covariates) or "none",
+        "Rows per unit": f"several, joined by {experiment.unit}" if experiment.unit else "one",
+        "Randomised together": experiment.cluster or "",
+        "Clamping": f"at the {experiment.clamp:.2%} quantile of all units" if experiment.clamp else "none",
+        "Cost": experiment.cost_column or "",
+        "Confidence": f"{100 * experiment.level:g} %, two-sided",
+        "Planned for daily reading": f"{experiment.horizon:,.0f} units",
+    }
+    return [(name, value) for name, value in asked.items() if value]
+
+
+def number(value: float, scale: Interval) -> str:
+    """A number to the digits its interval deserves, with a true minus sign."""
+    return plain_number(value, scale).replace("-", "−")
+
+
+def _signed(value: float, scale: Interval) -> str:
+    text = number(value, scale)
+    return text if value < 0 else f"+{text}"
+
+
+def _span(interval: Interval) -> str:
+    return f"{number(interval.low, interval)} to {number(interval.high, interval)}"
+
+
+def _lift(interval: Interval | None) -> str:
+    return "–" if interval is None else _percent(interval.value)
+
+
+def _lift_span(interval: Interval | None) -> str:
+    if interval is None:
+        return "the control's level is too near 0"
+    return f"{_percent(interval.low)} to {_percent(interval.high)}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:+.1f}\N{NO-BREAK SPACE}%".replace("-", "−")
+
+
+def _p(p: float) -> str:
+    return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
+
+
+def _chance(chance: float) -> str:
+    if chance > 0.999:
+        return "> 99.9 %"
+    return "< 0.1 %" if chance < 0.001 else f"{100 * chance:.1f} %"
+
+
+def _per_cost(one: Comparison) -> str:
+    """Extra metric per extra unit of cost."""
+    if one.per_cost is None:
+        return "–"
+    found = one.per_cost
+    if found.low is None or found.high is None:
+        return f"{found.value:,.4g} (unbounded)"
+    return f"{found.value:,.4g} ({found.low:,.4g} to {found.high:,.4g})"
