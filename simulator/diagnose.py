@@ -1,0 +1,186 @@
+"""Whether a log can say what a policy is worth, and if not, why and what would cure it.
+
+A refusal is not a wide interval: below these limits the interval itself cannot be trusted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from policies.base import Floats
+from simulator.interval.base import Evidence
+from simulator.interval.gamma import EVENT, gamma, quantile
+from simulator.logs import Log
+
+Verdict = Literal["supported", "weak", "refused"]
+LEAST_SIZE = 50.0  # effective sample size below which there is no value
+FIRM_SIZE = 200.0  # ... and above which it is not called weak
+LEAST_COVERAGE = 0.95  # of the target's probability, on actions the log has tried
+LARGEST_SHARE = 0.05  # of all weight, on one unit
+LEAST_BEARING = 10.0  # effective number of units that carry the variance
+STRICT = 0.999  # level of the tests: one false alarm in a thousand healthy logs
+MISFIT = 0.05  # how far a mean weight may surely be from 1
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What the log knows about a target.
+
+    Attributes:
+        ess: effective sample size, (sum w)^2 / sum w^2 over independent units.
+        max_weight: the largest weight of a row.
+        coverage: share of the target's probability that lies where the log has tried it, in [0, 1].
+        verdict: supported, weak or refused.
+        reason: "" if supported, else what is wrong and what data would cure it.
+    """
+
+    ess: float
+    max_weight: float
+    coverage: float
+    verdict: Verdict
+    reason: str
+
+
+def diagnose(log: Log, pmf: Floats | None, weight: Floats, evidence: Evidence) -> Diagnosis:
+    """The verdict on one target.
+
+    Args:
+        log: n rows.
+        pmf: (n, k) of the target, or None for the logging policy.
+        weight: (n,) the target's weights.
+        evidence: terms of the estimate that would be shown.
+
+    Source: Kish (1965), "Survey Sampling" (effective sample size); E[w] = 1 is the balance check of Li,
+        Chen, Kleban and Gupta (2015), "Counterfactual Estimation and Optimization of Click Metrics in
+        Search Engines".
+    """
+    unit: Floats = (
+        weight if log.cluster is None else np.bincount(log.cluster, weights=weight).astype(np.float64)
+    )
+    size = float(unit.sum() ** 2 / max(float(unit @ unit), 1e-300))
+    balance = gamma(Evidence(weight, weight, np.ones(len(log)), log.cluster), STRICT)
+    covered = _covered(log, pmf)
+    if balance.high < LEAST_COVERAGE:
+        covered = min(covered, balance.value)
+    refusals = list(_refusals(log, size, covered, balance.low))
+    if refusals:
+        return Diagnosis(size, float(weight.max()), covered, "refused", refusals[0])
+    doubts = list(_doubts(log, pmf, unit, size, evidence))
+    return Diagnosis(size, float(weight.max()), covered, "weak" if doubts else "supported", " ".join(doubts))
+
+
+def _covered(log: Log, pmf: Floats | None) -> float:
+    """Share of the target's probability on actions that the log holds at all."""
+    if pmf is None:
+        return 1.0
+    tried = np.bincount(log.action, minlength=len(log.actions)) > 0
+    return float(min(1.0, math.fsum(pmf[:, tried].sum(axis=1)) / len(log)))
+
+
+def _refusals(log: Log, size: float, covered: float, least_mean: float) -> Iterator[str]:
+    if np.ptp(log.reward) == 0:
+        yield (
+            f"Every reward in the log is {log.reward[0]:g}, so nothing tells how much rewards vary; "
+            "log until some differ, or check the reward column."
+        )
+    if covered < LEAST_COVERAGE:
+        yield (
+            f"The log has tried only {covered:.0%} of what this policy would do "
+            f"({LEAST_COVERAGE:.0%} needed), or its propensities are too large; give the missing actions a "
+            "random share where this policy would choose them."
+        )
+    if size < LEAST_SIZE:
+        yield (
+            f"The log agrees with this policy on an effective sample of only {size:.0f} "
+            f"({LEAST_SIZE:.0f} needed); about {LEAST_SIZE / max(size, 1.0):.1f} times the log, "
+            "or more exploration of its actions, would do."
+        )
+    if least_mean > 1 + MISFIT:
+        yield (
+            f"The weights average above {least_mean:.2f} and must average 1, so the logged propensities are "
+            "too small; log the probability over the final feasible set with which each action was drawn."
+        )
+
+
+def _doubts(log: Log, pmf: Floats | None, unit: Floats, size: float, evidence: Evidence) -> Iterator[str]:
+    if log.estimated:
+        yield (
+            "The propensities are the shares of the actions, not logged: right only if every row had the "
+            "same chances; log the propensity with each decision."
+        )
+    if size < FIRM_SIZE:
+        yield f"The effective sample is only {size:.0f}; {FIRM_SIZE:.0f} would be firm."
+    if (share := float(unit.max() / unit.sum())) > LARGEST_SHARE:
+        yield f"One unit carries {share:.0%} of all weight; log more, or explore its action more."
+    if (bearing := bearing_units(evidence)) < LEAST_BEARING:
+        yield f"The result rests on about {bearing:.0f} units with a large term; log more rewards."
+    if pmf is not None and (names := miscalibrated(log, pmf)):
+        yield (
+            f"The logged propensities do not fit how often {', '.join(names[:3])} was chosen; "
+            "check that they are the probabilities over the final feasible set."
+        )
+    if (drift := _drift(log, evidence)) is not None:
+        before, after = drift
+        yield (
+            f"The estimate drifts: {before:.4g} in the earlier half, {after:.4g} in the later; "
+            "take a recent log."
+        )
+
+
+def bearing_units(evidence: Evidence) -> float:
+    """Effective number of units that carry the variance, (sum d^2)^2 / sum d^4 over deviations d."""
+    part = evidence.term - evidence.term.mean()
+    if evidence.cluster is not None:
+        part = np.bincount(evidence.cluster, weights=part).astype(np.float64)
+    square = part * part
+    total = float(square.sum())
+    return total * total / float(square @ square) if total > 0 else 0.0
+
+
+def miscalibrated(log: Log, pmf: Floats) -> list[str]:
+    """Actions of some importance to the target whose rows, over their propensity, do not add up to the
+    rows they were feasible in.
+
+    An action's mean weight under "always this action" is 1 if its propensities are right. The test is a
+    gamma interval at a level that allows one false alarm in a thousand logs, and a misfit of 5 % is let pass.
+    """
+    n, k = log.mask.shape
+    feasible = log.mask.sum(axis=0)
+    once, square, cube = (np.bincount(log.action, log.propensity**-p, k) for p in (1.0, 2.0, 3.0))
+    effect = 1.0 if log.cluster is None else float((np.bincount(log.cluster) ** 2.0).sum() / n)
+    names = []
+    for a in np.flatnonzero((pmf.mean(axis=0) > MISFIT / k) & (once > 0)):
+        mean, share = once[a] / n, feasible[a] / n
+        variance = (square[a] / n - mean**2) / n * effect
+        third = (cube[a] / n - 3 * mean * square[a] / n + 2 * mean**3) / n**2 * effect**2
+        event = EVENT * square[a] / once[a] / n * effect
+        tail = (1 - STRICT) / 2 / k
+        high = quantile(mean + event, variance + event**2, 2 * third, 1 - tail) / share
+        low = quantile(mean, variance, 2 * third, tail) / share
+        if low > 1 + MISFIT or high < 1 - MISFIT:
+            names.append(log.actions.names[a])
+    return names
+
+
+def _drift(log: Log, evidence: Evidence) -> tuple[float, float] | None:
+    """The estimate in the two halves of time, if they differ more than chance allows; None without times."""
+    if log.at is None:
+        return None
+    later = log.at > np.median(log.at)
+    if not later.any():
+        return None
+    limits = []
+    for half in (~later, later):
+        cluster = (
+            None if evidence.cluster is None else np.unique(evidence.cluster[half], return_inverse=True)[1]
+        )
+        part = Evidence(evidence.term[half], evidence.gain[half], evidence.surprise[half], cluster)
+        limits.append(gamma(part, STRICT))
+    before, after = limits
+    apart = abs(before.value - after.value) > math.hypot(before.high - before.low, after.high - after.low) / 2
+    return (before.value, after.value) if apart else None

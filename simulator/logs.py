@@ -1,0 +1,246 @@
+"""Logged decisions of any origin, read once into checked arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.errors import InputError, nearest
+from policies.base import Actions, Floats, Ints, Mask
+from simulator.contexts import encode
+
+ESTIMATE = "estimate"
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """n logged decisions among k actions.
+
+    Attributes:
+        X: (n, d) encoded contexts.
+        names: d names of the columns of X.
+        frame: the raw columns, n rows, for targets that read their own.
+        actions: the k actions.
+        action: (n,) index of the logged action.
+        propensity: (n,) probability with which it was chosen, in (0, 1].
+        reward: (n,) finite rewards.
+        mask: (n, k) actions that were feasible.
+        cluster: (n,) dense codes of what was randomised or sampled as one (a customer, a household), or None.
+        at: (n,) time of the decision in microseconds, or None where the file's order is all there is.
+        estimated: True where the propensities were not logged but taken from the shares of the actions.
+        source: where it was read from, for messages.
+        logging: (n, k) the logging policy's whole pmf, where it is known.
+        embedding: (k, g) 1 where an action belongs to a group, such as its offer; one group an action.
+    """
+
+    X: Floats
+    names: tuple[str, ...]
+    frame: pl.DataFrame
+    actions: Actions
+    action: Ints
+    propensity: Floats
+    reward: Floats
+    mask: Mask
+    cluster: Ints | None = None
+    at: Ints | None = None
+    estimated: bool = False
+    source: str = "log"
+    logging: Floats | None = None
+    embedding: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.action)
+
+
+def read_log(
+    path: str | Path,
+    *,
+    context: Sequence[str] = (),
+    action: str,
+    propensity: str | float,
+    reward: str,
+    cluster: str | None = None,
+    time: str | None = None,
+    feasible: str | None = None,
+) -> Log:
+    """A Parquet or CSV file (gz allowed) of one row per decision.
+
+    Args:
+        path: the file.
+        context: columns known before the choice.
+        action: column of the chosen action.
+        propensity: column of the probability with which it was chosen; or that probability as a number,
+            for a log randomised alike in every row; or ``"estimate"`` to take the share of each action,
+            which is marked.
+        reward: column of what it earned.
+        cluster: column of the unit whose rows are not independent.
+        time: column of the time of decision, for drift.
+        feasible: prefix of one 0/1 column per action, ``PREFIX<action>``, 1 where it could be chosen.
+
+    Raises:
+        InputError: the file cannot be read, a column is missing, or a value is out of its range.
+    """
+    frame = read_frame(Path(path))
+    return make_log(
+        frame,
+        context=context,
+        action=action,
+        propensity=propensity,
+        reward=reward,
+        cluster=cluster,
+        time=time,
+        feasible=feasible,
+        source=str(path),
+    )
+
+
+def read_frame(path: Path) -> pl.DataFrame:
+    """The table in a Parquet or CSV file; the kind is told by the content, not by the name.
+
+    Raises:
+        InputError: there is no such file, or it is neither.
+    """
+    try:
+        with path.open("rb") as file:
+            parquet = file.read(4) == b"PAR1"
+        return pl.read_parquet(path) if parquet else pl.read_csv(path, infer_schema_length=None)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror or error}). Give a Parquet or CSV file."
+        ) from error
+    except pl.exceptions.NoDataError as error:
+        raise InputError(f"{path}: is empty. Give a file with a header and at least one row.") from error
+    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise InputError(
+            f"{path}: is neither Parquet nor CSV ({reason}). Give one of these, gz allowed."
+        ) from error
+
+
+def make_log(
+    frame: pl.DataFrame,
+    *,
+    context: Sequence[str] = (),
+    action: str,
+    propensity: str | float,
+    reward: str,
+    cluster: str | None = None,
+    time: str | None = None,
+    feasible: str | None = None,
+    source: str = "log",
+) -> Log:
+    """A log from a polars frame; arguments and errors as in `read_log`."""
+    wanted = [*context, action, reward, *(c for c in (cluster, time) if c is not None)]
+    given = isinstance(propensity, str) and propensity != ESTIMATE
+    for name in [*wanted, str(propensity)] if given else wanted:
+        _column(frame, name, source)
+    if not len(frame):
+        raise InputError(f"{source}: has no rows. An evaluation needs logged decisions.")
+    index, actions = _actions(frame[action], source)
+    X, names = encode(frame, context)
+    return Log(
+        X=X,
+        names=names,
+        frame=frame,
+        actions=actions,
+        action=index,
+        propensity=_propensity(frame, propensity, index, source),
+        reward=_numbers(frame[reward], source, "must be a finite number; drop the row or mend the join"),
+        mask=_mask(frame, feasible, actions, index, source),
+        cluster=None if cluster is None else _codes(frame[cluster], source),
+        at=None if time is None else _time(frame[time], source),
+        estimated=propensity == ESTIMATE,
+        source=source,
+    )
+
+
+def _column(frame: pl.DataFrame, name: str, source: str) -> pl.Series:
+    if name not in frame.columns:
+        raise InputError(f"{source}: has no column '{name}'.{nearest(name, frame.columns)}")
+    return frame[name]
+
+
+def _refuse(bad: NDArray[np.bool_], column: pl.Series, source: str, rule: str) -> None:
+    """Raise for the first bad row, counted from 1 below the header."""
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise InputError(f"{source}, row {row + 1}: {column.name} is {column[row]}, {rule}.")
+
+
+def _numbers(column: pl.Series, source: str, rule: str) -> Floats:
+    value = column.cast(pl.Float64, strict=False).to_numpy().astype(np.float64)
+    _refuse(~np.isfinite(value), column, source, rule)
+    return value
+
+
+def _actions(column: pl.Series, source: str) -> tuple[Ints, Actions]:
+    """(n,) indices into the distinct actions, in numeric order if they are whole numbers, else by name."""
+    _refuse(column.is_null().to_numpy(), column, source, "must name the action that was taken")
+    distinct = [str(one) for one in column.unique().sort().to_list()]
+    if len(distinct) == 1:
+        raise InputError(
+            f"{source}: column '{column.name}' holds one action only, '{distinct[0]}'. What was never tried "
+            "cannot be compared; log a share of other actions, chosen at random."
+        )
+    code = {name: j for j, name in enumerate(distinct)}
+    text = column.cast(pl.String)
+    index = text.replace_strict(list(code), list(code.values()), return_dtype=pl.Int64).to_numpy()
+    return index.astype(np.int64), Actions.plain(tuple(distinct))
+
+
+def _propensity(frame: pl.DataFrame, propensity: str | float, action: Ints, source: str) -> Floats:
+    if propensity == ESTIMATE:
+        return (np.bincount(action) / len(action))[action]
+    if isinstance(propensity, str):
+        column = frame[propensity]
+        rule = "must be in (0, 1]: the probability with which the logged action was chosen"
+        value = _numbers(column, source, rule)
+        _refuse((value <= 0) | (value > 1), column, source, rule)
+        return value
+    if not 0 < propensity <= 1:
+        raise InputError(f"propensity is {propensity}, must be in (0, 1], or the name of a column.")
+    return np.full(len(action), float(propensity))
+
+
+def _mask(frame: pl.DataFrame, prefix: str | None, actions: Actions, action: Ints, source: str) -> Mask:
+    if prefix is None:
+        return np.ones((len(action), len(actions)), dtype=np.bool_)
+    columns = [_column(frame, f"{prefix}{name}", source) for name in actions.names]
+    mask = np.column_stack([c.cast(pl.Float64, strict=False).fill_null(0.0).to_numpy() > 0 for c in columns])
+    own = mask[np.arange(len(action)), action]
+    if not own.all():
+        row = int(np.argmin(own))
+        name = actions.names[action[row]]
+        raise InputError(
+            f"{source}, row {row + 1}: the logged action '{name}' has {prefix}{name} 0, must be 1."
+        )
+    return mask
+
+
+def _codes(column: pl.Series, source: str) -> Ints:
+    """(n,) dense codes in the order of the values, so they do not depend on the order of the rows."""
+    _refuse(column.is_null().to_numpy(), column, source, "must name the unit of the row")
+    return (column.rank("dense").to_numpy() - 1).astype(np.int64)
+
+
+def _time(column: pl.Series, source: str) -> Ints:
+    """(n,) microseconds; text is read as ISO 8601, numbers are taken as they are."""
+    _refuse(column.is_null().to_numpy(), column, source, "must be the time of the decision")
+    if column.dtype.is_numeric():
+        return column.cast(pl.Float64).to_numpy().astype(np.int64)
+    try:
+        moment = (
+            column.str.to_datetime(time_zone="UTC")
+            if column.dtype == pl.String
+            else column.cast(pl.Datetime("us"))
+        )
+    except pl.exceptions.PolarsError as error:
+        raise InputError(
+            f"{source}: column '{column.name}' is not a time such as 2026-11-24T08:00:00Z."
+        ) from error
+    return moment.dt.timestamp("us").to_numpy().astype(np.int64)
