@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from engine import program
 from engine.calendar import microseconds
 from engine.domain import Program
+from engine.program import load, loads
 from engine.store import programs
 
 
@@ -21,7 +21,7 @@ def apply(connection: Connection, path: str | Path, at: datetime) -> Program:
     Raises:
         ProgramError: the file does not hold a sound program; nothing is stored.
     """
-    loaded = program.load(path)
+    loaded = load(path)
     return apply_text(connection, loaded, Path(path).read_bytes(), at)
 
 
@@ -37,4 +37,4 @@ def apply_text(connection: Connection, loaded: Program, text: bytes, at: datetim
 def stored_program(connection: Connection, name: str, version: int | None = None) -> Program:
     """A program of the store by name: the current version unless another is given. Raises `NotFoundError`."""
     number, text, source = programs.program_text(connection, name, version)
-    return program.loads(text.encode(), source, number)
+    return loads(text.encode(), source, number)

@@ -1,7 +1,8 @@
 """Arms: who is in the holdout, decided by a salted hash before anything else is looked at.
 
-The hash of (salt, unit) is uniform on 64 bits; an arm owns a half-open range of it, so shares are exact to 2**-64
-and two programs with different salts assign independently. The store keeps the first assignment of a unit for ever.
+The hash of (salt, unit) is uniform on 64 bits; an arm owns a half-open range of it, so shares are exact to
+2**-64 and two programs with different salts assign independently. The store keeps the first assignment of a
+unit for ever.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Decisions for a whole file of customers: profiles stored, decided in chunks by the pipeline, written as Parquet."""
+"""Decisions for a whole file of customers.
+
+Profiles stored, decided in chunks by the pipeline, written as Parquet.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from engine.live import Lives
 from engine.profiles import profiles
 from engine.store import Store, customers, decisions, predictions
 from engine.store.rows import DecisionRow, PredictionRow
+from engine.uncollected import uncollected
 
 CHUNK = 10_000
 
@@ -34,9 +38,10 @@ class BatchSummary:
     explored: int
     mean_propensity: float
     funnel: Funnel
-    snapshot: int
+    snapshot: int | None
 
 
+@uncollected()
 def run(
     store: Store,
     program: Program,
@@ -48,8 +53,8 @@ def run(
 ) -> tuple[list[DecisionRow], BatchSummary]:
     """Store the profiles of `table` (`engine.profiles.customer_table`) and decide for each customer.
 
-    A batch has a name; the key of each decision is "NAME:CUSTOMER", so a batch killed half-way goes on with `resume`
-    where it stopped, and no customer is decided for twice.
+    A batch has a name; the key of each decision is "NAME:CUSTOMER", so a batch killed half-way goes on with
+    `resume` where it stopped, and no customer is decided for twice.
 
     Raises:
         InputError: the name was used before and `resume` is False.
@@ -116,8 +121,8 @@ def _refuse_used_name(store: Store, program: Program, table: pl.DataFrame, name:
         used = decisions.decisions_by_key(connection, program.name, keys)
     if used:
         raise InputError(
-            f"batch '{name}' of program '{program.name}' was decided before ({len(used)} of its first {len(keys)} "
-            f"customers); give --resume to go on with it, or another --name."
+            f"batch '{name}' of program '{program.name}' was decided before ({len(used)} of its first "
+            f"{len(keys)} customers); give --resume to go on with it, or another --name."
         )
 
 

@@ -1,7 +1,7 @@
 """The choice itself: situations in, one drawn action each out. Pure, so that replay can run it again.
 
-Everything a decision depends on is in its `Situation`, the `Live` program it was made under and its key; nothing is
-read from a clock, a store or a random generator here.
+Everything a decision depends on is in its `Situation`, the `Live` program it was made under and its key;
+nothing is read from a clock, a store or a random generator here.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ class Choices:
 def choose(live: Live, situations: Situations) -> Choices:
     """Draw one action for each of n situations.
 
-    Row i of the result depends on situation i only, bit for bit: a customer gets the same action alone, in a batch
-    and in a replay.
+    Row i of the result depends on situation i only, bit for bit: a customer gets the same action alone, in
+    a batch and in a replay.
     """
     made = feasible(live.program, live.screen, situations)
     X = context.encode(live.encoding, situations)

@@ -18,8 +18,8 @@ def has_consent(channel: Channel, consent: dict[str, bool]) -> bool:
 def exceeds(cap: Cap, contacts_us: Iterable[int], send_us: int) -> bool:
     """Whether one more contact at `send_us` makes some window of the cap's length hold more than its count.
 
-    Every window (t - w, t] that holds the new contact is looked at, so contacts scheduled later count as well:
-    a cap of k is never k + 1, whatever the order in which the contacts were decided.
+    Every window (t - w, t] that holds the new contact is looked at, so contacts scheduled later count as
+    well: a cap of k is never k + 1, whatever the order in which the contacts were decided.
 
     Args:
         contacts_us: send times of the contacts the cap counts, microseconds UTC.

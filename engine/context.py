@@ -1,7 +1,7 @@
 """Situations into numbers: the context X a policy sees and the prior it starts from.
 
-An `Encoding` is fitted once, when a program's first snapshot is made, from the customers known by then, and travels
-with the snapshot: a logged decision is always encoded as it was when it was made.
+An `Encoding` is fitted once, when a program's first snapshot is made, from the customers known by then, and
+travels with the snapshot: a logged decision is always encoded as it was when it was made.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ def encode(encoding: Encoding, situations: Situations) -> Floats:
 def prior(program: Program, situations: Situations) -> Floats:
     """(n, k) net reward predicted before any learning: prediction x value x lever - cost; no_action is 0.
 
-    An offer whose response nobody predicted, or not for this customer, is expected to earn nothing but its cost.
+    An offer whose response nobody predicted, or not for this customer, is expected to earn nothing but its
+    cost.
     """
     n = len(situations)
     offers = {offer.name: offer for offer in program.offers}

@@ -1,7 +1,7 @@
 """The pipeline: requests -> situations -> arm -> choice -> log -> decisions. One request is a batch of one.
 
-Runs inside the one write transaction of the store (`engine.store.writer`), so that the contacts a cap counts cannot
-change between the choice and its append, whoever else decides at the same time.
+Runs inside the one write transaction of the store (`engine.store.writer`), so that the contacts a cap
+counts cannot change between the choice and its append, whoever else decides at the same time.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -47,7 +47,9 @@ class ConflictError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A logged decision, whether it was made just now or is replayed, and the choice it came from if made now."""
+    """A logged decision, whether it was made just now or is replayed, and the choice it came from if made
+    now.
+    """
 
     row: DecisionRow
     replayed: bool
@@ -62,9 +64,11 @@ class Batch:
 
 
 def decide(connection: Connection, requests: Sequence[Request], lives_by_name: dict[str, Live]) -> Batch:
-    """Answer every request in the open write transaction; each answer is a decision or the reason it is refused.
+    """Answer every request in the open write transaction; each answer is a decision or the reason it is
+    refused.
 
-    Requests of one customer in the same call are decided one after another, so that caps hold among them too.
+    Requests of one customer in the same call are decided one after another, so that caps hold among them
+    too.
     """
     answers: dict[int, Decided | NextbestError] = {}
     made: list[tuple[Live, Choices]] = []
@@ -82,8 +86,12 @@ def decide(connection: Connection, requests: Sequence[Request], lives_by_name: d
 
 
 def decision_id(program: str, key: str, at: datetime) -> str:
-    """32 hex digits, ordered by the millisecond of `at`, the rest a hash of program and key: a repeat gets the same."""
-    return f"{microseconds(at) // 1000:012x}{xxh3_128_hexdigest(f'{program}\x1f{key}'.encode())[:20]}"
+    """32 hex digits, ordered by the millisecond of `at`, the rest a hash of program and key.
+
+    A repeat gets the same.
+    """
+    named = xxh3_128_hexdigest(f"{program}\x1f{key}".encode())
+    return f"{microseconds(at) // 1000:012x}{named[:20]}"
 
 
 def fingerprint(request: Request) -> bytes:
@@ -163,7 +171,7 @@ def _decide_turn(
 
 def _arms(connection: Connection, program: Program, ids: Sequence[str], at: datetime) -> list[ArmName]:
     """The stored arm of each customer; whoever is new is assigned now, and for ever."""
-    known = assignments.assignments(connection, program.name, ids)
+    known = cast(dict[str, ArmName], assignments.assignments(connection, program.name, ids))
     new = [customer for customer in dict.fromkeys(ids) if customer not in known]
     if new:
         fresh = dict(zip(new, assign(program, new), strict=True))
@@ -172,13 +180,19 @@ def _arms(connection: Connection, program: Program, ids: Sequence[str], at: date
             connection,
             [
                 AssignmentRow(
-                    program.name, customer, arm, program.salt, unit_hash(program.salt, customer), at_us
+                    program.name, customer, arm, program.salt, _signed(program.salt, customer), at_us
                 )
                 for customer, arm in fresh.items()
             ],
         )
         known = {**known, **fresh}
     return [known[customer] for customer in ids]
+
+
+def _signed(salt: str, customer: str) -> int:
+    """The hash a customer is assigned by, as the signed 64 bits a database holds."""
+    hashed = unit_hash(salt, customer)
+    return hashed - (1 << 64) if hashed >> 63 else hashed
 
 
 def gather(
@@ -203,7 +217,7 @@ def gather(
             at,
             arm,
             _known(names, profile.attributes, scores.get(request.customer, {}), request.context),
-            profile.consent,
+            dict(profile.consent),
             history.get(request.customer, []),
             profile.zone,
         )
@@ -240,7 +254,6 @@ def _log_row(
     action = current.program.actions[index]
     contacted = bool(action.offer)
     return DecisionRow(
-        seq=None,
         id=decision_id(request.program, request.key, request.at),
         program=request.program,
         key=request.key,

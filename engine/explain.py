@@ -29,7 +29,10 @@ class Rival(msgspec.Struct, frozen=True):
 
 
 class Factor(msgspec.Struct, frozen=True):
-    """How much a fact moved the chosen action's lead: the lead with it, less the lead were it typical or unknown."""
+    """How much a fact moved the chosen action's lead.
+
+    The lead with it, less the lead were it typical or unknown.
+    """
 
     name: str
     value: Any
@@ -60,7 +63,10 @@ def explain(live: Live, situation: Situation) -> Explanation:
 
 
 def reasons(live: Live, choices: Choices, i: int) -> list[str]:
-    """The short reasons of reply i: how many offers remained, what the drawn action is worth, how it was drawn."""
+    """The short reasons of reply i.
+
+    How many offers remained, what the drawn action is worth, how it was drawn.
+    """
     actions, mask, drawn = live.program.actions, choices.feasible.mask[i], int(choices.drawn[i])
     left = len({a.offer for a, free in zip(actions, mask, strict=True) if free and a.offer})
     said = [f"{left} of {len(live.program.offers)} offers eligible"]

@@ -1,7 +1,8 @@
 """The funnel: which actions remain for whom, and what dropped each of the others.
 
-Stages in order: eligible, applicable, suitable (rules of the program, the offer, the channel), consent, contact policy
-(slots gone by, quiet hours, caps). An action is dropped by the first stage that forbids it; no_action never is.
+Stages in order: eligible, applicable, suitable (rules of the program, the offer, the channel), consent,
+contact policy (slots gone by, quiet hours, caps). An action is dropped by the first stage that forbids it;
+no_action never is.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Feasible:
         mask: (n, k) True where the action may be chosen; column 0, no_action, is always True.
         blame: (n, k) 0 where feasible, else 1 + index into `reasons`.
         reasons: what dropped actions here, in the order first met.
-        send_us: (n, k) microseconds UTC at which each action would be sent; the decision's time for no_action.
+        send_us: (n, k) microseconds UTC at which each action would be sent; the decision's time for
+            no_action.
     """
 
     mask: Mask

@@ -1,8 +1,9 @@
 """Learning: matured decisions and their outcomes -> rewards -> policy -> snapshot, exactly once.
 
-All of it happens in one write transaction: a crash leaves the old snapshot and nothing marked, and the next run takes
-the same decisions again. A reward that changes after it was learnt (an outcome arrived late) is taken back and learnt
-anew, which is exact for an additive policy.
+All of it happens in one write transaction: a crash leaves the old snapshot and nothing marked, and the next
+run takes the same decisions again. A reward that changes after it was learnt (an outcome arrived late) is
+taken back and learnt anew where the policy is additive, which is exact; any other policy keeps what it
+learnt first.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from engine.reward import rewards
 from engine.situation import columns, decode
 from engine.store import learning, outcomes, snapshots
 from engine.store.rows import DueRow, LearntRow
-from policies.base import Feedback, Floats, feedback
+from engine.uncollected import uncollected
+from policies.base import Additive, Feedback, Floats, feedback
 
 TAUGHT_BY = ("policy", "random", "bau")  # the holdout measures; it never teaches
 
@@ -41,6 +43,7 @@ class Lesson:
     snapshot: int | None
 
 
+@uncollected()
 def learn(connection: Connection, name: str, at: datetime, limit: int = 200_000) -> Lesson:
     """Learn the decisions of a program that have matured by `at`, and publish a snapshot.
 
@@ -58,8 +61,9 @@ def learn(connection: Connection, name: str, at: datetime, limit: int = 200_000)
         return Lesson(0, 0, None, None)
     current = _encoded(current, due)
     earned, corrected = _earned(connection, current.program, due), _earned(connection, current.program, late)
-    _teach(connection, current, late, np.array([row.reward for row in late]), -1.0)
-    _teach(connection, current, late, corrected, 1.0)
+    if isinstance(current.policy, Additive):
+        _teach(connection, current, late, np.array([row.reward for row in late]), -1.0)
+        _teach(connection, current, late, corrected, 1.0)
     _teach(connection, current, due, earned, 1.0)
     version = _publish(
         connection, current, microseconds(at), f"learnt {len(due)} decisions, corrected {len(late)}"
@@ -95,7 +99,7 @@ def _learnt(
 def _teach(
     connection: Connection, current: Live, rows: Sequence[DueRow], reward: Floats, weight: float
 ) -> None:
-    """Teach the policy the rows of the arms that teach, each under the program version it was decided with."""
+    """Teach the rows of the arms that teach, each under the program version it was decided with."""
     taught = [i for i, row in enumerate(rows) if row.arm in TAUGHT_BY]
     for version in sorted({rows[i].program_version for i in taught}):
         chosen = [i for i in taught if rows[i].program_version == version]

@@ -1,4 +1,7 @@
-"""A program made ready to decide: its newest version, its newest sound snapshot, and the ladder below them."""
+"""A program made ready to decide.
+
+Its newest version, its newest sound snapshot, and the ladder below them.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,10 @@ def thaw(body: bytes) -> tuple[Encoding, Kept]:
 
 
 def built(spec: PolicySpec, loaded: Program) -> Kept:
-    """A fresh policy of a program; a priority list without its own priorities goes by the offers' priority."""
+    """A fresh policy of a program.
+
+    A priority list without its own priorities goes by the offers' priority.
+    """
     settings = dict(spec.settings)
     if spec.kind == "priority" and "priorities" not in settings:
         order = {offer.name: offer.priority for offer in loaded.offers}
@@ -60,7 +66,10 @@ def live(connection: Connection, name: str, version: int | None = None, snapshot
 
 
 def _newest_sound(connection: Connection, loaded: Program) -> Live:
-    """The ladder: newest snapshot, last good snapshot, priority list. Each rung below the first is flagged."""
+    """The ladder: newest snapshot, last good snapshot, priority list.
+
+    Each rung below the first is flagged.
+    """
     numbers = sorted(snapshots.snapshot_versions(connection, loaded.name), reverse=True)
     for number in numbers:
         try:

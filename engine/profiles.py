@@ -28,7 +28,8 @@ def customer_table(
 ) -> pl.DataFrame:
     """The table with the customer's id as text and every column the program knows in its declared type.
 
-    Columns `zone` and `consent.PURPOSE` are kept, others dropped. Nothing is stored before every row is sound.
+    Columns `zone` and `consent.PURPOSE` are kept, others dropped. Nothing is stored before every row is
+    sound.
 
     Raises:
         InputError: no id column, an id missing or repeated, or a value of another type; names the row.
@@ -97,7 +98,8 @@ def _refuse(bad: pl.Series, column: pl.Series, source: str | Path, name: str, ru
     if bad.any():
         row = int(bad.arg_max() or 0)
         raise InputError(
-            f"{source}, row {row + 1}: {name} == {column[row]!r}, {rule}; correct it ({int(bad.sum())} such rows)."
+            f"{source}, row {row + 1}: {name} == {column[row]!r}, {rule}; correct it "
+            f"({int(bad.sum())} such rows)."
         )
 
 

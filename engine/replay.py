@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from engine.choose import Choices, Live, choose
-from engine.errors import NotFoundError
+from engine.errors import NotFoundError, RefusedError
 from engine.reply import as_decided
 from engine.situation import Situation, columns
 from engine.store import assignments, decisions
@@ -45,6 +45,10 @@ def replay(connection: Connection, id: str) -> Replay:
     if row is None:
         raise NotFoundError(
             f"decision '{id}' is not in the store; copy the id from a reply or a batch's file."
+        )
+    if row.snapshot_version is None:
+        raise RefusedError(
+            f"decision '{id}' was taken in from another system's log; only decisions made here replay."
         )
     current, situation = as_decided(connection, row)
     choices = choose(current, columns(current.program, [situation]))

@@ -1,4 +1,7 @@
-"""Rules over many situations: one compiled function row by row for a few customers, polars for many; both agree."""
+"""Rules over many situations.
+
+One compiled function row by row for a few customers, polars for many; both agree.
+"""
 
 from __future__ import annotations
 

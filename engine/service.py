@@ -16,7 +16,10 @@ from engine.store.writer import Writer
 
 
 class Service:
-    """The one writer of a store, deciding. Close it, or use it in a `with`, so that what waits is answered."""
+    """The one writer of a store, deciding.
+
+    Close it, or use it in a `with`, so that what waits is answered.
+    """
 
     def __init__(self, store: Store, group: int = 256) -> None:
         self.store = store

@@ -1,4 +1,7 @@
-"""Settings of a running nextbest, from the environment (NEXTBEST_...) or a .env file; options on the command line win."""
+"""Settings of a running nextbest, from the environment (NEXTBEST_...) or a .env file.
+
+Options on the command line win.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="NEXTBEST_", env_file=".env", extra="ignore")
 
-    store: Path = Field(Path("nextbest.db"), description="The store: one SQLite file.")
-    host: str = Field("127.0.0.1", description="Address the server listens on.")
-    port: int = Field(8000, ge=1, le=65535, description="Port the server listens on.")
+    store: Path = Field(default=Path("nextbest.db"), description="The store: one SQLite file.")
+    host: str = Field(default="127.0.0.1", description="Address the server listens on.")
+    port: int = Field(default=8000, ge=1, le=65535, description="Port the server listens on.")
     deadline_ms: int = Field(
         100, ge=1, le=60_000, description="Milliseconds after which a decision falls back."
     )
-    group: int = Field(256, ge=1, le=10_000, description="Most requests decided in one commit.")
+    group: int = Field(default=256, ge=1, le=10_000, description="Most requests decided in one commit.")

@@ -1,4 +1,7 @@
-"""All that a decision depends on, as columns: the same for one request and for a million, and what replay reads."""
+"""All that a decision depends on, as columns.
+
+The same for one request and for a million, and what replay reads.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +40,9 @@ class Situation(msgspec.Struct, frozen=True, omit_defaults=True):
 class Situations:
     """n situations as columns of length n.
 
-    `values` has one column per attribute and prediction of the program, None where unknown; `consent` maps a
-    purpose to granted or not; `contacts` are recent ones of any program, those of the holdout never among them.
+    `values` has one column per attribute and prediction of the program, None where unknown; `consent` maps
+    a purpose to granted or not; `contacts` are recent ones of any program, those of the holdout never among
+    them.
     """
 
     customer: Sequence[str]

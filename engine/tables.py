@@ -1,20 +1,31 @@
-"""Tables from files: one reader for every file of rows a person hands in, with errors that name file, column and row."""
+"""Tables from files: one reader for every file of rows a person hands in, with errors that name file,
+column and row.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import polars as pl
 
 from engine.errors import InputError, nearest
 
-_READERS = {
+
+def _csv(path: Path) -> pl.DataFrame:
+    return pl.read_csv(path, infer_schema_length=None, null_values=["", "NA", "NULL", "null"])
+
+
+def _lines(path: Path) -> pl.DataFrame:
+    return pl.read_ndjson(path, infer_schema_length=None)
+
+
+_READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
     ".parquet": pl.read_parquet,
-    ".csv": lambda path: pl.read_csv(path, infer_schema_length=None, null_values=["", "NA", "NULL", "null"]),
-    ".jsonl": lambda path: pl.read_ndjson(path, infer_schema_length=None),
+    ".csv": _csv,
+    ".jsonl": _lines,
 }
 
 

@@ -1,4 +1,7 @@
-"""Events come in: outcomes of decisions, and what customers are (identify). Duplicates by event id are harmless."""
+"""Events come in: outcomes of decisions, and what customers are (identify).
+
+Duplicates by event id are harmless.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class OutcomeEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="outcome"):
-    """Something a customer did. `event` is the sender's id of it; `decision` the decision it follows, if known."""
+    """Something a customer did.
+
+    `event` is the sender's id of it; `decision` the decision it follows, if known.
+    """
 
     event: str
     customer: str
@@ -83,7 +89,7 @@ def read_events(path: str | Path) -> list[Event]:
 
 def _event(line: bytes, where: str) -> Event:
     try:
-        event = _decoder.decode(line)
+        event: Event = _decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InputError(
             f'{where}: {error}; an event is a JSON object with "type": "outcome" or "identify".'

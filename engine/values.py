@@ -1,4 +1,7 @@
-"""Values at the border: attributes of customers and features of requests, checked against the program once."""
+"""Values at the border.
+
+Attributes of customers and features of requests, checked against the program once.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,7 @@ def check_id(value: str, what: str, where: str) -> str:
     """An id of 1-128 printable characters. Raises `InputError` with the rule otherwise."""
     if not value or len(value) > ID_LENGTH or not value.isprintable():
         raise InputError(
-            f"{where}: {what} == {value[:40]!r} ({len(value)} characters), must be 1-{ID_LENGTH} printable characters "
-            f"without control characters; send another id."
+            f"{where}: {what} == {value[:40]!r} ({len(value)} characters), must be 1-{ID_LENGTH} printable "
+            f"characters without control characters; send another id."
         )
     return value

@@ -7,7 +7,7 @@ over actions, and learns from feedback. It knows no customer, no clock and no so
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,15 @@ class Policy(Protocol):
 
     def learn(self, feedback: Feedback) -> None:
         """Take feedback in. Raises `FeedbackError` and changes nothing if a row is unusable."""
+        ...
+
+
+@runtime_checkable
+class Additive(Protocol):
+    """A policy whose memory is a sum: learners merge, and a row of weight -1 is taken back, both exactly."""
+
+    def merge(self, other: Any) -> None:
+        """Take in all another learner with the same settings has learnt."""
         ...
 
 

@@ -69,7 +69,7 @@ def _features(text: str) -> dict[str, Any]:
 def _fields(decision: Any) -> dict[str, Any]:
     import msgspec
 
-    return msgspec.structs.asdict(decision)  # type: ignore[no-any-return]
+    return msgspec.structs.asdict(decision)
 
 
 def _show(decision: Any, told: Any) -> None:

@@ -1,4 +1,7 @@
-"""Progress on a terminal: a bar with a clock on stderr, silent when the output is JSON or no terminal is there."""
+"""Progress on a terminal.
+
+A bar with a clock on stderr, silent when the output is JSON or no terminal is there.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the verbs share: their common options, the store they open, the program they mean, the form they print in."""
+"""What the verbs share.
+
+Their common options, the store they open, the program they mean, the form they print in.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,10 @@ def moment(at: str | None) -> datetime:
 
 
 def applied(store: Store, program: str, at: datetime) -> Program:
-    """The program meant by `--program`: a file, stored as the newest version if it is new, or a stored name."""
+    """The program meant by `--program`.
+
+    A file, stored as the newest version if it is new, or a stored name.
+    """
     from engine.applied import apply, stored_program
 
     if Path(program).suffix in (".yaml", ".yml") or Path(program).is_file():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.explain import Explanation
+from engine.explain import Explanation, Rival
 from engine.reply import Decision
 
 
@@ -19,18 +19,14 @@ def story(decision: Decision, told: Explanation | None) -> str:
 
 
 def _headline(decision: Decision) -> str:
-    if decision.action is None:
-        what = "no action"
-    else:
-        action = decision.action
-        what = f"{action.offer} by {action.channel}, {action.slot}, to be sent {action.send_at:%Y-%m-%d %H:%M %Z}"
-    return f"{decision.customer} -> {what} (arm {decision.arm}, propensity {decision.propensity:.4g}, {decision.policy})"
+    action, what = decision.action, "no action"
+    if action is not None:
+        what = f"{action.offer} by {action.channel}, {action.slot}, sent {action.send_at:%Y-%m-%d %H:%M %Z}"
+    how = f"arm {decision.arm}, propensity {decision.propensity:.4g}, {decision.policy}"
+    return f"{decision.customer} -> {what} ({how})"
 
 
-def _rival_line(rival: object) -> str:
-    from engine.explain import Rival
-
-    assert isinstance(rival, Rival)
+def _rival_line(rival: Rival) -> str:
     if rival.feasible:
         return f"{rival.action}: expected {rival.value:.4g}, probability {rival.probability:.3g}"
     return f"{rival.action}: {rival.stage}, {rival.rule}"

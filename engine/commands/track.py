@@ -28,6 +28,5 @@ def track(
     if json:
         show_json(dataclasses.asdict(tracked))
     else:
-        print(
-            f"{tracked.outcomes:,} new outcomes, {tracked.duplicates:,} known before, {tracked.customers:,} customers identified."
-        )
+        known = f"{tracked.duplicates:,} known before"
+        print(f"{tracked.outcomes:,} new outcomes, {known}, {tracked.customers:,} customers identified.")

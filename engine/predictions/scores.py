@@ -18,7 +18,8 @@ def read_scores(
     """The scores of a file, every row checked before any is stored.
 
     Raises:
-        InputError: a column is missing, an id is missing or repeated, a score is no finite number; names the row.
+        InputError: a column is missing, an id is missing or repeated, a score is no finite number; names
+            the row.
     """
     check_id(model, "model", "--model")
     check_id(version, "version", "--version")
