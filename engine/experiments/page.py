@@ -13,6 +13,7 @@ from engine.experiments.plots import forest
 from engine.experiments.report import Report
 from engine.experiments.results import Comparison, MetricResult
 from engine.experiments.verdict import number as plain_number
+from engine.experiments.verdict import p_words
 from engine.experiments.welch import Interval
 
 _MARKS = {"green": "✓", "yellow": "!", "red": "✕", "gray": "?"}
@@ -44,7 +45,9 @@ def _table(metric: MetricResult) -> dict[str, Any]:
     better = "lower is better" if metric.better < 0 else ""
     role = "decides the verdict" if metric.primary else "for information"
     notes = [note for note in (role, better) if note]
-    return {"name": metric.metric, "note": ", ".join(notes), "clamped_at": metric.clamped_at, "rows": rows}
+    if metric.clamped_at is not None:
+        notes.append(f"clamped: counted up to {metric.clamped_at:,.6g} per customer")
+    return {"name": metric.metric, "note": ", ".join(notes), "rows": rows}
 
 
 def _rows(one: Comparison) -> list[dict[str, Any]]:
@@ -60,10 +63,11 @@ def _rows(one: Comparison) -> list[dict[str, Any]]:
         "span": _span(scale),
         "lift": _lift(reading.relative),
         "lift_span": _lift_span(reading.relative),
-        "p": _p(one.p_adjusted),
+        "p": p_words(one.p_adjusted),
         "always": f"{number(always.low, scale)} to {number(always.high, scale)}",
         "chance": _chance(reading.belief.chance),
-        "per_cost": _per_cost(one),
+        "per_cost": "–" if one.per_cost is None else f"{one.per_cost.value:,.4g}",
+        "per_cost_span": _cost_span(one),
     }
     if one.unclamped is None:
         return [shown]
@@ -81,6 +85,7 @@ def _rows(one: Comparison) -> list[dict[str, Any]]:
         "always": f"{number(whole.sequential.low, scale)} to {number(whole.sequential.high, scale)}",
         "chance": _chance(whole.belief.chance),
         "per_cost": "",
+        "per_cost_span": "",
     }
     return [shown, beside]
 
@@ -126,15 +131,11 @@ def _lift(interval: Interval | None) -> str:
 def _lift_span(interval: Interval | None) -> str:
     if interval is None:
         return "the control's level is too near 0"
-    return f"{_percent(interval.low)} to {_percent(interval.high)}"
+    return f"{_percent(interval.low)[:-2]} to {_percent(interval.high)}"
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:+.1f}\N{NO-BREAK SPACE}%".replace("-", "−")
-
-
-def _p(p: float) -> str:
-    return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
 
 
 def _chance(chance: float) -> str:
@@ -143,11 +144,10 @@ def _chance(chance: float) -> str:
     return "< 0.1 %" if chance < 0.001 else f"{100 * chance:.1f} %"
 
 
-def _per_cost(one: Comparison) -> str:
-    """Extra metric per extra unit of cost."""
-    if one.per_cost is None:
-        return "–"
+def _cost_span(one: Comparison) -> str:
     found = one.per_cost
+    if found is None:
+        return ""
     if found.low is None or found.high is None:
-        return f"{found.value:,.4g} (unbounded)"
-    return f"{found.value:,.4g} ({found.low:,.4g} to {found.high:,.4g})"
+        return "no finite interval"
+    return f"{found.low:,.4g} to {found.high:,.4g}"

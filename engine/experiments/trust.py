@@ -54,20 +54,19 @@ def arms(found: Sequence[str], expected: Mapping[str, float] | None) -> Check:
 
 def split(count: Mapping[str, int], expected: Mapping[str, float] | None) -> Check:
     """Sample ratio mismatch: do the arms hold the promised shares of the units (or clusters)?"""
+    title = "Split as promised?"
     share = {arm: (expected or {}).get(arm, 0.0 if expected else 1.0) for arm in count}
     known = {arm: part for arm, part in share.items() if part > 0}
     found = ", ".join(f"{arm} {count[arm]:,}" for arm in count)
     promise = "the expected split" if expected else "an equal split"
     if len(known) < 2:
-        return Check(
-            "srm", "Split as promised?", False, f"{found}: fewer than two arms have a promised share."
-        )
+        return Check("srm", title, False, f"{found}: fewer than two arms have a promised share.")
     p = srm.chi_square([count[arm] for arm in known], list(known.values()))
+    if p >= LIMIT:
+        return Check("srm", title, True, f"{found}: fits {promise} ({_p(p)}).", p=p)
     remedy = "" if expected else " If the split was never meant to be equal, give it with --expected-split."
-    verdict = (
-        f"fits {promise}" if p >= LIMIT else f"does not fit {promise}: units were lost or misplaced.{remedy}"
-    )
-    return Check("srm", "Split as promised?", p >= LIMIT, f"{found} {verdict} (p = {p:.3g}).", p=p)
+    sentence = f"{found}: does not fit {promise} ({_p(p)}). Units were lost or misplaced.{remedy}"
+    return Check("srm", title, False, sentence, p=p)
 
 
 def missing(frame: pl.DataFrame, columns: Columns) -> Check:
@@ -135,10 +134,10 @@ def balance(samples: Mapping[str, Mapping[str, Sample]], terms: Mapping[str, Ter
     p = min(1.0, worst * len(tests))
     if p >= LIMIT:
         return Check(
-            "balance", title, True, f"{', '.join(samples)}: no difference beyond chance (p = {p:.3g}).", p=p
+            "balance", title, True, f"{', '.join(samples)}: no difference beyond chance ({_p(p)}).", p=p
         )
     sentence = (
-        f"'{name}' differs between '{arm}' and '{control}' (p = {p:.3g}): they were not alike to begin with."
+        f"'{name}' differs between '{arm}' and '{control}' ({_p(p)}): they were not alike to begin with."
     )
     return Check(
         "balance", title, False, f"{sentence} Look for a fault in the assignment, or a later covariate.", p=p
@@ -153,3 +152,7 @@ def variation(constant: Sequence[str]) -> Check:
     names = ", ".join(f"'{name}'" for name in constant)
     sentence = f"{names} has the same value for every unit. Check that outcomes were joined to the file."
     return Check("variation", title, False, sentence, count=len(constant))
+
+
+def _p(p: float) -> str:
+    return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"

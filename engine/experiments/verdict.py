@@ -70,7 +70,8 @@ def decide(claims: Sequence[Claim], control: str, level: float) -> Verdict:
     harmed = [claim for claim in claims if not claim.primary and claim.direction(alpha) < 0]
     best = max(won or primary, key=lambda claim: claim.better * claim.absolute.value)
     if won:
-        return _won(best, won, [*lost, *harmed], control, level)
+        also = [claim for claim in claims if not claim.primary and claim.direction(alpha) > 0]
+        return _won(best, won, [*lost, *harmed], also, control, level)
     if lost:
         worst = min(lost, key=lambda claim: claim.better * claim.absolute.value)
         names = _join([claim.arm for claim in lost])
@@ -84,11 +85,17 @@ def decide(claims: Sequence[Claim], control: str, level: float) -> Verdict:
     return Verdict(_sentence(best, control, level), "Not decided yet", guidance, "yellow")
 
 
-def _won(best: Claim, won: list[Claim], bad: list[Claim], control: str, level: float) -> Verdict:
+def _won(
+    best: Claim, won: list[Claim], bad: list[Claim], also: list[Claim], control: str, level: float
+) -> Verdict:
+    """Keep the best arm; say what else it did, and what harm was done."""
     guidance = f"{_effects(won, control)}."
     heading = f"Keep {best.arm}"
     if len({claim.arm for claim in won}) > 1:
         guidance += f" {best.arm} has the largest effect on {best.metric}."
+    further = [f"{claim.metric} {_signed(claim)}" for claim in also if claim.arm == best.arm]
+    if further:
+        guidance += f" Also proven for {best.arm}: {_join(further)}."
     if not bad:
         return Verdict(_sentence(best, control, level), heading, guidance[0].upper() + guidance[1:], "green")
     guidance += f" But {_effects(bad, control)}: weigh one against the other."
@@ -123,6 +130,15 @@ def number(value: float, scale: Interval) -> str:
     width = (scale.high - scale.low) / 2
     digits = max(0, 1 - math.floor(math.log10(width))) if width > 0 and math.isfinite(width) else 4
     return f"{value:,.{digits}f}"
+
+
+def p_words(p: float) -> str:
+    """A p-value as people read it."""
+    return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
+
+
+def _signed(claim: Claim) -> str:
+    return f"{'+' if claim.absolute.value > 0 else ''}{number(claim.absolute.value, claim.absolute)}"
 
 
 def _join(parts: Sequence[str]) -> str:
