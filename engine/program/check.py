@@ -107,7 +107,7 @@ def _policies(model: ProgramModel) -> Found:
         try:
             make(spec.kind, spec.model_extra or {})
         except PolicyError as error:
-            yield (field, "kind"), str(error)
+            yield (field,), str(error)
 
 
 _CHECKS: tuple[tuple[tuple[str, ...], Callable[[ProgramModel], Found]], ...] = (

@@ -67,17 +67,14 @@ def loads(text: bytes, source: str, version: int = 0) -> Program:
     return program
 
 
-def rules_of(program: Program) -> dict[str, tuple[Rule, ...]]:
-    """The compiled rules by owner, "program", "offer mens_email", "channel email", where the owner has any.
+def rules_of(program: Program) -> tuple[Rule, ...]:
+    """The compiled rules in the file's order: the program's, the offers', the channels'; each names its owner.
 
     Raises:
         ProgramError: a rule does not fit the program's attributes and predictions.
     """
     types, levels = _types(program)
-    made: dict[str, tuple[Rule, ...]] = {}
-    for rule in _texts(program):
-        made[rule.owner] = (*made.get(rule.owner, ()), parse(rule, types, program.source, levels))
-    return made
+    return tuple(parse(rule, types, program.source, levels) for rule in _texts(program))
 
 
 def json_schema() -> dict[str, Any]:

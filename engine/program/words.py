@@ -73,7 +73,7 @@ def shown(value: object) -> str:
 def problem(document: Document, path: Path, sentence: str) -> Problem:
     """A problem with the value at `path`."""
     line, column = document.place(path)
-    return Problem(line, column, f"{words(path)}{_at(document.values, path)}, {sentence}")
+    return Problem(line, column, f"{words(path)}{_at(document.values, path)} {sentence}")
 
 
 def repeated(document: Document) -> list[Problem]:
@@ -167,4 +167,4 @@ def _at(values: Any, path: Path) -> str:
             values = values[step]
         except (KeyError, IndexError, TypeError):
             break
-    return "" if isinstance(values, dict) else f" == {shown(values)}"
+    return ":" if isinstance(values, dict) else f" == {shown(values)},"

@@ -64,6 +64,12 @@ def offset(node: exp.Expr) -> int:
     return min((one.meta["start"] for one in node.walk() if "start" in one.meta), default=0)
 
 
+def quote(sql: exp.Expr) -> str:
+    """A node as SQL, cut short."""
+    written = sql.sql()
+    return written if len(written) <= 60 else f"{written[:57]}..."
+
+
 def _fault(error: ParseError, tokens: Sequence[Any]) -> Fault:
     if not error.errors or not tokens:
         return Fault("a rule is one condition, such as recency <= 12", 0)

@@ -110,11 +110,9 @@ class Writer:
             case Compare(op, left, right):
                 return self._compare(op, left, right)
             case Within(part, values):
-                return self._guarded(
-                    [part], lambda x: _binary(x, ast.In(), self._constant(frozenset(values)))
-                )
+                return self._among(part, values, ast.In())
             case Like(part, pieces):
-                return self._like(part, pieces, ast.IsNot())
+                return self._guarded([part], lambda x: self._matches(x, pieces, ast.IsNot()))
             case Case(whens, otherwise):
                 return self._case(whens, otherwise, self.true)
             case Coalesce() | Call() | Arithmetic():
@@ -142,13 +140,9 @@ class Writer:
             case Compare(op, left, right):
                 return self._compare(_OPPOSITE[op], left, right)
             case Within(part, values, null):
-                if null:
-                    return ast.Constant(False)
-                return self._guarded(
-                    [part], lambda x: _binary(x, ast.NotIn(), self._constant(frozenset(values)))
-                )
+                return ast.Constant(False) if null else self._among(part, values, ast.NotIn())
             case Like(part, pieces):
-                return self._like(part, pieces, ast.Is())
+                return self._guarded([part], lambda x: self._matches(x, pieces, ast.Is()))
             case Case(whens, otherwise):
                 return self._case(whens, otherwise, self.false)
             case Coalesce() | Call() | Arithmetic():
@@ -157,23 +151,36 @@ class Writer:
                 assert_never(node)
 
     def value(self, node: Node) -> ast.expr:
-        """An expression of the node's value, None for NULL."""
+        """An expression of the node's value, None for NULL; it writes each node once."""
         match node:
             case Value(value):
                 return self._constant(value)
             case Name(name):
                 return self._attribute(name)
             case Arithmetic(op, left, right):
-                return self._result([left, right], self._constant(_ARITHMETIC[op]))
+                return self._result([left, right], lambda x, y: self._call(_ARITHMETIC[op], x, y))
             case Call(function, parts):
-                return self._result(parts, self._constant(FUNCTIONS[function].one))
+                return self._result(parts, lambda *given: self._call(FUNCTIONS[function].one, *given))
+            case Compare(op, left, right):
+                return self._result([left, right], lambda x, y: _binary(x, _COMPARE[op](), y))
+            case Within(part, values, null):
+                return self._result([part], lambda x: self._found(x, values, None if null else False))
+            case Like(part, pieces):
+                return self._result([part], lambda x: self._matches(x, pieces, ast.IsNot()))
+            case Not(part):
+                return self._result([part], lambda x: ast.UnaryOp(ast.Not(), x))
+            case And(parts):
+                return self._kleene(parts, decisive=False)
+            case Or(parts):
+                return self._kleene(parts, decisive=True)
             case Case(whens, otherwise):
                 return self._case(whens, otherwise, self.value)
             case Coalesce(parts):
                 return reduce(self._or_else, [self.value(part) for part in parts[::-1]])
+            case IsNull() | IsTruth():
+                return self.true(node)
             case _:
-                unknown = ast.IfExp(self.false(node), ast.Constant(False), ast.Constant(None))
-                return ast.IfExp(self.true(node), ast.Constant(True), unknown)
+                assert_never(node)
 
     def _attribute(self, name: str) -> ast.expr:
         return _load(self.attributes.setdefault(name, f"a{len(self.attributes)}"))
@@ -185,36 +192,48 @@ class Writer:
         self.constants[name] = value
         return _load(name)
 
+    def _named(self, value: ast.expr) -> tuple[ast.expr, ast.expr]:
+        """`(t := value)`, and `t` to be read after it."""
+        self.temporaries += 1
+        name = f"t{self.temporaries}"
+        return ast.NamedExpr(ast.Name(name, ast.Store()), value), _load(name)
+
     def _known(self, node: Node) -> tuple[list[ast.expr], ast.expr]:
         """The tests that a value is not NULL, and an expression of it that may be read after them."""
         value = self.value(node)
         if isinstance(node, Value):
             return [], value
-        if isinstance(node, Name):
-            return [_binary(value, ast.IsNot(), ast.Constant(None))], value
-        self.temporaries += 1
-        name = f"t{self.temporaries}"
-        named = ast.NamedExpr(ast.Name(name, ast.Store()), value)
-        return [_binary(named, ast.IsNot(), ast.Constant(None))], _load(name)
+        first, again = (value, value) if isinstance(node, Name) else self._named(value)
+        return [_binary(first, ast.IsNot(), ast.Constant(None))], again
 
     def _guarded(self, nodes: Sequence[Node], test: Callable[..., ast.expr]) -> ast.expr:
         """`test` of values that are all known, else False."""
         known = [self._known(node) for node in nodes]
-        return _and([one for guards, _ in known for one in guards], test(*[value for _, value in known]))
+        return _and([*(one for guards, _ in known for one in guards), test(*(value for _, value in known))])
 
-    def _result(self, nodes: Sequence[Node], function: ast.expr) -> ast.expr:
+    def _result(self, nodes: Sequence[Node], function: Callable[..., ast.expr]) -> ast.expr:
         """`function` of values that are all known, else None."""
         known = [self._known(node) for node in nodes]
         guards = [one for tests, _ in known for one in tests]
-        call = ast.Call(function, [value for _, value in known], [])
-        return ast.IfExp(_and(guards, None), call, ast.Constant(None)) if guards else call
+        result = function(*(value for _, value in known))
+        return ast.IfExp(_and(guards), result, ast.Constant(None)) if guards else result
+
+    def _call(self, function: Callable[..., Any], *given: ast.expr) -> ast.expr:
+        return ast.Call(self._constant(function), list(given), [])
 
     def _compare(self, op: str, left: Node, right: Node) -> ast.expr:
         return self._guarded([left, right], lambda x, y: _binary(x, _COMPARE[op](), y))
 
-    def _like(self, part: Node, pieces: Pieces, found: ast.cmpop) -> ast.expr:
-        match_ = self._constant(re.compile(python_pattern(pieces), re.DOTALL).fullmatch)
-        return self._guarded([part], lambda x: _binary(ast.Call(match_, [x], []), found, ast.Constant(None)))
+    def _among(self, part: Node, values: Sequence[object], found: ast.cmpop) -> ast.expr:
+        return self._guarded([part], lambda x: _binary(x, found, self._constant(frozenset(values))))
+
+    def _found(self, x: ast.expr, values: Sequence[object], otherwise: bool | None) -> ast.expr:
+        test = _binary(x, ast.In(), self._constant(frozenset(values)))
+        return ast.IfExp(test, ast.Constant(True), ast.Constant(otherwise))
+
+    def _matches(self, x: ast.expr, pieces: Pieces, found: ast.cmpop) -> ast.expr:
+        match_ = re.compile(python_pattern(pieces), re.DOTALL).fullmatch
+        return _binary(self._call(match_, x), found, ast.Constant(None))
 
     def _case(
         self, whens: Sequence[tuple[Node, Node]], otherwise: Node, write: Callable[[Node], ast.expr]
@@ -225,10 +244,16 @@ class Writer:
         return written
 
     def _or_else(self, otherwise: ast.expr, first: ast.expr) -> ast.expr:
-        self.temporaries += 1
-        name = f"t{self.temporaries}"
-        named = ast.NamedExpr(ast.Name(name, ast.Store()), first)
-        return ast.IfExp(_binary(named, ast.IsNot(), ast.Constant(None)), _load(name), otherwise)
+        first, again = self._named(first)
+        return ast.IfExp(_binary(first, ast.IsNot(), ast.Constant(None)), again, otherwise)
+
+    def _kleene(self, parts: Sequence[Node], decisive: bool) -> ast.expr:
+        """AND (False decides) or OR (True decides): what decides, else NULL if any is, else the other."""
+        named = [self._named(self.value(part)) for part in parts]
+        decided = ast.BoolOp(ast.Or(), [_is(first, decisive) for first, _ in named])
+        unknown = ast.BoolOp(ast.Or(), [_is(again, None) for _, again in named])
+        rest = ast.IfExp(unknown, ast.Constant(None), ast.Constant(not decisive))
+        return ast.IfExp(decided, ast.Constant(decisive), rest)
 
 
 def _finite(x: float) -> float | None:
@@ -255,6 +280,5 @@ def _is(value: ast.expr, constant: bool | None) -> ast.expr:
     return _binary(value, ast.Is(), ast.Constant(constant))
 
 
-def _and(tests: list[ast.expr], last: ast.expr | None) -> ast.expr:
-    every = [*tests, last] if last is not None else tests
-    return ast.BoolOp(ast.And(), every) if len(every) > 1 else every[0]
+def _and(tests: list[ast.expr]) -> ast.expr:
+    return ast.BoolOp(ast.And(), tests) if len(tests) > 1 else tests[0]

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from itertools import islice
 
 from sqlglot import exp
 
 from engine.errors import nearest
 from engine.rules.functions import FUNCTIONS
-from engine.rules.grammar import Fault, offset, syntax
+from engine.rules.grammar import Fault, offset, quote, syntax
+from engine.rules.kinds import ARTICLE, a, instant, kind_of, timed
 from engine.rules.like import PatternError, split
 from engine.rules.tree import (
     And,
@@ -37,9 +38,12 @@ from engine.rules.tree import (
     Within,
     depth,
     type_of,
+    walk,
 )
 
 MAX_DEPTH = 40
+MAX_NODES = 5000
+Operand = tuple[Node, exp.Expr]
 EXACT = 2**53  # integers up to here are exact in double precision
 _COMPARISONS: Mapping[type[exp.Expr], Comparison] = {
     exp.LT: "<",
@@ -52,7 +56,7 @@ _COMPARISONS: Mapping[type[exp.Expr], Comparison] = {
 _OPERATORS: Mapping[type[exp.Expr], Operator] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
 _KNOWN_CALLS = (*FUNCTIONS, "COALESCE", "NULLIF")
 _LANGUAGE = (
-    "AND, OR, NOT, = <> < <= > >=, IN, BETWEEN, LIKE, ILIKE, IS NULL, IS TRUE, + - * /, CASE, "
+    "AND, OR, NOT, = <> < <= > >=, IN, BETWEEN, LIKE, IS NULL, IS TRUE, + - * /, CASE, "
     f"{', '.join(_KNOWN_CALLS)}"
 )
 
@@ -70,11 +74,12 @@ def tree(text: str, schema: Mapping[str, Type], levels: Mapping[str, Sequence[st
     """
     try:
         made = _Reader(schema, levels).condition(syntax(text))
-        nested = depth(made)
+        size = sum(1 for _ in islice(walk(made), MAX_NODES + 1))
+        nested = depth(made) if size <= MAX_NODES else 0
     except RecursionError:
-        nested = MAX_DEPTH + 1
-    if nested > MAX_DEPTH:
-        raise Fault(f"the rule is nested more than {MAX_DEPTH} deep; split it into several", 0)
+        size, nested = 0, MAX_DEPTH + 1
+    if size > MAX_NODES or nested > MAX_DEPTH:
+        raise Fault("the rule is too long or nested too deeply; split it into several", 0)
     return made
 
 
@@ -87,9 +92,7 @@ class _Reader:
         """A node that is true, false or NULL."""
         node = self.read(sql)
         if type_of(node) != "boolean":
-            raise Fault(
-                f"{_quote(sql)} is {_a(node)}, must be a condition that is true or false", offset(sql)
-            )
+            raise Fault(f"{quote(sql)} is {a(node)}, must be a condition that is true or false", offset(sql))
         return node
 
     def value(self, sql: exp.Expr) -> Node:
@@ -102,21 +105,23 @@ class _Reader:
     def typed(self, sql: exp.Expr, takes: str) -> Node:
         """A node of type "number" (integers too) or "text"."""
         node = self.value(sql)
-        if _class(node) != takes:
-            raise Fault(f"{_quote(sql)} is {_a(node)}, must be a {takes}", offset(sql))
+        if kind_of(node) != takes:
+            raise Fault(f"{quote(sql)} is {a(node)}, must be a {takes}", offset(sql))
         return node
 
     def read(self, sql: exp.Expr) -> Node:
         """Any node, by the class of its syntax."""
         if type(sql) in _COMPARISONS:
             _only(sql, "this", "expression")
-            return self._compare(_COMPARISONS[type(sql)], sql.this, sql.expression)
+            return self._compare(
+                _COMPARISONS[type(sql)], self._operand(sql.this), self._operand(sql.expression)
+            )
         if type(sql) in _OPERATORS:
             _only(sql, "this", "expression")
             left, right = self.typed(sql.this, "number"), self.typed(sql.expression, "number")
             return Arithmetic(_OPERATORS[type(sql)], left, right)
         if type(sql) not in _READ:
-            raise Fault(f"{_quote(sql)} is not part of a rule. A rule is made of {_LANGUAGE}", offset(sql))
+            raise Fault(f"{quote(sql)} is not part of a rule. A rule is made of {_LANGUAGE}", offset(sql))
         arguments, reader = _READ[type(sql)]
         _only(sql, *arguments)
         return reader(self, sql)
@@ -144,12 +149,12 @@ class _Reader:
             return Value(-node.value, node.type)  # type: ignore[operator]
         return Arithmetic("-", Value(0, "integer"), node)
 
-    def instant(self, sql: exp.Expr) -> Node:
+    def point_in_time(self, sql: exp.Expr) -> Node:
         """TIMESTAMP '2026-11-24 08:00' or DATE '2026-11-24'."""
         kind = sql.args["to"].this
         if not isinstance(sql.this, exp.Literal) or not sql.this.is_string or kind not in _INSTANTS:
-            raise Fault(f"{_quote(sql)} is not part of a rule; types are not cast", offset(sql))
-        return _instant(sql.this)
+            raise Fault(f"{quote(sql)} is not part of a rule; types are not cast", offset(sql))
+        return instant(sql.this)
 
     def both(self, sql: exp.Expr) -> Node:
         return And(tuple(self.condition(part) for part in sql.flatten()))
@@ -165,8 +170,8 @@ class _Reader:
         raise Fault("IS takes NULL, TRUE or FALSE; to compare write =", offset(sql))
 
     def between(self, sql: exp.Expr) -> Node:
-        low, high = sql.args["low"], sql.args["high"]
-        return And((self._compare(">=", sql.this, low), self._compare("<=", sql.this, high)))
+        part, low, high = (self._operand(sql.args[key]) for key in ("this", "low", "high"))
+        return And((self._compare(">=", part, low), self._compare("<=", part, high)))
 
     def within(self, sql: exp.Expr) -> Node:
         """IN over literals as a set; over anything else as the equalities it stands for."""
@@ -174,11 +179,11 @@ class _Reader:
         if not sql.expressions:
             raise Fault("IN needs at least one value in its parentheses", offset(sql))
         null = len(listed) < len(sql.expressions)
-        equal = [self._compare("=", sql.this, one) for one in listed]
-        part = self.value(sql.this)
+        part = self._operand(sql.this)
+        equal = [self._compare("=", part, self._operand(one)) for one in listed]
         values = [one.right.value for one in equal if isinstance(one.right, Value)]
         if len(values) == len(equal):
-            return Within(part, tuple(values), null)
+            return Within(part[0], tuple(values), null)
         unknown = (Value(None, "boolean"),) if null else ()
         return Or((*equal, *unknown)) if len(equal) + len(unknown) > 1 else equal[0]
 
@@ -190,24 +195,23 @@ class _Reader:
             pieces = split(sql.expression.this, escape)
         except PatternError as error:
             raise Fault(str(error), offset(sql.expression)) from None
-        if isinstance(sql, exp.ILike):
-            part = Call("LOWER", (part,), "text")
-            pieces = tuple(letter for one in pieces for letter in (one.lower() if one else (one,)))
         return Not(Like(part, pieces)) if sql.args.get("negate") else Like(part, pieces)
 
     def escape(self, sql: exp.Expr) -> Node:
         inner, named = sql.this, sql.expression
-        if not isinstance(inner, exp.Like | exp.ILike) or not isinstance(named, exp.Literal):
+        if not isinstance(inner, exp.Like) or not isinstance(named, exp.Literal):
             raise Fault("ESCAPE follows a LIKE and takes one character in quotes", offset(sql))
         _only(inner, "this", "expression", "negate")
         return self.like(inner, named.this)
 
     def case(self, sql: exp.Expr) -> Node:
-        whens, results = [], []
-        for one in sql.args["ifs"]:
-            whens.append(self._compare("=", sql.this, one.this) if sql.this else self.condition(one.this))
-            results.append(one.args["true"])
-        default = sql.args.get("default")
+        ifs, default = sql.args["ifs"], sql.args.get("default")
+        if sql.this:
+            part = self._operand(sql.this)
+            whens: list[Node] = [self._compare("=", part, self._operand(one.this)) for one in ifs]
+        else:
+            whens = [self.condition(one.this) for one in ifs]
+        results = [one.args["true"] for one in ifs]
         kind, nodes = self._alike([*results, default] if default else results)
         otherwise = nodes.pop() if default else Value(None, kind)
         return Case(tuple(zip(whens, nodes, strict=True)), otherwise, kind)
@@ -218,8 +222,8 @@ class _Reader:
             kind, nodes = self._alike(given)
             return Coalesce(tuple(nodes), kind)
         if name == "NULLIF" and len(given) == 2:
-            equal = self._compare("=", *given)
-            kind, (first,) = self._alike(given[:1])
+            left, right = (self._operand(one) for one in given)
+            equal, first, kind = self._compare("=", left, right), left[0], type_of(left[0])
             return Case(((equal, Value(None, kind)),), first, kind)
         if name not in _KNOWN_CALLS:
             raise Fault(f"unknown function '{sql.name}'.{nearest(name, _KNOWN_CALLS)}", offset(sql))
@@ -229,30 +233,28 @@ class _Reader:
         part = self.typed(given[0], function.takes)
         return Call(name, (part,), type_of(part) if function.gives == "same" else function.gives)
 
-    def _compare(self, op: Comparison, left_sql: exp.Expr, right_sql: exp.Expr) -> Compare:
-        left, right = self.value(left_sql), self.value(right_sql)
-        left, right = _timed(left, right, left_sql), _timed(right, left, right_sql)
-        if _class(left) != _class(right):
-            raise Fault(
-                f"{_quote(left_sql)} is {_a(left)} and {_quote(right_sql)} {_a(right)}; they do not compare",
-                offset(left_sql),
-            )
-        if type_of(left) == "boolean" and op not in ("=", "<>"):
-            raise Fault(
-                f"{_quote(left_sql)} is true or false, which has no order; use = or <>", offset(left_sql)
-            )
-        self._check_level(left, right, right_sql)
-        self._check_level(right, left, left_sql)
-        return Compare(op, left, right)
+    def _operand(self, sql: exp.Expr) -> Operand:
+        return self.value(sql), sql
+
+    def _compare(self, op: Comparison, left: Operand, right: Operand) -> Compare:
+        (one, one_sql), (other, other_sql) = left, right
+        one, other = timed(one, other, one_sql), timed(other, one, other_sql)
+        if kind_of(one) != kind_of(other):
+            said = f"{quote(one_sql)} is {a(one)} and {quote(other_sql)} {a(other)}; they do not compare"
+            raise Fault(said, offset(one_sql))
+        if type_of(one) == "boolean" and op not in ("=", "<>"):
+            said = f"{quote(one_sql)} is true or false, which has no order; use = or <>"
+            raise Fault(said, offset(one_sql))
+        self._check_level(one, other, other_sql)
+        self._check_level(other, one, one_sql)
+        return Compare(op, one, other)
 
     def _check_level(self, name: Node, value: Node, sql: exp.Expr) -> None:
         if isinstance(name, Name) and isinstance(value, Value) and self.levels.get(name.name):
             levels = self.levels[name.name]
             if value.value not in levels:
-                raise Fault(
-                    f"'{value.value}' is not a level of {name.name}.{nearest(str(value.value), levels)}",
-                    offset(sql),
-                )
+                said = f"'{value.value}' is not a level of {name.name}.{nearest(str(value.value), levels)}"
+                raise Fault(said, offset(sql))
 
     def _alike(self, given: Sequence[exp.Expr]) -> tuple[Type, list[Node]]:
         """Nodes of one type, NULLs among them, and that type; an integer beside a number is a number."""
@@ -263,23 +265,13 @@ class _Reader:
         kind: Type = "number" if set(types) == {"integer", "number"} else types[0]
         for node, sql in zip(nodes, given, strict=True):
             if type_of(node) not in (kind, "null") and not (kind == "number" and type_of(node) == "integer"):
-                raise Fault(
-                    f"{_quote(sql)} is {_a(node)}, must be {_ARTICLE[kind]} like what stands before it",
-                    offset(sql),
-                )
+                said = f"{quote(sql)} is {a(node)}, must be {ARTICLE[kind]} like what stands before it"
+                raise Fault(said, offset(sql))
         return kind, [Value(None, kind) if type_of(node) == "null" else node for node in nodes]
 
 
 _INSTANTS = (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.DATE)
 _TAKES = {"COALESCE": "takes 1 or more", "NULLIF": "takes 2"}
-_ARTICLE: Mapping[Type, str] = {
-    "number": "a number",
-    "integer": "a number",
-    "text": "a text",
-    "boolean": "true or false",
-    "timestamp": "a point in time",
-    "null": "NULL",
-}
 _READ: Mapping[type[exp.Expr], tuple[tuple[str, ...], Callable[[_Reader, exp.Expr], Node]]] = {
     exp.Column: (("this", "table", "db", "catalog"), _Reader.name),
     exp.Literal: (("this", "is_string"), _Reader.literal),
@@ -293,11 +285,10 @@ _READ: Mapping[type[exp.Expr], tuple[tuple[str, ...], Callable[[_Reader, exp.Exp
     exp.Between: (("this", "low", "high"), _Reader.between),
     exp.In: (("this", "expressions"), _Reader.within),
     exp.Like: (("this", "expression", "negate"), _Reader.like),
-    exp.ILike: (("this", "expression", "negate"), _Reader.like),
     exp.Escape: (("this", "expression"), _Reader.escape),
     exp.Neg: (("this",), _Reader.negative),
     exp.Case: (("this", "ifs", "default"), _Reader.case),
-    exp.Cast: (("this", "to"), _Reader.instant),
+    exp.Cast: (("this", "to"), _Reader.point_in_time),
     exp.Anonymous: (("this", "expressions"), _Reader.call),
 }
 
@@ -307,36 +298,5 @@ def _only(sql: exp.Expr, *arguments: str) -> None:
     extra = [key for key, given in sql.args.items() if given and key not in arguments]
     if extra:
         raise Fault(
-            f"{_quote(sql)} is not part of a rule ({extra[0]}). A rule is made of {_LANGUAGE}", offset(sql)
+            f"{quote(sql)} is not part of a rule ({extra[0]}). A rule is made of {_LANGUAGE}", offset(sql)
         )
-
-
-def _timed(node: Node, other: Node, sql: exp.Expr) -> Node:
-    """A text literal beside a point in time is a point in time."""
-    if type_of(other) == "timestamp" and isinstance(node, Value) and node.type == "text":
-        return _instant(sql.unnest())
-    return node
-
-
-def _instant(sql: exp.Expr) -> Value:
-    try:
-        at = datetime.fromisoformat(sql.this)
-    except ValueError:
-        raise Fault(
-            f"'{sql.this}' is no date or time; write '2026-11-24' or '2026-11-24 08:00+01:00'", offset(sql)
-        ) from None
-    return Value((at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC), "timestamp")
-
-
-def _class(node: Node) -> str:
-    kind = type_of(node)
-    return "number" if kind == "integer" else kind
-
-
-def _a(node: Node) -> str:
-    return _ARTICLE[type_of(node)]
-
-
-def _quote(sql: exp.Expr) -> str:
-    written = sql.sql()
-    return written if len(written) <= 60 else f"{written[:57]}..."

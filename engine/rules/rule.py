@@ -67,7 +67,7 @@ def parse(
         line, column = place(rule, fault.offset)
         where = f"{source} line {line}, column {column}" if line else source
         raise ProgramError(
-            f"{where}: {rule.owner}: {rule.intent} rule {_short(rule.text)}: {fault}"
+            f"{where}: {rule.owner}: {rule.intent} rule {quoted(rule.text)}: {fault}"
         ) from None
     return Rule(rule.text, rule.intent, rule.owner, tree.names(meaning), meaning, one.holds(meaning))
 
@@ -77,7 +77,8 @@ def passes(rules: Sequence[Rule]) -> Callable[[Mapping[str, Any]], tuple[bool, .
     return one.passes([rule.tree for rule in rules])
 
 
-def _short(text: str) -> str:
+def quoted(text: str) -> str:
+    """A rule on one line in double quotes, cut short."""
     line = " ".join(text.split())
     return f'"{line}"' if len(line) <= 60 else f'"{line[:57]}..."'
 
