@@ -37,7 +37,7 @@ def _table(report: Report) -> Table:
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
     table.add_column("", min_width=12)
     interval = f"{100 * report.experiment.level:g} % interval"
-    for name in ("mean", "control", "difference", interval, "lift", "p"):
+    for name in ("mean", "control", "effect", interval, "lift", "p"):
         table.add_column(name, justify="right", no_wrap=True)
     for metric in report.metrics:
         clamped = "" if metric.clamped_at is None else " (clamped)"
