@@ -1,4 +1,4 @@
-"""What a newcomer meets first: the choice of a Python, the list of commands, an install that can be broken off."""
+"""What a newcomer meets first: the choice of a Python, the list of commands, what a change must pass."""
 
 from __future__ import annotations
 
