@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeAlias
 
 from sqlglot import exp
 
@@ -43,7 +44,7 @@ from engine.rules.tree import (
 
 MAX_DEPTH = 40
 MAX_NODES = 5000
-Operand = tuple[Node, exp.Expr]
+Operand: TypeAlias = "tuple[Node, exp.Expr]"
 EXACT = 2**53  # integers up to here are exact in double precision
 _COMPARISONS: Mapping[type[exp.Expr], Comparison] = {
     exp.LT: "<",
@@ -113,13 +114,12 @@ class _Reader:
         """Any node, by the class of its syntax."""
         if type(sql) in _COMPARISONS:
             _only(sql, "this", "expression")
-            return self._compare(
-                _COMPARISONS[type(sql)], self._operand(sql.this), self._operand(sql.expression)
-            )
+            left, right = self._operand(sql.this), self._operand(sql.expression)
+            return self._compare(_COMPARISONS[type(sql)], left, right)
         if type(sql) in _OPERATORS:
             _only(sql, "this", "expression")
-            left, right = self.typed(sql.this, "number"), self.typed(sql.expression, "number")
-            return Arithmetic(_OPERATORS[type(sql)], left, right)
+            one, other = self.typed(sql.this, "number"), self.typed(sql.expression, "number")
+            return Arithmetic(_OPERATORS[type(sql)], one, other)
         if type(sql) not in _READ:
             raise Fault(f"{quote(sql)} is not part of a rule. A rule is made of {_LANGUAGE}", offset(sql))
         arguments, reader = _READ[type(sql)]
@@ -127,9 +127,7 @@ class _Reader:
         return reader(self, sql)
 
     def name(self, sql: exp.Expr) -> Node:
-        spelt = ".".join(
-            sql.args[key].name for key in ("catalog", "db", "table", "this") if sql.args.get(key)
-        )
+        spelt = ".".join(sql.args[key].name for key in _DOTTED if sql.args.get(key))
         if not isinstance(sql.this, exp.Identifier) or spelt not in self.schema:
             raise Fault(f"unknown attribute '{spelt}'.{nearest(spelt, self.schema)}", offset(sql))
         return Name(spelt, self.schema[spelt])
@@ -270,10 +268,11 @@ class _Reader:
         return kind, [Value(None, kind) if type_of(node) == "null" else node for node in nodes]
 
 
+_DOTTED = ("catalog", "db", "table", "this")
 _INSTANTS = (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.DATE)
 _TAKES = {"COALESCE": "takes 1 or more", "NULLIF": "takes 2"}
 _READ: Mapping[type[exp.Expr], tuple[tuple[str, ...], Callable[[_Reader, exp.Expr], Node]]] = {
-    exp.Column: (("this", "table", "db", "catalog"), _Reader.name),
+    exp.Column: (_DOTTED, _Reader.name),
     exp.Literal: (("this", "is_string"), _Reader.literal),
     exp.Boolean: (("this",), lambda _, sql: Value(bool(sql.this), "boolean")),
     exp.Null: ((), lambda _, sql: Value(None, "null")),
