@@ -46,13 +46,21 @@ class ConflictError(InputError):
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """A choice made just now: the program that made it, the choices of its round, and which of them it is."""
+
+    live: Live
+    choices: Choices
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
-    """A logged decision, whether it was made just now or is replayed, and the choice it came from if made
-    now.
-    """
+    """A logged decision, whether it is replayed, and the choice it came from if it was made just now."""
 
     row: DecisionRow
     replayed: bool
+    made: Made | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +82,24 @@ def decide(connection: Connection, requests: Sequence[Request], lives_by_name: d
     made: list[tuple[Live, Choices]] = []
     for program, numbers in _by_program(requests).items():
         current = lives_by_name[program]
-        fresh = _settle_repeats(connection, program, requests, numbers, answers)
-        for turn in _turns(requests, fresh):
-            valid = [i for i in turn if _accepts(current.program, requests[i], i, answers)]
-            if valid:
-                rows, choices = _decide_turn(connection, current, [requests[i] for i in valid])
-                made.append((current, choices))
-                answers.update({i: Decided(row, False) for i, row in zip(valid, rows, strict=True)})
-        _settle_repeats(connection, program, requests, [i for i in numbers if i not in answers], answers)
+        while fresh := _settle_repeats(connection, program, requests, numbers, answers):
+            for turn in _turns(requests, fresh):
+                valid = [i for i in turn if _accepts(current.program, requests[i], i, answers)]
+                if valid:
+                    rows, choices = _decide_turn(connection, current, [requests[i] for i in valid])
+                    made.append((current, choices))
+                    answers.update(_answers(current, choices, valid, rows))
+            numbers = [i for i in numbers if i not in answers]
     return Batch([answers[i] for i in range(len(requests))], made)
+
+
+def _answers(
+    current: Live, choices: Choices, numbers: Sequence[int], rows: Sequence[DecisionRow]
+) -> dict[int, Decided]:
+    return {
+        i: Decided(row, False, Made(current, choices, j))
+        for j, (i, row) in enumerate(zip(numbers, rows, strict=True))
+    }
 
 
 def decision_id(program: str, key: str, at: datetime) -> str:
@@ -203,7 +220,11 @@ def gather(
     profiles = customers.customers(connection, ids)
     scores = predictions.predictions(connection, ids) if program.predictions else {}
     at_us = [microseconds(request.at) for request in requests]
-    back = max(longest_window([*program.caps, *(cap for c in program.channels for cap in c.caps)]), _WEEK)
+    caps = [*program.caps, *(cap for channel in program.channels for cap in channel.caps)]
+    latest = timedelta(
+        days=1 + max(slot.days for slot in program.slots)
+    )  # a contact is sent after its decision
+    back = max(longest_window(caps), _WEEK) + latest
     history: dict[str, list[Contact]] = {}
     for row in decisions.contacts(connection, ids, min(at_us) - back // MICROSECOND):
         history.setdefault(row.customer, []).append(Contact(row.at_us, row.offer, row.channel))

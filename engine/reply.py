@@ -31,20 +31,21 @@ class SentAction(msgspec.Struct, frozen=True):
 class Decision(msgspec.Struct, frozen=True):
     """A decision as told. `action` is null when nothing is sent: no_action, or the holdout.
 
-    `propensity` is the probability of the action over the final feasible set, given the arm.
+    `propensity` is the probability of the action over the final feasible set, given the arm. `id`, `arm` and
+    `program_version` are null in an answer that could not be logged: nothing is sent then.
     """
 
-    id: str
+    id: str | None
     customer: str
     program: str
     action: SentAction | None
-    arm: str
+    arm: str | None
     propensity: float
     explored: bool
     fallback: bool
     replayed: bool
     policy: str
-    program_version: int
+    program_version: int | None
     at: datetime
     expires_at: datetime | None
     reasons: list[str] = []

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from engine.choose import Live
 from engine.decide import Decided, Request, decide
-from engine.errors import NextbestError, NotFoundError
+from engine.errors import NextbestError, NotFoundError, StoreError
 from engine.live import Lives
-from engine.store import Store
+from engine.store import Store, programs
 from engine.store.writer import Writer
 
 
@@ -19,12 +20,25 @@ class Service:
     """The one writer of a store, deciding.
 
     Close it, or use it in a `with`, so that what waits is answered.
+
+    Args:
+        store: where decisions are logged.
+        group: the most requests in one commit.
+        watch: told how many requests each commit holds.
     """
 
-    def __init__(self, store: Store, group: int = 256) -> None:
+    def __init__(
+        self, store: Store, group: int = 256, watch: Callable[[int], object] = lambda size: None
+    ) -> None:
         self.store = store
+        self._watch = watch
         self._lives = Lives()
         self._writer: Writer[Request, Decided] = Writer(store, self._decide, max_group=group)
+
+    def prepare(self) -> None:
+        """Make every program of the store ready, so that no caller waits for it; call it before `submit`."""
+        with self.store.read() as connection:
+            self._current(connection, set(programs.program_names(connection)))
 
     def submit(self, request: Request) -> Future[Decided]:
         """Ask for a decision. The result is there once it is on disk; errors are `NextbestError`s."""
@@ -41,21 +55,36 @@ class Service:
         self.close()
 
     def _decide(self, connection: Connection, requests: Sequence[Request]) -> list[Decided | Exception]:
-        current, unknown = self._current(connection, {request.program for request in requests})
-        known = [request for request in requests if request.program in current]
-        made = iter(decide(connection, known, current).answers)
-        return [
-            next(made) if request.program in current else unknown[request.program] for request in requests
-        ]
+        self._watch(len(requests))
+        current, lacking = self._current(connection, {request.program for request in requests})
+        made = iter(_isolated(connection, [one for one in requests if one.program in current], current))
+        return [next(made) if one.program in current else lacking[one.program] for one in requests]
 
     def _current(
         self, connection: Connection, names: set[str]
     ) -> tuple[dict[str, Live], dict[str, NextbestError]]:
         current: dict[str, Live] = {}
-        unknown: dict[str, NextbestError] = {}
+        lacking: dict[str, NextbestError] = {}
         for name in names:
             try:
                 current[name] = self._lives.get(connection, name)
             except NotFoundError as error:
-                unknown[name] = error
-        return current, unknown
+                lacking[name] = error
+            except NextbestError as error:
+                lacking[name] = StoreError(f"program '{name}' of the store cannot be loaded: {error}")
+        return current, lacking
+
+
+def _isolated(
+    connection: Connection, requests: Sequence[Request], current: dict[str, Live]
+) -> Sequence[Decided | Exception]:
+    """Answers in order. If deciding breaks, each is decided alone, so that one cannot spoil the others."""
+    try:
+        with connection.begin_nested():
+            return decide(connection, requests, current).answers
+    except DBAPIError:  # the store, not a request
+        raise
+    except Exception as error:
+        if len(requests) == 1:
+            return [error]
+        return [_isolated(connection, [request], current)[0] for request in requests]

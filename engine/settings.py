@@ -20,6 +20,6 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address the server listens on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port the server listens on.")
     deadline_ms: int = Field(
-        100, ge=1, le=60_000, description="Milliseconds after which a decision falls back."
+        default=100, ge=1, le=60_000, description="Milliseconds after which a decision falls back."
     )
     group: int = Field(default=256, ge=1, le=10_000, description="Most requests decided in one commit.")

@@ -1,0 +1,101 @@
+"""The server: its parts joined, its routes mounted, its errors in words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from engine.api import customers, docs, health, lookups, openapi, predictions
+from engine.api.body import problem_response
+from engine.api.decisions import DecisionRoute
+from engine.api.moments import now
+from engine.api.outcomes import OutcomeRoute
+from engine.api.parts import running
+from engine.api.problem import problem, problem_of
+from engine.api.release import release
+from engine.api.teacher import Teacher
+from engine.errors import NextbestError
+from engine.settings import Settings
+
+_OFFLINE = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+
+def create_app(settings: Settings | None = None, learn_every_s: float = 0.0) -> FastAPI:
+    """The server as an ASGI application.
+
+    Args:
+        settings: where the store is and how long a decision may take; from the environment if None.
+        learn_every_s: seconds between two rounds of learning; 0 learns nothing.
+    """
+    chosen = Settings() if settings is None else settings
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.parts = stack.enter_context(running(chosen))
+            if learn_every_s > 0:
+                stack.callback(Teacher(app.state.parts.store, learn_every_s, now).close)
+            yield
+
+    app = FastAPI(
+        title="nextbest",
+        version=release(),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    _mount(app)
+    _catch(app)
+    return app
+
+
+def _mount(app: FastAPI) -> None:
+    """The busy routes first: routes are tried in order."""
+    app.router.routes.insert(0, Route("/v1/decisions", DecisionRoute(), methods=["POST"]))
+    app.router.routes.insert(1, Route("/v1/outcomes", OutcomeRoute(), methods=["POST"]))
+    for module in (lookups, predictions, customers, health):
+        app.include_router(module.router)
+    app.add_route("/docs", _docs)
+    app.openapi = openapi.document  # type: ignore[method-assign]
+
+
+async def _docs(request: Request) -> Response:
+    return HTMLResponse(docs.page(), headers={"content-security-policy": _OFFLINE})
+
+
+def _catch(app: FastAPI) -> None:
+    app.add_exception_handler(NextbestError, _ours)
+    app.add_exception_handler(HTTPException, _routing)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NextbestError)
+    return problem_response(problem_of(error))
+
+
+async def _routing(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "invalid")
+    response = problem_response(
+        problem(kind, f"{request.method} {request.url.path}: {error.detail}; see /docs.")
+    )
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    return problem_response(problem("invalid", f"{request.url.path}: {error}; see /docs."))
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    return problem_response(problem("unexpected", f"{type(error).__name__}; the server's log says more."))

@@ -1,0 +1,74 @@
+"""Logged decisions told again, under the program and snapshot they were made with."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from threading import Lock
+
+from sqlalchemy import Connection
+
+from engine.applied import stored_program
+from engine.choose import Live, choose
+from engine.errors import NotFoundError
+from engine.explain import Explanation, explain, reasons
+from engine.live import live
+from engine.reply import Decision, reply
+from engine.situation import columns, decode
+from engine.store import Store, decisions
+from engine.store.rows import DecisionRow
+
+KEPT = 4  # programs with a snapshot each, which may take many megabytes
+
+
+class Archive:
+    """Tells decisions of the log; keeps the programs asked for last. Safe to use from several threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = Lock()
+        self._kept: OrderedDict[tuple[str, int, int | None], Live] = OrderedDict()
+        self._kinds: dict[tuple[str, int], str] = {}
+
+    def decision(self, id: str) -> Decision:
+        """A decision by its id. Raises `NotFoundError`."""
+        with self._store.read() as connection:
+            return self._told(connection, _row(connection, id))
+
+    def explanation(self, id: str) -> Explanation:
+        """Why a decision was made as it was. Raises `NotFoundError`."""
+        with self._store.read() as connection:
+            row = _row(connection, id)
+            as_it_was = self._as_it_was(connection, row)
+        return explain(as_it_was, decode(row.situation))
+
+    def again(self, row: DecisionRow, why: bool) -> Decision:
+        """The reply to a repeated key: what it was the first time, with its short reasons if asked for."""
+        with self._store.read() as connection:
+            if not why:
+                return self._told(connection, row)
+            as_it_was = self._as_it_was(connection, row)
+        choices = choose(as_it_was, columns(as_it_was.program, [decode(row.situation)]))
+        return reply(row, as_it_was.program.policy.kind, True, reasons(as_it_was, choices, 0))
+
+    def _told(self, connection: Connection, row: DecisionRow) -> Decision:
+        named = (row.program, row.program_version)
+        if named not in self._kinds:
+            self._kinds[named] = stored_program(connection, *named).policy.kind
+        return reply(row, self._kinds[named], True)
+
+    def _as_it_was(self, connection: Connection, row: DecisionRow) -> Live:
+        named = (row.program, row.program_version, row.snapshot_version)
+        with self._lock:
+            if named not in self._kept:
+                self._kept[named] = live(connection, *named)
+                if len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(named)
+            return self._kept[named]
+
+
+def _row(connection: Connection, id: str) -> DecisionRow:
+    row = decisions.decision(connection, id)
+    if row is None:
+        raise NotFoundError(f"decision {id[:40]!r} is not in the store; copy the id from a reply.")
+    return row

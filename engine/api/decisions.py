@@ -1,0 +1,143 @@
+"""`POST /v1/decisions`: one decision, durable before it is told, and always an answer."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Annotated
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from engine.api.body import decode, header, read, refuse_repeated, respond_json, respond_problem
+from engine.api.desk import Missed
+from engine.api.moments import check_moment, now
+from engine.api.parts import Parts, parts
+from engine.api.problem import problem_of
+from engine.decide import Decided, Request
+from engine.errors import InputError, NextbestError
+from engine.explain import reasons
+from engine.reply import Decision, reply
+from engine.track import Instant
+from engine.values import FEATURES_AT_MOST, ID_LENGTH, check_id
+
+Feature = str | float | int | bool | None
+Id = Annotated[
+    str,
+    msgspec.Meta(
+        description=f"1-{ID_LENGTH} printable characters.",
+        extra_json_schema={"minLength": 1, "maxLength": ID_LENGTH},
+    ),
+]
+Features = Annotated[
+    dict[str, Feature],
+    msgspec.Meta(
+        description="Attributes of the program known only now; they count before the stored ones.",
+        extra_json_schema={"maxProperties": FEATURES_AT_MOST},
+    ),
+]
+
+
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is the next best action for this customer?
+
+    `key` makes a repeat harmless: the same key is answered with the same decision for ever. It may be given
+    as the header Idempotency-Key instead; without either a new one is made and told in that header. `at` is
+    the moment decided for, now if left out. `explain` asks for the reasons.
+    """
+
+    customer: Id
+    program: Id
+    key: Id | None = None
+    at: Instant | None = None
+    context: Features = {}
+    explain: bool = False
+
+
+_decoder = msgspec.json.Decoder(Question)
+_REPLAYED = (b"idempotent-replayed", b"true")
+
+
+class DecisionRoute:
+    """The endpoint as plain ASGI: decoded and encoded by msgspec, nothing between it and the server."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        started = time.perf_counter()
+        try:
+            body = await read(scope, receive)
+            question = decode(_decoder, body)
+            named = header(scope, b"idempotency-key")
+            request = _request(question, named, body)
+            server = parts(scope)
+            answer = await server.desk.decide(request)
+            told = await _told(server, request, answer, question.explain)
+        except NextbestError as error:
+            await respond_problem(send, problem_of(error))
+        except ClientDisconnect:
+            return
+        else:
+            seconds = time.perf_counter() - started
+            if isinstance(answer, Missed):
+                server.metrics.missed(answer.cause, seconds)
+            else:
+                server.metrics.told(answer.row, answer.replayed, seconds)
+            made_up = question.key is None and named is None
+            headers = [(b"idempotency-key", request.key.encode())] if made_up else []
+            await respond_json(send, told, *headers, *([_REPLAYED] if told.replayed else []))
+
+
+def _request(question: Question, named: bytes | None, body: bytes) -> Request:
+    """The request as the pipeline takes it. Raises `InputError`."""
+    given = sum(value is not None for value in (question.key, question.at)) + bool(question.context)
+    refuse_repeated(body, 2 + given + question.explain + len(question.context))
+    check_id(question.customer, "customer", "body")
+    check_id(question.program, "program", "body")
+    at = now() if question.at is None else check_moment(question.at, "body")
+    return Request(question.customer, question.program, _key(question.key, named), at, question.context)
+
+
+def _key(given: str | None, named: bytes | None) -> str:
+    if named is None:
+        return secrets.token_hex(16) if given is None else check_id(given, "key", "body")
+    try:
+        key = check_id(named.decode().strip(), "Idempotency-Key", "header")
+    except UnicodeDecodeError:
+        raise InputError(f"header: Idempotency-Key == {named[:40]!r}, must be UTF-8; correct it.") from None
+    if given is not None and given != key:
+        raise InputError(
+            f"key == {given[:40]!r} in the body, {key[:40]!r} in the header Idempotency-Key; send one."
+        )
+    return key
+
+
+async def _told(server: Parts, request: Request, answer: Decided | Missed, why: bool) -> Decision:
+    if isinstance(answer, Missed):
+        return nothing(request, answer.reason)
+    if answer.made is None:
+        return await run_in_threadpool(server.archive.again, answer.row, why)
+    made = answer.made
+    said = reasons(made.live, made.choices, made.index) if why else []
+    return reply(answer.row, made.live.program.policy.kind, False, said)
+
+
+def nothing(request: Request, reason: str) -> Decision:
+    """The last rung of the ladder: nothing is sent, nothing is logged, and the answer says so."""
+    return Decision(
+        id=None,
+        customer=request.customer,
+        program=request.program,
+        action=None,
+        arm=None,
+        propensity=1.0,
+        explored=False,
+        fallback=True,
+        replayed=False,
+        policy="no_action",
+        program_version=None,
+        at=request.at,
+        expires_at=None,
+        reasons=[reason],
+    )

@@ -1,0 +1,66 @@
+"""What the server counts, in Prometheus' words."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from engine.store.rows import DecisionRow
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_NAMES = ("program", "arm", "fallback", "replayed")
+
+
+class Metrics:
+    """Counters and histograms of one server. Labels are never a caller's own words."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._decisions = Counter(
+            "nextbest_decisions", "Decisions told from the log.", _NAMES, registry=self.registry
+        )
+        self._unlogged = Counter(
+            "nextbest_unlogged",
+            "Requests answered without the log: nothing was sent.",
+            ["cause"],
+            registry=self.registry,
+        )
+        self.late = Counter(
+            "nextbest_late_decisions",
+            "Decisions logged after their caller had been answered without them.",
+            registry=self.registry,
+        )
+        self.outcomes = Counter(
+            "nextbest_outcomes", "Outcomes received, those known before included.", registry=self.registry
+        )
+        self._latency = Histogram(
+            "nextbest_decision_seconds",
+            "From the request's body to its answer.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.group = Histogram(
+            "nextbest_decision_group", "Requests in one commit.", buckets=_SIZES, registry=self.registry
+        )
+        self._children: dict[tuple[str, str, str, bool], Counter] = {}
+
+    def told(self, row: DecisionRow, replayed: bool, seconds: float) -> None:
+        """Count a decision told, and how long it took."""
+        key = (row.program, row.arm, row.fallback or "", replayed)
+        child = self._children.get(key)
+        if child is None:
+            child = self._decisions.labels(key[0], key[1], key[2], str(replayed).lower())
+            self._children[key] = child
+        child.inc()
+        self._latency.observe(seconds)
+
+    def missed(self, cause: str, seconds: float) -> None:
+        """Count a request that was answered without the log."""
+        self._unlogged.labels(cause).inc()
+        self._latency.observe(seconds)
+
+    def text(self) -> bytes:
+        """All of them in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,140 @@
+"""Everything the server can be asked, in one table; the OpenAPI document and the /docs page show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.api import customers, health, lookups, predictions
+from engine.api.customers import Change, Customer
+from engine.api.decisions import Question
+from engine.api.health import Alive, Ready
+from engine.api.outcomes import OutcomeRoute, Received
+from engine.api.predictions import Scores, Stored
+from engine.explain import Explanation
+from engine.reply import Decision
+from engine.track import OutcomeEvent
+
+_BODY = ("malformed", "too-large", "media-type", "invalid")
+_STORE = ("unavailable",)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One address and method.
+
+    Attributes:
+        says: what it does; its first line is the summary.
+        body: the type of the body, None if it takes none.
+        answer: the type of the answer; None for an empty one, `str` for plain text.
+        problems: kinds of problem detail it may answer with.
+        example: a body that can be sent as it stands to the example program.
+    """
+
+    method: str
+    path: str
+    says: str
+    body: Any
+    answer: Any
+    problems: tuple[str, ...]
+    example: Any = None
+    header: Mapping[str, str] = field(default_factory=dict)
+
+
+_PURCHASE = {
+    "event": "order-7731",
+    "customer": "c_1042",
+    "kind": "visit",
+    "at": "2026-11-25T10:15:00Z",
+    "value": 42.5,
+}
+_DECISION = {
+    "customer": "c_1042",
+    "program": "hillstrom",
+    "key": "send-88121",
+    "context": {"recency": 3, "history": 329.08},
+    "explain": True,
+}
+_PROFILE = {"attributes": {"zip_code": "Urban"}, "consent": {"marketing": True}, "zone": "Europe/Oslo"}
+_SCORES = {"version": "2026-11", "as_of": "2026-11-24T00:00:00Z", "scores": {"c_1042": 0.31}}
+
+
+def _says(endpoint: Any) -> str:
+    return " ".join((endpoint.__doc__ or "").split())
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "post",
+        "/v1/decisions",
+        "The next best action for one customer. " + _says(Question),
+        Question,
+        Decision,
+        (*_BODY, "not-found", "conflict"),
+        _DECISION,
+        {"Idempotency-Key": "May stand in place of `key` in the body; where both are given they are equal."},
+    ),
+    Operation(
+        "get",
+        "/v1/decisions/{id}",
+        _says(lookups.look_up),
+        None,
+        Decision,
+        ("not-found", *_STORE),
+    ),
+    Operation(
+        "get",
+        "/v1/decisions/{id}/explanation",
+        _says(lookups.explanation),
+        None,
+        Explanation,
+        ("not-found", *_STORE),
+    ),
+    Operation(
+        "post",
+        "/v1/outcomes",
+        _says(OutcomeRoute.__call__) + " An event told twice counts once.",
+        OutcomeEvent | list[OutcomeEvent],
+        Received,
+        (*_BODY, *_STORE),
+        [_PURCHASE],
+    ),
+    Operation(
+        "put",
+        "/v1/predictions/{model}",
+        _says(predictions.put),
+        Scores,
+        Stored,
+        (*_BODY, *_STORE),
+        _SCORES,
+    ),
+    Operation(
+        "patch",
+        "/v1/customers/{id}",
+        _says(customers.change),
+        Change,
+        Customer,
+        (*_BODY, *_STORE),
+        _PROFILE,
+    ),
+    Operation(
+        "get",
+        "/v1/customers/{id}",
+        _says(customers.look_up),
+        None,
+        Customer,
+        ("not-found", "invalid", *_STORE),
+    ),
+    Operation(
+        "delete",
+        "/v1/customers/{id}",
+        _says(customers.forget),
+        None,
+        None,
+        ("not-found", "invalid", *_STORE),
+    ),
+    Operation("get", "/livez", _says(health.alive), None, Alive, ()),
+    Operation("get", "/readyz", _says(health.ready), None, Ready, _STORE),
+    Operation("get", "/metrics", _says(health.metrics), None, str, ()),
+)

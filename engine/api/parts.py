@@ -1,0 +1,55 @@
+"""What a running server is made of: opened when its event loop starts, closed when it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+from engine.api.archive import Archive
+from engine.api.catalogue import Catalogue
+from engine.api.desk import Desk
+from engine.api.intake import Intake
+from engine.api.metrics import Metrics
+from engine.service import Service
+from engine.settings import Settings
+from engine.store import Store, open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts the endpoints use."""
+
+    settings: Settings
+    store: Store
+    desk: Desk
+    intake: Intake
+    archive: Archive
+    catalogue: Catalogue
+    metrics: Metrics
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Parts]:
+    """Open the store and everything that works on it, within a running event loop.
+
+    What waits to be written when the block ends is written and answered first.
+    """
+    store, metrics = open_store(settings.store), Metrics()
+    service = Service(store, settings.group, metrics.group.observe)
+    intake = Intake(store)
+    try:
+        service.prepare()
+        desk = Desk(service, settings.deadline_ms, metrics)
+        yield Parts(settings, store, desk, intake, Archive(store), Catalogue(), metrics)
+    finally:
+        service.close()
+        intake.close()
+        store.close()
+
+
+def parts(scope: Scope) -> Parts:
+    """The parts of the server that got a request."""
+    return scope["app"].state.parts  # type: ignore[no-any-return]

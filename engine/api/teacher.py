@@ -1,0 +1,63 @@
+"""Learning beside serving: every few minutes, in a thread of its own, a small piece at a time.
+
+`engine.learn` holds the store's one write transaction while it learns, so decisions wait for it meanwhile; a
+piece is kept small, and decisions get their turn between two pieces.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from engine.learn import learn
+from engine.store import Store, programs
+
+PIECE = 1_000  # decisions learnt in one transaction
+PAUSE_S = 0.05
+log = structlog.get_logger()
+
+
+class Teacher:
+    """Learns what has matured, every `every_s` seconds, until it is closed.
+
+    Args:
+        store: whose decisions and outcomes are learnt.
+        every_s: seconds between two rounds, > 0.
+        now: the clock.
+    """
+
+    def __init__(self, store: Store, every_s: float, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._every_s = every_s
+        self._now = now
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="teacher", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish the piece under way, then stop."""
+        self._closing.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._closing.wait(self._every_s):
+            try:
+                self._round()
+            except Exception as error:  # a round that fails must not end all learning
+                log.error("learning failed, decisions go on as before", exc_info=error)
+
+    def _round(self) -> None:
+        with self._store.read() as connection:
+            names = programs.program_names(connection)
+        for name in names:
+            while self._piece(name) and not self._closing.wait(PAUSE_S):
+                pass
+
+    def _piece(self, name: str) -> bool:
+        """Learn one piece of a program; True if there may be more."""
+        with self._store.write() as connection:
+            lesson = learn(connection, name, self._now(), PIECE)
+        return max(lesson.decisions, lesson.corrected) >= PIECE
