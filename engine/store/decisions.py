@@ -7,8 +7,8 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
+from pysqlite3 import dbapi2
 from sqlalchemy import Connection, bindparam, func, insert, literal_column, select
-from sqlalchemy.exc import IntegrityError
 
 from engine.errors import StoreError
 from engine.store.rows import ContactRow, DecisionRow
@@ -45,7 +45,13 @@ _AFTER = prepare(
     .limit(bindparam("limit"))
 )
 _CONTACTS = prepare(
-    select(*(_decision.c[one.name] for one in fields(ContactRow))).where(
+    select(
+        _decision.c.customer,
+        _decision.c.send_at_us,
+        _decision.c.program,
+        _decision.c.offer,
+        _decision.c.channel,
+    ).where(
         among(_decision.c.customer),
         _decision.c.at_us >= bindparam("since_us"),
         _decision.c.contact == literal_column("1"),
@@ -62,8 +68,8 @@ def append_decisions(c: Connection, rows: Sequence[DecisionRow]) -> None:
     before = run(c, _LAST)[0][0]
     try:
         run_many(c, _INSERT, [_values(row) for row in rows])
-    except IntegrityError as error:
-        raise StoreError(f"A decision cannot be logged: {error.orig}.{_culprit(c, rows, before)}") from error
+    except dbapi2.IntegrityError as error:
+        raise StoreError(f"A decision cannot be logged: {error}.{_culprit(c, rows, before)}") from error
     execute(c, _MAKE_PENDING, before=before)
 
 
@@ -92,7 +98,10 @@ def decisions_iter(c: Connection, program: str, after_seq: int, limit: int) -> l
 
 
 def contacts(c: Connection, customer_ids: Collection[str], since_us: int) -> list[ContactRow]:
-    """Contacts of those customers decided at or after `since_us`, over all programs; none of the holdout."""
+    """Contacts of those customers decided at or after `since_us`, over all programs; none of the holdout.
+
+    Each comes with the time it is sent, which may be later than the decision, and later than now.
+    """
     found = run(c, _CONTACTS, wanted=as_ids(customer_ids), since_us=since_us)
     return [ContactRow(*values) for values in found]
 

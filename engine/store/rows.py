@@ -97,7 +97,7 @@ class DecisionRow:
 
 @dataclass(frozen=True, slots=True)
 class ContactRow:
-    """One contact of a customer, for caps and contact history."""
+    """One contact of a customer, for caps and contact history; `at_us` is when it is sent."""
 
     customer: str
     at_us: int
