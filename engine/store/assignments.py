@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, select
 from engine.store.rows import AssignmentRow
 from engine.store.sqlite import among, insert_new
 from engine.store.sqlite import ids as as_ids
-from engine.store.statement import prepare, prepare_insert, run, run_many
+from engine.store.statement import prepare, prepare_insert, run, run_many, stream
 from engine.store.tables import table
 
 _assignment = table("assignment")
@@ -42,5 +42,5 @@ def assignments(c: Connection, program: str, ids: Collection[str]) -> dict[str, 
 
 def assignments_iter(c: Connection, program: str) -> Iterator[AssignmentRow]:
     """All assignments of a program in order of the customer, read as they are asked for."""
-    for values in c.exec_driver_sql(_ALL.text, (program,)):
+    for values in stream(c, _ALL, program=program):
         yield AssignmentRow(*values)

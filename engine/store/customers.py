@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 from engine.store.rows import CustomerRow
 from engine.store.sqlite import among, upsert
 from engine.store.sqlite import ids as as_ids
-from engine.store.statement import execute, prepare, prepare_insert, run, run_many
+from engine.store.statement import execute, prepare, prepare_insert, run, run_many, stream
 from engine.store.tables import table
 
 _customer = table("customer")
@@ -68,7 +68,7 @@ def customers(c: Connection, ids: Collection[str]) -> dict[str, CustomerRow]:
 
 def customer_ids(c: Connection) -> Iterator[str]:
     """Ids of all customers in order, read as they are asked for."""
-    for (id_,) in c.exec_driver_sql(_IDS.text):
+    for (id_,) in stream(c, _IDS):
         yield id_
 
 

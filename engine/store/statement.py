@@ -1,11 +1,12 @@
 """Statements compiled once: SQLAlchemy core writes the text, the driver runs it.
 
-Compiling, or looking a compiled statement up, costs SQLAlchemy more than SQLite needs for the whole query.
+Compiling a statement, or looking a compiled one up and describing its result, costs SQLAlchemy several times
+what SQLite needs for the whole query. So the driver's cursor gets the text; transactions stay SQLAlchemy's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,15 +50,24 @@ def prepare_insert(table: Table, names: Sequence[str], statement: Insert | None 
 
 def run(connection: Connection, statement: Statement, **values: Any) -> list[Any]:
     """Run a query; its rows, as tuples."""
-    return list(connection.exec_driver_sql(statement.text, statement.parameters(values)).fetchall())
+    return list(_cursor(connection).execute(statement.text, statement.parameters(values)))
 
 
 def execute(connection: Connection, statement: Statement, **values: Any) -> int:
     """Run a statement that returns no rows; the number of rows it touched."""
-    return connection.exec_driver_sql(statement.text, statement.parameters(values)).rowcount
+    return int(_cursor(connection).execute(statement.text, statement.parameters(values)).rowcount)
 
 
 def run_many(connection: Connection, statement: Statement, rows: Sequence[tuple[Any, ...]]) -> None:
     """Run a statement once for every row of parameters, in order. No rows, no statement."""
     if rows:
-        connection.exec_driver_sql(statement.text, list(rows))
+        _cursor(connection).executemany(statement.text, rows)
+
+
+def stream(connection: Connection, statement: Statement, **values: Any) -> Iterator[Any]:
+    """Run a query; its rows one by one, as they are asked for."""
+    yield from _cursor(connection).execute(statement.text, statement.parameters(values))
+
+
+def _cursor(connection: Connection) -> Any:
+    return connection.connection.cursor()
