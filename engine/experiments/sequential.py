@@ -84,8 +84,10 @@ def bernoulli(successes: int, trials: int, horizon: float, level: float = 0.95) 
     def excess(p: float) -> float:
         return _log_beta_mixture(successes, trials, p, horizon) - threshold
 
-    low = brentq(excess, 1e-12, share) if share > 0 and excess(1e-12) > 0 else 0.0
-    high = brentq(excess, share, 1 - 1e-12) if share < 1 and excess(1 - 1e-12) > 0 else 1.0
+    least, most = 1e-12, 1 - 1e-12
+    start = min(max(share, least), most)
+    low = brentq(excess, least, start) if share > 0 and excess(least) > 0 else 0.0
+    high = brentq(excess, start, most) if share < 1 and excess(most) > 0 else 1.0
     return Interval(share, float(low), float(high))
 
 

@@ -1,0 +1,80 @@
+"""Sufficient statistics add up, and say what the rows say."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_allclose
+from pytest import approx, raises
+
+from engine.experiments.sample import Sample, empty, from_sums, measure, merge, merge_all, project
+from policies.base import Floats
+
+COLUMNS = ("y", "d", "x")
+ROWS = st.integers(0, 40).flatmap(lambda n: arrays(np.float64, (n, 3), elements=st.floats(-1e3, 1e3)))
+
+
+def same(a: Sample, b: Sample) -> None:
+    scale = max(1.0, float(np.abs(a.third).max(initial=0)))
+    assert a.columns == b.columns and a.n == b.n
+    assert_allclose(a.mean, b.mean, rtol=1e-9, atol=1e-9)
+    assert_allclose(a.second, b.second, rtol=1e-9, atol=1e-6)
+    assert_allclose(a.third / scale, b.third / scale, rtol=1e-8, atol=1e-8)
+
+
+@given(ROWS, st.integers(0, 40))
+def test_parts_add_up_to_the_whole(rows: Floats, cut: int) -> None:
+    same(merge(measure(COLUMNS, rows[:cut]), measure(COLUMNS, rows[cut:])), measure(COLUMNS, rows))
+
+
+@given(ROWS, ROWS, ROWS)
+def test_the_order_of_merging_does_not_matter(a: Floats, b: Floats, c: Floats) -> None:
+    x, y, z = (measure(COLUMNS, rows) for rows in (a, b, c))
+    same(merge(merge(x, y), z), merge(x, merge(y, z)))
+    same(merge(x, y), merge(y, x))
+
+
+@given(ROWS)
+def test_nothing_added_changes_nothing(rows: Floats) -> None:
+    sample = measure(COLUMNS, rows)
+    same(merge(sample, empty(COLUMNS)), sample)
+    same(merge(empty(COLUMNS), sample), sample)
+
+
+def test_many_chunks_are_one_pass() -> None:
+    rows = np.random.default_rng(0).lognormal(size=(50_000, 3))
+    whole = measure(COLUMNS, rows)
+    same(merge_all([measure(COLUMNS, rows[i::7]) for i in range(7)]), whole)
+    assert_allclose(whole.second, (rows - rows.mean(0)).T @ (rows - rows.mean(0)), rtol=1e-10)
+
+
+@given(
+    arrays(np.float64, (30, 3), elements=st.floats(-100, 100)),
+    arrays(np.float64, 3, elements=st.floats(-3, 3)),
+)
+def test_a_projection_has_the_moments_of_the_weighted_rows(rows: Floats, weight: Floats) -> None:
+    found, number = project(measure(COLUMNS, rows), weight), rows @ weight
+    assert found.mean == approx(number.mean(), abs=1e-9)
+    assert found.variance == approx(number.var(ddof=1), rel=1e-7, abs=1e-7)
+    assert found.third == approx(((number - number.mean()) ** 3).mean(), rel=1e-6, abs=1e-3)
+
+
+def test_a_large_offset_costs_no_precision() -> None:
+    value = np.random.default_rng(1).normal(size=10_000)
+    near, far = (project(measure(("y",), (value + c)[:, None]), np.ones(1)) for c in (0.0, 1e8))
+    assert far.variance == approx(near.variance, rel=1e-6)
+
+
+@settings(max_examples=20)
+@given(arrays(np.float64, (20, 2), elements=st.floats(-100, 100)))
+def test_raw_sums_say_the_same_up_to_the_skewness(rows: Floats) -> None:
+    a, b = measure(("y", "x"), rows), from_sums(("y", "x"), 20, rows.sum(0), rows.T @ rows)
+    assert_allclose(a.mean, b.mean, atol=1e-9)
+    assert_allclose(a.second, b.second, atol=1e-6)
+
+
+def test_samples_of_different_columns_do_not_merge() -> None:
+    with raises(ValueError, match="columns differ"):
+        merge(empty(("y",)), empty(("x",)))
