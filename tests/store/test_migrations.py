@@ -45,10 +45,10 @@ def version_one(path: Path) -> Path:
 
 def schema(path: Path) -> list[tuple[str, ...]]:
     connection = dbapi2.connect(str(path))
-    found = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
+    found = connection.execute("SELECT name, coalesce(sql, '') FROM sqlite_master ORDER BY name").fetchall()
     version = connection.execute("PRAGMA user_version").fetchone()
     connection.close()
-    return [*found, version]
+    return [*((name, " ".join(sql.split())) for name, sql in found), version]
 
 
 @pytest.mark.parametrize("name", TABLES)
