@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, or_, select
 
 from engine.store.sqlite import among, ids, insert_new
 from engine.store.statement import Statement, execute, prepare
@@ -16,15 +16,26 @@ from engine.store.tables import table
 
 _outcome, _decision = table("outcome"), table("decision")
 _learnt, _late = table("learnt"), table("late")
+_later = _decision.alias("later")
 
 
 def belongs(until_us: ColumnElement[int]) -> ColumnElement[bool]:
-    """An outcome belongs to its customer's decisions, each up to `until_us`, or to the one it names."""
+    """An outcome belongs to the decision it names, else to its customer's last one of the program before it.
+
+    Either way it must fall between the decision and `until_us`. So an outcome is credited once in a program,
+    and rewards add up to what customers really did.
+    """
+    superseded = exists().where(
+        _later.c.customer == _decision.c.customer,
+        _later.c.program == _decision.c.program,
+        _later.c.at_us > _decision.c.at_us,
+        _later.c.at_us <= _outcome.c.at_us,
+    )
     return and_(
         _outcome.c.customer == _decision.c.customer,
         _outcome.c.at_us >= _decision.c.at_us,
         _outcome.c.at_us <= until_us,
-        or_(_outcome.c.decision.is_(None), _outcome.c.decision == _decision.c.id),
+        or_(_outcome.c.decision == _decision.c.id, and_(_outcome.c.decision.is_(None), ~superseded)),
     )
 
 

@@ -42,7 +42,8 @@ _FIRST: Step = (
         explored INTEGER NOT NULL, fallback TEXT, withheld TEXT, value REAL, request_sha BLOB NOT NULL,
         situation BLOB NOT NULL, feasible BLOB NOT NULL, created_us INTEGER NOT NULL,
         UNIQUE (program, key)) STRICT""",
-    "CREATE INDEX decision_customer ON decision (customer, at_us, contact, send_at_us, program, offer, channel)",
+    """CREATE INDEX decision_customer
+        ON decision (customer, at_us, contact, send_at_us, program, offer, channel)""",
     "CREATE INDEX decision_program ON decision (program, seq)",
     """CREATE TABLE outcome (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL UNIQUE, decision TEXT,

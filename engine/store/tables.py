@@ -68,7 +68,9 @@ class Decision(SQLModel, table=True):
         UniqueConstraint("id"),
         UniqueConstraint("program", "key"),
         CheckConstraint("propensity > 0 AND propensity <= 1"),
-        Index("decision_customer", "customer", "at_us", "contact", "send_at_us", "program", "offer", "channel"),
+        Index(
+            "decision_customer", "customer", "at_us", "contact", "send_at_us", "program", "offer", "channel"
+        ),
         Index("decision_program", "program", "seq"),
     )
     seq: int = Field(primary_key=True)

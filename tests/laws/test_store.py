@@ -237,14 +237,19 @@ steps = st.lists(
 
 
 class Learner:
-    """What should be due and changed, by definition."""
+    """What should be due and changed, by definition. Time goes on: nothing is decided before what happened."""
 
     def __init__(self, c: Connection) -> None:
         self.c = c
+        self.clock = 0
         self.decisions: list[DecisionRow] = []
         self.outcomes: list[OutcomeRow] = []
         self.learnt: dict[int, set[str]] = {}
         self.reading: list[tuple[DueRow, set[str]]] = []
+
+    def last_before(self, one: OutcomeRow) -> str | None:
+        before = [row for row in self.decisions if row.customer == one.customer and row.at_us <= one.at_us]
+        return max(before, key=lambda row: row.at_us).id if before else None
 
     def belonging(self, seq: int) -> set[str]:
         row = self.decisions[seq - 1]
@@ -253,17 +258,18 @@ class Learner:
             for one in self.outcomes
             if one.customer == row.customer
             and row.at_us <= one.at_us <= row.at_us + WINDOW
-            and one.decision in (None, row.id)
+            and (one.decision or self.last_before(one)) == row.id
         }
 
-    def decide(self, customer: str, at: int, fallback: str | None) -> None:
+    def decide(self, customer: str, after: int, fallback: str | None) -> None:
         number = len(self.decisions) + 1
-        row = made.decision(number, customer=customer, at_us=at, fallback=fallback)
+        self.clock += 1 + after // 4
+        row = made.decision(number, customer=customer, at_us=self.clock, fallback=fallback)
         append_decisions(self.c, [row])
         self.decisions.append(row)
 
     def outcome(self, customer: str, at: int, named: int | None) -> None:
-        cause = None if named is None else f"{named:032x}"
+        cause, at = None if named is None else f"{named:032x}", min(at, self.clock)
         row = made.outcome(f"e{len(self.outcomes)}", customer=customer, at_us=at, decision=cause)
         append_outcomes(self.c, [row])
         self.outcomes.append(row)
