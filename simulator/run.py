@@ -1,0 +1,292 @@
+"""A season in a world: the real engine decides, learns and stores, on a simulated clock.
+
+Every morning what has happened by then arrives in the store, consent that was withdrawn is withdrawn there,
+decisions that have matured are learnt, and everyone is decided for; then the world goes on. Nothing that the
+engine could not have known at that moment is in the store. Outcomes name the decision they follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from engine.applied import apply_text
+from engine.calendar import instant, microseconds
+from engine.choose import Choices, Live
+from engine.decide import Decided, decide
+from engine.domain import ArmName, PolicySpec, Program
+from engine.errors import InputError, NextbestError
+from engine.learn import learn
+from engine.live import Lives
+from engine.program import loads
+from engine.request import Request
+from engine.store import Store, open_store
+from engine.store.customers import put_customers
+from engine.store.predictions import put_predictions
+from engine.store.rows import CustomerRow, DecisionRow, PredictionRow
+from engine.track import Event, IdentifyEvent, OutcomeEvent, track
+from engine.uncollected import uncollected
+from policies.base import Floats, Ints
+from simulator.happen import Outcomes, outcomes
+from simulator.hindsight import off_policy
+from simulator.ladder import experiment, ladder, left_alone
+from simulator.predict import predict
+from simulator.record import Record
+from simulator.season import Decisions, Judged, Season
+from simulator.truth import response
+from simulator.uses import uses
+from simulator.world import Customers, State, World, advance
+
+START = datetime(2026, 1, 5, 7, 30, tzinfo=UTC)  # a Monday, ten hours before 18:30 in most of the zones
+DAY = timedelta(days=1)
+_DAY_US = 86_400_000_000
+CHUNK = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where a season is played: the world, its customers, the program and the store that serves it."""
+
+    world: World
+    customers: Customers
+    names: list[str]
+    program: Program
+    store: Store
+    chunk: int
+
+
+@uncollected()
+def run(
+    world: World,
+    n: int,
+    days: int,
+    seed: int,
+    policy: PolicySpec | None = None,
+    arms: Mapping[ArmName, float] | None = None,
+    *,
+    every: int = 1,
+    chunk: int = CHUNK,
+    path: Path | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Season:
+    """Live through one season.
+
+    Deterministic: the same arguments give the same season, bit for bit, whatever the chunk. Two policies with
+    one seed meet the same customers in the same arms with the same luck.
+
+    Args:
+        n: customers.
+        days: of decisions, one each morning for everyone; the goal's window after the last is waited for.
+        seed: of the world, of the assignment to arms and of the draws.
+        policy: what serves the arm `policy`; the world's own program says if None.
+        arms: share of each arm; the program's if None.
+        every: days from one run of learning to the next.
+        chunk: most customers decided for in one transaction.
+        path: where the store is to be kept; it is thrown away if None.
+        progress: called with the number of days done.
+
+    Raises:
+        InputError: n, days, every or chunk below 1, a policy or arms the program cannot have, or something
+            lies at `path` already.
+    """
+    for name, number in (("customers", n), ("days", days), ("every", every), ("chunk", chunk)):
+        if number < 1:
+            raise InputError(f"{name} == {number}, must be 1 or more.")
+    text = program_text(world, seed, policy, arms)
+    with _opened(path) as store:
+        customers = world.customers(n, seed)
+        program = loads(text, f"{world.name}.yaml")
+        stage = Stage(world, customers, customers.names, program, store, chunk)
+        _prepare(stage, text)
+        record = Record(program, customers)
+        _live_through(stage, record, days, seed, every, progress)
+        return _told(stage, record, days, seed)
+
+
+def _told(stage: Stage, record: Record, days: int, seed: int) -> Season:
+    program, live = stage.program, record.pages[-1].live
+    totals = record.totals(left_alone(stage.world, program, stage.customers, days))
+    report = experiment(totals, program)
+    judged, refusal = _judged(record)
+    return Season(
+        stage.world.name,
+        len(stage.customers),
+        days,
+        seed,
+        program.policy.kind,
+        live.program,
+        live.snapshot_version,
+        tuple(record.tallies),
+        ladder(totals, report),
+        report,
+        record.audit(),
+        uses(program, record.early, record.pages),
+        judged,
+        refusal,
+    )
+
+
+def _judged(record: Record) -> tuple[tuple[Judged, ...], str]:
+    try:
+        return off_policy(record.pages), ""
+    except InputError as error:
+        return (), str(error)
+
+
+def program_text(
+    world: World, seed: int, policy: PolicySpec | None, arms: Mapping[ArmName, float] | None
+) -> bytes:
+    """The world's program file with a salt of the seed's own, and with the policy and arms that are given."""
+    import yaml
+
+    content = yaml.safe_load(world.program())
+    content["salt"] = f"{world.name}-{seed}"
+    if policy is not None:
+        content["policy"] = {"kind": policy.kind, **policy.settings}
+    if arms is not None:
+        content["arms"] = dict(arms)
+    text: str = yaml.safe_dump(content, sort_keys=False)
+    return text.encode()
+
+
+@contextmanager
+def _opened(path: Path | None) -> Iterator[Store]:
+    if path is not None and path.exists():
+        raise InputError(f"{path}: is there already; name a file that is not, a season starts from nothing.")
+    with TemporaryDirectory(prefix="nextbest-") as folder:
+        store = open_store(path or Path(folder) / "season.db")
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def _prepare(stage: Stage, text: bytes) -> None:
+    """The program applied; profiles, consent and predictions stored, all as of the first morning."""
+    at_us, people = microseconds(START), stage.customers
+    scores = predict(stage.world, stage.program, people, START, "1")
+    columns = {name: column.tolist() for name, column in people.attributes.items()}
+    consent = {purpose: granted.tolist() for purpose, granted in people.consent.items()}
+    zone = people.zone.tolist()
+    profiles = [
+        CustomerRow(
+            name,
+            {attribute: column[i] for attribute, column in columns.items()},
+            {purpose: granted[i] for purpose, granted in consent.items()},
+            zone[i],
+            at_us,
+        )
+        for i, name in enumerate(stage.names)
+    ]
+    predictions = [
+        PredictionRow(name, one.model, one.version, score, at_us, at_us)
+        for one in scores
+        for name, score in zip(stage.names, one.score.tolist(), strict=True)
+    ]
+    with stage.store.write() as connection:
+        apply_text(connection, stage.program, text, START)
+        put_customers(connection, profiles, replace=True)
+        put_predictions(connection, predictions)
+
+
+def _live_through(
+    stage: Stage, record: Record, days: int, seed: int, every: int, progress: Callable[[int], None]
+) -> None:
+    world, people, lives = stage.world, stage.customers, Lives()
+    state, post = world.fresh(len(people)), dict[int, list[Event]]()
+    for day in range(days):
+        _arrive(stage, post.pop(day, []), day)
+        if day % every == 0:
+            with stage.store.write() as connection:
+                learn(connection, stage.program.name, START + day * DAY)
+        live, made = _decide(stage, lives, day, seed)
+        expected = response(world, stage.program, people, state, day)
+        found = outcomes(world, people, state, day, stage.program.actions, made.action)
+        record.take(made, expected, found, live)
+        _post(stage, post, made, found)
+        state = _next(stage, state, made, found)
+        progress(day + 1)
+    for day in sorted(post):
+        _arrive(stage, post[day], day)
+
+
+def _next(stage: Stage, state: State, made: Decisions, found: Outcomes) -> State:
+    n, choice = len(made), stage.world.choice(stage.program.actions)
+    left = found.per_customer("unsubscribe", n) > 0
+    return advance(stage.world, state, choice.of(made.action), found.per_customer("purchase", n), left)
+
+
+def _arrive(stage: Stage, events: list[Event], day: int) -> None:
+    """What has happened since yesterday morning comes in."""
+    if events:
+        with stage.store.write() as connection:
+            track(connection, events, microseconds(START + day * DAY))
+
+
+def _post(stage: Stage, post: dict[int, list[Event]], made: Decisions, found: Outcomes) -> None:
+    """Outcomes and withdrawals of consent on their way, by the morning on which they will have arrived."""
+    withdrawn = {channel.consent: False for channel in stage.program.channels if channel.consent}
+    happened_us = made.at_us + np.rint(found.days * _DAY_US).astype(np.int64)
+    morning = -((microseconds(START) - happened_us) // _DAY_US)
+    columns = zip(
+        found.row.tolist(),
+        found.law.tolist(),
+        found.kind.tolist(),
+        happened_us.tolist(),
+        found.value.tolist(),
+        morning.tolist(),
+        strict=True,
+    )
+    for row, law, kind, at_us, value, day in columns:
+        name, arrived = stage.names[row], post.setdefault(day, [])
+        arrived.append(
+            OutcomeEvent(f"{name}:{made.day}:{law}", name, kind, instant(at_us), value, made.ids[row])
+        )
+        if kind == "unsubscribe":
+            arrived.append(IdentifyEvent(name, consent=withdrawn))
+
+
+def _decide(stage: Stage, lives: Lives, day: int, seed: int) -> tuple[Live, Decisions]:
+    """The morning's decisions for everyone."""
+    at, name = START + day * DAY, stage.program.name
+    requests = [Request(customer, name, f"{seed}:{day}:{customer}", at) for customer in stage.names]
+    rows: list[DecisionRow] = []
+    rounds: list[tuple[Live, Choices]] = []
+    for start in range(0, len(requests), stage.chunk):
+        with stage.store.write() as connection:
+            current = {name: lives.get(connection, name)}
+            batch = decide(connection, requests[start : start + stage.chunk], current)
+        rows += [_settled(answer) for answer in batch.answers]
+        rounds += batch.rounds
+    return rounds[-1][0], _decisions(day, microseconds(at), rows, [choices for _, choices in rounds])
+
+
+def _settled(answer: Decided | NextbestError) -> DecisionRow:
+    if isinstance(answer, NextbestError):
+        raise answer
+    return answer.row
+
+
+def _decisions(day: int, at_us: int, rows: list[DecisionRow], rounds: list[Choices]) -> Decisions:
+    arm = np.array([row.arm for row in rows])
+    action: Ints = np.array([row.action for row in rows], dtype=np.int64)
+    pmf: Floats = np.concatenate([one.pmf for one in rounds])
+    pmf[arm == "holdout"] = np.arange(pmf.shape[1]) == 0
+    return Decisions(
+        day,
+        at_us,
+        arm,
+        action,
+        np.array([row.propensity for row in rows]),
+        pmf,
+        np.concatenate([one.feasible.mask for one in rounds]),
+        np.array([at_us if row.send_at_us is None else row.send_at_us for row in rows], dtype=np.int64),
+        [row.id for row in rows],
+        [row.situation for row in rows],
+    )
