@@ -14,7 +14,7 @@ import numpy as np
 
 from policies.base import Floats
 from simulator.interval.base import Evidence
-from simulator.interval.gamma import EVENT, gamma, quantile
+from simulator.interval.gamma import gamma, quantile
 from simulator.logs import Log
 
 Verdict = Literal["supported", "weak", "refused"]
@@ -158,7 +158,7 @@ def miscalibrated(log: Log, pmf: Floats) -> list[str]:
         mean, share = once[a] / n, feasible[a] / n
         variance = (square[a] / n - mean**2) / n * effect
         third = (cube[a] / n - 3 * mean * square[a] / n + 2 * mean**3) / n**2 * effect**2
-        event = EVENT * square[a] / once[a] / n * effect
+        event = square[a] / once[a] / n * effect
         tail = (1 - STRICT) / 2 / k
         high = quantile(mean + event, variance + event**2, 2 * third, 1 - tail) / share
         low = quantile(mean, variance, 2 * third, tail) / share

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import InputError, nearest
-from policies.base import Actions, Floats, Ints, Mask
+from policies.base import Actions, Floats, Ints, Mask, feedback
 from simulator.contexts import encode
 
 ESTIMATE = "estimate"
@@ -157,6 +157,21 @@ def make_log(
         estimated=propensity == ESTIMATE,
         source=source,
     )
+
+
+def log_of(
+    X: Floats, actions: Actions, action: Ints, propensity: Floats, reward: Floats, mask: Mask | None = None
+) -> Log:
+    """A log from arrays as `Log` has them; every action is feasible where no mask is given.
+
+    Raises:
+        FeedbackError: a shape or a value is out of its range.
+    """
+    checked = feedback(X, actions, action, reward, propensity)
+    full = np.ones((len(action), len(actions)), dtype=np.bool_) if mask is None else mask
+    names = tuple(f"x{j}" for j in range(checked.X.shape[1]))
+    frame = pl.DataFrame({"action": action, "propensity": propensity, "reward": reward})
+    return Log(checked.X, names, frame, actions, checked.action, checked.propensity, checked.reward, full)
 
 
 def _column(frame: pl.DataFrame, name: str, source: str) -> pl.Series:

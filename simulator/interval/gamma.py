@@ -1,21 +1,22 @@
-"""The default: a shifted gamma interval with half an event in hand.
+"""The default: a shifted gamma interval with one event in hand.
 
 A sum of weighted rare rewards is a compound Poisson sum. Fay and Feuer invert it with a gamma
 distribution, and for the upper limit add one event of the largest weight, since the log may just have
-missed it. Three changes carry that to any estimator:
+missed it. Three changes carry that to any estimator and any reward:
 
 1. The gamma is shifted: it has the terms' own mean, variance, and twice their third central moment. Twice,
    because the variance grows with the mean; to second order this is Hall's skewness correction of
    Student's interval, and with many rows of ordinary rewards it is Student's interval.
-2. The event missed is not the largest but one drawn in proportion to its weight, and its surprise in
-   proportion to its size, from the whole log: rows on which the target puts little weight still say how
-   large a reward can be.
-3. Half an event is added, on each side (Jeffreys), in place of a whole one: coverage on average and not at
-   worst.
+2. The event that may have been missed is looked for in the whole log: rows on which the target puts little
+   weight still say how large a reward can be. Its gain is drawn in proportion to the gains, for all of them
+   are known; its surprise in proportion to the square of the surprises, for the largest ones are unseen.
+3. It is added to mean and variance, upwards for the upper and downwards for the lower limit.
+
+With one reward in a hundred rows or less, the upper limit then exceeds Student's by what honesty costs; on
+Hillstrom's visits the two intervals differ by less than 1 % of their width.
 
 Source: Fay and Feuer (1997), "Confidence intervals for directly standardized rates: a method based on the
-gamma distribution"; Hall (1992), "On the removal of skewness by transformation"; Brown, Cai and DasGupta
-(2003), "Interval estimation in exponential families" (Jeffreys). The combination is ours:
+gamma distribution"; Hall (1992), "On the removal of skewness by transformation". The combination is ours:
 `benchmarks/coverage.py` measures what it covers.
 """
 
@@ -29,7 +30,6 @@ from scipy.special import gammaincinv, ndtri
 from policies.base import Floats
 from simulator.interval.base import Evidence, Interval, Spread, spread
 
-EVENT = 0.5  # events added on each side
 _NORMAL = 1e-3  # below this skewness the gamma is a normal with Cornish and Fisher's first correction
 
 
@@ -44,36 +44,39 @@ def gamma(evidence: Evidence, level: float = 0.95) -> Interval:
 
 
 def unseen(evidence: Evidence, found: Spread) -> tuple[Floats, Floats]:
-    """First three moments (3,) of an event the log may have missed, above and below the mean, in units of
-    a term.
+    """First two moments (2,) of an event the log may have missed, above and below the mean.
 
     An event goes up by a gain above 0 and a surprise above 0, or both below. Rewards that move together
     within a cluster make it larger by the design effect.
     """
-    up, down = _moments(evidence.gain), _moments(-evidence.gain)
-    more, less = _moments(evidence.surprise), _moments(-evidence.surprise)
-    rows = float(np.var(evidence.term)) / len(evidence)
-    effect = max(found.variance / rows, 1.0) if evidence.cluster is not None and rows > 0 else 1.0
-    size = effect ** np.arange(1, 4)
+    up, down = _moments(evidence.gain, 1), _moments(-evidence.gain, 1)
+    more, less = _moments(evidence.surprise, 2), _moments(-evidence.surprise, 2)
+    size = _design_effect(evidence, found) ** np.arange(1, 3)
     return np.maximum(up * more, down * less) * size, np.maximum(up * less, down * more) * size
 
 
-def _moments(x: Floats) -> Floats:
-    """(3,) raw moments of the positive part of x under draws in proportion to x; 0 if there is none."""
+def _design_effect(evidence: Evidence, found: Spread) -> float:
+    """How much larger the variance is than that of independent rows, at least 1."""
+    rows = float(np.var(evidence.term)) / len(evidence)
+    if evidence.cluster is None or rows == 0.0:
+        return 1.0
+    return max(found.variance * (found.units - 1) / found.units / rows, 1.0)
+
+
+def _moments(x: Floats, power: int) -> Floats:
+    """(2,) mean and mean square of the positive part of x, drawn in proportion to its `power`; 0 if there
+    is none.
+    """
     x = np.maximum(x, 0.0)
-    total = float(x.sum())
-    if total == 0.0:
-        return np.zeros(3)
-    square = x * x
-    return np.array([x @ x, square @ x, square @ square]) / total
+    chance = x**power
+    total = float(chance.sum())
+    return np.array([x @ chance, (x * x) @ chance]) / total if total > 0 else np.zeros(2)
 
 
 def _limit(found: Spread, sign: float, event: Floats, p: float) -> float:
     """Quantile p of the shifted gamma, with the event added on the side of `sign`."""
-    n = found.rows
-    first, second, third = (EVENT * float(moment) / n**j for j, moment in enumerate(event, start=1))
-    mean = found.value + sign * first
-    return quantile(mean, found.variance + second, 2 * (found.third + sign * third), p)
+    mean = found.value + sign * float(event[0]) / found.rows
+    return quantile(mean, found.variance + float(event[1]) / found.rows**2, 2 * found.third, p)
 
 
 def quantile(mean: float, variance: float, third: float, p: float) -> float:

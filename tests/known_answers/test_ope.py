@@ -22,7 +22,7 @@ TOLERANCE = 1e-12
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "ope_men.npz"
 CAMPAIGNS = ("men:random->bts", "men:bts->random", "all:random->bts", "all:bts->random")
 
-# obp 0.4.1 on the men's campaign, random -> bts, reward model in two folds (obp_values.json, kept for every checkout)
+# obp 0.4.1, men, random -> bts, reward model in two folds (from obp_values.json, kept for every checkout)
 MEN = {
     "ipw": 0.004542678800000009,
     "snipw": 0.004613508072993415,
