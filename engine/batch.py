@@ -13,12 +13,13 @@ from pathlib import Path
 import polars as pl
 
 from engine.calendar import microseconds
-from engine.decide import Decided, Request, decide
+from engine.decide import Decided, decide
 from engine.domain import Program
 from engine.errors import InputError, NextbestError
 from engine.feasible import Funnel, funnel, merge
 from engine.live import Lives
 from engine.profiles import profiles
+from engine.request import Request
 from engine.store import Store, customers, decisions, predictions
 from engine.store.rows import DecisionRow, PredictionRow
 from engine.uncollected import uncollected

@@ -9,9 +9,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from engine.choose import Live
-from engine.decide import Decided, Request, decide
+from engine.decide import Decided, decide
 from engine.errors import NextbestError, NotFoundError, StoreError
 from engine.live import Lives
+from engine.request import Request
 from engine.store import Store, programs
 from engine.store.writer import Writer
 

@@ -15,9 +15,9 @@ import numpy as np
 from sqlalchemy import Connection
 
 from engine.calendar import microseconds
-from engine.decide import decision_id
 from engine.domain import Program
 from engine.errors import InputError, nearest
+from engine.request import decision_id
 from engine.situation import Situation, encode
 from engine.store import customers, decisions, outcomes
 from engine.store.rows import CustomerRow, DecisionRow, OutcomeRow

@@ -31,9 +31,10 @@ def decide(
     json: JsonOption = False,
 ) -> None:
     """Decide the next best action for one customer, and log it."""
-    from engine import decide as pipeline
+    from engine.decide import decide as pipeline
     from engine.live import live
     from engine.reply import explained, reply
+    from engine.request import Request
     from engine.values import check_id
 
     check_id(customer, "customer", "decide")
@@ -41,10 +42,10 @@ def decide(
     when = moment(at)
     with opened(store) as its_store:
         loaded = applied(its_store, program, when)
-        request = pipeline.Request(customer, loaded.name, key, when, _features(context))
+        request = Request(customer, loaded.name, key, when, _features(context))
         with its_store.write() as connection:
             current = live(connection, loaded.name)
-            answer = pipeline.decide(connection, [request], {loaded.name: current}).answers[0]
+            answer = pipeline(connection, [request], {loaded.name: current}).answers[0]
             if isinstance(answer, NextbestError):
                 raise answer
             told = explained(connection, answer.row) if why else None

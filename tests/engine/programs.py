@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 
 from engine.applied import apply_text
 from engine.calendar import microseconds
-from engine.decide import Batch, Decided, Request, decide
+from engine.decide import Batch, Decided, decide
 from engine.domain import Program
 from engine.live import live
 from engine.program import loads
+from engine.request import Request
 from engine.store import customers
 from engine.store.rows import CustomerRow
 

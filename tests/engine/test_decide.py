@@ -9,9 +9,10 @@ from sqlalchemy import Connection
 from engine.assign import assign
 from engine.calendar import microseconds
 from engine.contact import window_us
-from engine.decide import ConflictError, Decided, Request, decide
+from engine.decide import ConflictError, Decided, decide
 from engine.errors import InputError
 from engine.live import live
+from engine.request import Request
 from engine.store import Store, assignments, customers, decisions
 from engine.store.rows import CustomerRow, DecisionRow
 from tests.engine.programs import AT, TEXT, applied, ask, people, person, settled, spring

@@ -1,0 +1,39 @@
+"""A request for a decision, and what makes two of them the same."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from xxhash import xxh3_128_hexdigest
+
+from engine.calendar import microseconds
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A question: what is the next best action for this customer? `key` makes a repeat harmless."""
+
+    customer: str
+    program: str
+    key: str
+    at: datetime
+    context: dict[str, Any] = {}
+
+
+def decision_id(program: str, key: str, at: datetime) -> str:
+    """32 hex digits, ordered by the millisecond of `at`, the rest a hash of program and key.
+
+    A repeat gets the same.
+    """
+    named = xxh3_128_hexdigest(f"{program}\x1f{key}".encode())
+    return f"{microseconds(at) // 1000:012x}{named[:20]}"
+
+
+def fingerprint(request: Request) -> bytes:
+    """What must be equal for a repeated key to be the same request: customer and request context.
+
+    Not the time: a mail tool that pulls a decision again, or a batch that is resumed, asks at another moment.
+    """
+    return hashlib.sha256(msgspec.json.encode([request.customer, request.context], order="sorted")).digest()
