@@ -39,7 +39,7 @@ class Linear:
         ridge: prior precision of an action's weights around its factors' prediction, in observations.
         pool: prior precision of the factors' weights around 0, in observations.
         waves: number of random Fourier features; 0 for a plain linear model.
-        bandwidth: of the waves, in usual distances of two contexts.
+        bandwidth: of the waves: they see the kernel exp(-|x - x'|^2 / (bandwidth^2 d)).
         explore: "squarecb", "softmax" or "greedy".
         gamma: squarecb's steepness: gamma * sqrt(F t) / spread for F feasible actions after t rows.
         temperature: softmax's temperature, in spreads of the reward.
@@ -60,7 +60,7 @@ class Linear:
         explore: str = "squarecb",
         gamma: float = 10.0,
         temperature: float = 0.1,
-        floor: float = 0.002,
+        floor: float = 0.001,
         trust: float = 100.0,
         seed: int = 1,
     ) -> None:
@@ -83,6 +83,7 @@ class Linear:
         self._fits: dict[str, Fit] = {}
         self._solution: Solution | None = None
         self._weights: tuple[Actions, Floats] | None = None
+        self._seen: tuple[float, float] | None = None
 
     def pmf(self, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
         """(n, k) probabilities; see `policies.base.Policy`."""
@@ -148,7 +149,7 @@ class Linear:
             self._of(name).merge(moments)
             self._loading[name] = dict(other._loading[name])
             self._fits.pop(name, None)
-        self._solution = self._weights = None
+        self._solution = self._weights = self._seen = None
 
     def state(self) -> State:
         """All that was learnt, and the weights solved from it: the same bits wherever they serve."""
@@ -236,7 +237,7 @@ class Linear:
             self._loading[name] = loading
             if moments.n == 0.0 and not moments.G.any():
                 del self._moments[name], self._loading[name]
-        self._solution = self._weights = None
+        self._solution = self._weights = self._seen = None
 
     def _ridge(self) -> Floats:
         assert self._waves is not None
@@ -261,10 +262,16 @@ class Linear:
         low = np.where(mask, prior, np.inf).min(axis=1)
         half = (np.where(mask, prior, -np.inf).max(axis=1) - low) / 2.0
         trust = np.where(half > 0.0, self.settings["trust"], 0.0)
-        moments = [self._moments[name] for name in sorted(self._moments)]
-        n = sum(one.n for one in moments)
-        total = sum(float(one.b[0, 0]) for one in moments)
-        square = sum(float(one.square[0, 0]) for one in moments)
-        about = max(square - total * total / (n + 1.0), 0.0)  # as if one more row of 0 had been seen
+        n, about = self._totals()
         rows = n + trust
         return rows, np.sqrt((about + trust * half * half) / np.maximum(rows, 1.0))
+
+    def _totals(self) -> tuple[float, float]:
+        """Rows learnt, and their squared deviations from the mean as if one more row of 0 had been seen."""
+        if self._seen is None:
+            moments = [self._moments[name] for name in sorted(self._moments)]
+            n = sum(one.n for one in moments)
+            total = sum(float(one.b[0, 0]) for one in moments)
+            square = sum(float(one.square[0, 0]) for one in moments)
+            self._seen = (n, max(square - total * total / (n + 1.0), 0.0))
+        return self._seen

@@ -67,7 +67,7 @@ class VW:
         interact: bool = True,
         lowest: float = 0.0,
         highest: float = 1.0,
-        floor: float = 0.002,
+        floor: float = 0.001,
         seed: int = 1,
     ) -> None:
         self.settings: Mapping[str, Any] = {

@@ -1,11 +1,11 @@
 """Random Fourier features: a fixed random map that lets a linear model bend, and stays additive.
 
 With frequencies drawn from the spectral density of a kernel, the inner product of two mapped contexts
-approximates the kernel between them. Contexts arrive standardised, so the usual squared distance of two of d
-columns is 2 d; that gives the bandwidth without looking at any context, and learners on different machines
-share one map.
+approximates the kernel between them, here exp(-|x - x'|^2 / d) for contexts of d columns. Contexts arrive
+standardised, so this scale needs no look at any of them, and learners on different machines share one map.
 
-Source: Rahimi and Recht (2007), "Random Features for Large-Scale Kernel Machines", Algorithm 1.
+Source: Rahimi and Recht (2007), "Random Features for Large-Scale Kernel Machines", Algorithm 1; the scale is
+    that of Chang and Lin (2011), "LIBSVM: A library for support vector machines", whose default is 1 / d.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class Waves:
 
 
 def draw_waves(d: int, size: int, bandwidth: float, seed: int) -> Waves:
-    """`size` waves over d columns; `bandwidth` is in usual distances of two contexts, sqrt(2 d)."""
+    """`size` waves over d columns, for the kernel exp(-|x - x'|^2 / (bandwidth^2 d))."""
     rng = np.random.Generator(np.random.PCG64(seed))
     size = size if d else 0
-    radian = rng.standard_normal((d, size)) / (bandwidth * np.sqrt(2.0 * max(d, 1)))
+    radian = rng.standard_normal((d, size)) * np.sqrt(2.0 / max(d, 1)) / bandwidth
     return Waves(radian / (2.0 * np.pi), rng.random(size))
 
 
