@@ -1,12 +1,14 @@
-"""Off-policy evaluation of a season's last days, with the simulator's true value beside each estimate.
+"""Off-policy evaluation inside a season, with the simulator's true value beside each estimate.
 
-What was learnt by the last day was learnt from decisions that had matured, so with a window of seven days the
-last seven days' rewards are new to the policy that is judged on them.
+The arm `random` is the log: it tries everything, and what it does teaches nothing about the day it is done
+on, since only matured decisions are learnt. So the learnt policy is judged as it served on each of these
+days, by rewards it had not seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -16,79 +18,133 @@ from engine.choose import Live
 from engine.domain import NO_ACTION
 from engine.errors import InputError
 from engine.situation import columns, decode
-from policies.base import Floats, Ints
+from policies.base import Floats, Ints, Mask
 from policies.explore import uniform
 from policies.fixed import Constant
 from simulator.evaluate import evaluate
 from simulator.logs import Log
-from simulator.season import Judged, Page
+from simulator.season import Decisions, Judged
 from simulator.targets import Target
 from simulator.truth import true_value
 
 _ESTIMATORS = ("dr", "ips")
 
 
-def off_policy(pages: Sequence[Page]) -> tuple[Judged, ...]:
-    """Policies judged from the logged decisions whose arm could have chosen any feasible action.
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One day of the arm `random`: m decisions, what is true of them, and what others would have done.
 
-    In order: sending nothing, uniform, business as usual, the constant action that is best in truth, and the
-    policy with all it had learnt by the last day. The true value of each is exact: expected net reward of its
-    probabilities on the same decisions, in the states these found the customers in.
+    Attributes:
+        live: what served on that day.
+        customer: (m,) rows of the customers.
+        X: (m, d) contexts.
+        mask: (m, k) feasible actions.
+        action: (m,) what was drawn.
+        propensity: (m,) its probability.
+        reward: (m,) realised net reward.
+        response: (m, k) expected net reward of every action.
+        learnt: (m, k) pmf of the policy as it served.
+        bau: (m, k) pmf of business as usual.
+    """
+
+    live: Live
+    customer: Ints
+    X: Floats
+    mask: Mask
+    action: Ints
+    propensity: Floats
+    reward: Floats
+    response: Floats
+    learnt: Floats
+    bau: Floats
+
+
+def trial(made: Decisions, live: Live, reward: Floats, response: Floats) -> Trial | None:
+    """What a day of the arm `random` tells; None if nobody is in it, or nothing had been learnt yet."""
+    own = np.flatnonzero(made.arm == "random")
+    if not len(own) or not live.snapshot_version:
+        return None
+    logged = columns(live.program, [decode(made.situations[i]) for i in own.tolist()])
+    X, prior = context.encode(live.encoding, logged), context.prior(live.program, logged)
+    learnt, bau = (one.pmf(X, live.actions, made.mask[own], prior) for one in (live.policy, live.bau))
+    return Trial(
+        live,
+        own,
+        X,
+        made.mask[own],
+        made.action[own],
+        made.propensity[own],
+        reward[own],
+        response[own],
+        learnt,
+        bau,
+    )
+
+
+def off_policy(trials: Iterable[Trial]) -> tuple[Judged, ...]:
+    """Policies judged from the arm `random`.
+
+    In order: sending nothing, uniform, business as usual, the one action for all that is best in truth, and
+    the policy as it served. The true value of each is exact: expected net reward of its probabilities on the
+    same decisions, in the states these found the customers in.
 
     Raises:
-        InputError: no decision was drawn so.
+        InputError: there is no such decision.
     """
-    rows = [_explored(page) for page in pages]
-    if not sum(len(own) for own in rows):
+    days = list(trials)
+    if not days:
         raise InputError(
-            "No decision of the last days was drawn from all feasible actions; nothing can be judged."
+            "Nobody was in the arm random on a day on which something had been learnt; give that arm a "
+            "share, and the season more days than the goal's window has."
         )
-    response = np.concatenate([page.response[own] for page, own in zip(pages, rows, strict=True)])
-    log, prior = _log(pages, rows)
-    targets = _targets(pages[-1].live, log, prior, response)
+    whole = _joined(days)
+    log, targets = _log(whole), _targets(whole)
     found = evaluate(log, targets, _ESTIMATORS)
     return tuple(
-        Judged(one, float(true_value(response, target.pmf).mean()))
+        Judged(one, float(true_value(whole.response, target.pmf).mean()))
         for one, target in zip(found.policies, targets, strict=True)
         if target.pmf is not None
     )
 
 
-def _explored(page: Page) -> Ints:
-    """Rows in which every feasible action had a chance, so that any policy can be judged from them."""
-    return np.flatnonzero(((page.made.pmf > 0) | ~page.made.mask).all(axis=1) & (page.made.arm != "holdout"))
+def _joined(days: list[Trial]) -> Trial:
+    def column(name: str) -> Floats:
+        return np.concatenate([getattr(one, name) for one in days])
+
+    names = ("X", "propensity", "reward", "response", "learnt", "bau")
+    X, propensity, reward, response, learnt, bau = (column(name) for name in names)
+    customer = np.concatenate([one.customer for one in days])
+    mask = np.concatenate([one.mask for one in days])
+    action = np.concatenate([one.action for one in days])
+    return Trial(days[-1].live, customer, X, mask, action, propensity, reward, response, learnt, bau)
 
 
-def _log(pages: Sequence[Page], rows: Sequence[Ints]) -> tuple[Log, Floats]:
-    """The decisions as a log, in the contexts the last snapshot sees, and (m, k) what was predicted."""
-    live, both = pages[-1].live, list(zip(pages, rows, strict=True))
-    program = live.program
-    logged = columns(program, [decode(page.made.situations[i]) for page, own in both for i in own.tolist()])
-    X = context.encode(live.encoding, logged)
-    log = Log(
-        X=X,
-        names=live.encoding.columns,
-        frame=pl.DataFrame({"customer": logged.customer}),
-        actions=live.actions,
-        action=np.concatenate([page.made.action[own] for page, own in both]),
-        propensity=np.concatenate([page.made.propensity[own] for page, own in both]),
-        reward=np.concatenate([page.reward[own] for page, own in both]),
-        mask=np.concatenate([page.made.mask[own] for page, own in both]),
-        cluster=np.unique(np.concatenate(rows), return_inverse=True)[1],
-        source="the season's last days",
+def _log(whole: Trial) -> Log:
+    return Log(
+        X=whole.X,
+        names=whole.live.encoding.columns,
+        frame=pl.DataFrame({"customer": whole.customer}),
+        actions=whole.live.actions,
+        action=whole.action,
+        propensity=whole.propensity,
+        reward=whole.reward,
+        mask=whole.mask,
+        cluster=np.unique(whole.customer, return_inverse=True)[1],
+        source="the arm random",
+        logging=uniform(whole.mask),
     )
-    return log, context.prior(program, logged)
 
 
-def _targets(live: Live, log: Log, prior: Floats, response: Floats) -> list[Target]:
-    constant = [Constant(action=name) for name in log.actions.names]
-    value = [true_value(response, one.pmf(log.X, log.actions, log.mask, prior)).mean() for one in constant]
+def _targets(whole: Trial) -> list[Target]:
+    actions, nothing = whole.live.actions, np.zeros(whole.mask.shape)
+    pmfs = [Constant(action=name).pmf(whole.X, actions, whole.mask, nothing) for name in actions.names]
+    value = [float(true_value(whole.response, pmf).mean()) for pmf in pmfs]
     top = 1 + int(np.argmax(value[1:]))
-    learnt = f"{live.program.policy.kind}@{live.snapshot_version}"
-    return [
-        Target(f"constant:{NO_ACTION}", constant[0].pmf(log.X, log.actions, log.mask, prior)),
-        Target("uniform", uniform(log.mask)),
-        Target("bau", live.bau.pmf(log.X, log.actions, log.mask, prior)),
-        Target(f"constant:{log.actions.names[top]}", constant[top].pmf(log.X, log.actions, log.mask, prior)),
-        Target(learnt, live.policy.pmf(log.X, log.actions, log.mask, prior)),
-    ]
+    targets = {
+        f"constant:{NO_ACTION}": pmfs[0],
+        "uniform": uniform(whole.mask),
+        "bau": whole.bau,
+        f"constant:{actions.names[top]}": pmfs[top],
+        whole.live.program.policy.kind: whole.learnt,
+    }
+    return [Target(name, pmf) for name, pmf in targets.items()]

@@ -11,12 +11,14 @@ from engine.domain import ARMS, Program
 from policies.base import Floats, Ints
 from simulator.audit import NEVER, Audit, Contacts, audit
 from simulator.happen import Outcomes, earned
+from simulator.hindsight import Trial, trial
 from simulator.ladder import Totals
 from simulator.season import LAST, Decisions, Page, Tally
 from simulator.truth import regret
 from simulator.world import Customers
 
 _DAY_US = 86_400_000_000
+_TRIED = 28  # days of the arm `random` by which policies are judged
 
 
 class Record:
@@ -24,7 +26,8 @@ class Record:
 
     Attributes:
         tallies: one a day and arm.
-        pages: the last seven days in full.
+        pages: the last seven days of the policy's arm.
+        trials: the last 28 days of the arm `random`.
         early: (k,) how often the policy's arm was given each action in the first seven days.
     """
 
@@ -32,6 +35,7 @@ class Record:
         n = len(customers)
         self.tallies: list[Tally] = []
         self.pages: deque[Page] = deque(maxlen=LAST)
+        self.trials: deque[Trial] = deque(maxlen=_TRIED)
         self.early: Ints = np.zeros(len(program.actions), dtype=np.int64)
         self._program, self._customers = program, customers
         self._channel = _channels(program)
@@ -58,10 +62,10 @@ class Record:
         self._note_contacts(made)
         self._note_withdrawals(made, found)
         self.tallies += _tallies(made, reward, value, short)
-        self.pages.append(Page(made, expected, reward, live))
-        if made.day < LAST:
-            served = made.action[made.arm == "policy"]
-            self.early += np.bincount(served, minlength=len(self.early))
+        self._note_uses(made, expected)
+        tried = trial(made, live, reward, expected)
+        if tried is not None:
+            self.trials.append(tried)
 
     def totals(self, alone: Floats) -> Totals:
         """What each customer brought; `alone` is what they would have brought by themselves."""
@@ -85,6 +89,13 @@ class Record:
         self._number[sent] += 1
         at_us = np.full(len(sent), made.at_us, dtype=np.int64)
         self._contacts.append(Contacts(sent, channel[sent], at_us, made.send_us[sent]))
+
+    def _note_uses(self, made: Decisions, expected: Floats) -> None:
+        own = made.arm == "policy"
+        page = Page(made.action[own], made.mask[own], expected[own])
+        self.pages.append(page)
+        if made.day < LAST:
+            self.early += np.bincount(page.action, minlength=len(self.early))
 
     def _note_withdrawals(self, made: Decisions, found: Outcomes) -> None:
         gone = found.kind == "unsubscribe"

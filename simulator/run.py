@@ -105,12 +105,12 @@ def run(
         stage = Stage(world, customers, customers.names, program, store, chunk)
         _prepare(stage, text)
         record = Record(program, customers)
-        _live_through(stage, record, days, seed, every, progress)
-        return _told(stage, record, days, seed)
+        last = _live_through(stage, record, days, seed, every, progress)
+        return _told(stage, record, last, days, seed)
 
 
-def _told(stage: Stage, record: Record, days: int, seed: int) -> Season:
-    program, live = stage.program, record.pages[-1].live
+def _told(stage: Stage, record: Record, last: Live, days: int, seed: int) -> Season:
+    program = stage.program
     totals = record.totals(left_alone(stage.world, program, stage.customers, days))
     report = experiment(totals, program)
     judged, refusal = _judged(record)
@@ -120,8 +120,8 @@ def _told(stage: Stage, record: Record, days: int, seed: int) -> Season:
         days,
         seed,
         program.policy.kind,
-        live.program,
-        live.snapshot_version,
+        last.program,
+        last.snapshot_version,
         tuple(record.tallies),
         ladder(totals, report),
         report,
@@ -134,7 +134,7 @@ def _told(stage: Stage, record: Record, days: int, seed: int) -> Season:
 
 def _judged(record: Record) -> tuple[tuple[Judged, ...], str]:
     try:
-        return off_policy(record.pages), ""
+        return off_policy(record.trials), ""
     except InputError as error:
         return (), str(error)
 
@@ -197,7 +197,8 @@ def _prepare(stage: Stage, text: bytes) -> None:
 
 def _live_through(
     stage: Stage, record: Record, days: int, seed: int, every: int, progress: Callable[[int], None]
-) -> None:
+) -> Live:
+    """Day after day; returns what decided on the last."""
     world, people, lives = stage.world, stage.customers, Lives()
     state, post = world.fresh(len(people)), dict[int, list[Event]]()
     for day in range(days):
@@ -214,6 +215,7 @@ def _live_through(
         progress(day + 1)
     for day in sorted(post):
         _arrive(stage, post[day], day)
+    return live
 
 
 def _next(stage: Stage, state: State, made: Decisions, found: Outcomes) -> State:

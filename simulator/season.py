@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.choose import Live
 from engine.domain import ArmName, Program
 from engine.experiments.report import Report
 from engine.experiments.welch import Interval
@@ -16,7 +15,7 @@ from policies.base import Floats, Ints, Mask
 from simulator.audit import Audit
 from simulator.evaluate import PolicyValue
 
-LAST = 7  # days at the end of a season that are kept in full, and at its start that are compared with them
+LAST = 7  # days at the end of a season that are compared with as many at its start
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +52,11 @@ class Decisions:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A day in full: decisions, (n, k) expected net rewards, (n,) realised ones, and what decided."""
+    """A day of the policy's arm: (m,) actions, (m, k) feasible ones, (m, k) expected net rewards."""
 
-    made: Decisions
+    action: Ints
+    mask: Mask
     response: Floats
-    reward: Floats
-    live: Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One policy on the decisions of the last days: its estimate from the log, and the truth beside it.
+    """One policy on the decisions of the arm `random`: its estimate from this log, and the truth beside it.
 
     Attributes:
         found: estimate, interval and verdict, per decision.
@@ -158,7 +156,7 @@ class Season:
         report: the experiment's report on the season's net reward; None without a holdout of two.
         audit: violations of constraints, counted from what was sent.
         uses: one row an action, no_action first.
-        off_policy: policies judged from the log of the last seven days; empty where they cannot be.
+        off_policy: policies judged from the arm `random` of the last 28 days; empty where they cannot be.
         refusal: why `off_policy` is empty, "" if it is not.
     """
 

@@ -21,10 +21,9 @@ def uses(program: Program, early: Ints, pages: Sequence[Page]) -> tuple[Use, ...
     """
     if not early.sum():
         return ()
-    rows = [page.made.arm == "policy" for page in pages]
-    chosen = np.concatenate([page.made.action[own] for page, own in zip(pages, rows, strict=True)])
-    response = np.concatenate([page.response[own] for page, own in zip(pages, rows, strict=True)])
-    mask = np.concatenate([page.made.mask[own] for page, own in zip(pages, rows, strict=True)])
+    chosen = np.concatenate([page.action for page in pages])
+    response = np.concatenate([page.response for page in pages])
+    mask = np.concatenate([page.mask for page in pages])
     first, last, top = (
         _shares(counts) for counts in (early, _count(chosen, early), _count(best(response, mask), early))
     )
