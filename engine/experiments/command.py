@@ -31,7 +31,7 @@ def report(
     level: Annotated[float, typer.Option(help="Confidence level.")] = 0.95,
     primary: Annotated[list[str] | None, typer.Option(help="Metric that decides. [default: first]")] = None,
     lower_is_better: Annotated[list[str] | None, typer.Option(help="Metric that should go down.")] = None,
-    horizon: Annotated[float, typer.Option(help="Units planned, for reading every day.")] = 10_000,
+    horizon: Annotated[float | None, typer.Option(help="Units of two arms planned, to read daily.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the page here: one offline HTML file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -17,10 +17,10 @@ _BASE_Z = 3.0  # a control level closer to 0 than this many standard errors carr
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How to read an effect: confidence level, and the units a confidence sequence was planned for."""
+    """How to read an effect: confidence level, and the units the experiment was planned for, if it was."""
 
     level: float = 0.95
-    horizon: float = sequential.HORIZON
+    horizon: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def compare(
         absolute=welch.interval(effect, setting.level),
         relative=_relative(adjusted, setting),
         p=welch.p_value(effect),
-        sequential=sequential.asymptotic(effect, control.n + treatment.n, setting.horizon, setting.level),
+        sequential=_sequential(effect, control.n + treatment.n, setting),
         belief=bayes.normal(effect),
         variance_kept=(effect.se / raw.se) ** 2,
     )
@@ -99,6 +99,12 @@ def per_cost(
 
 def _gap(control: Sample, treatment: Sample, term: Term) -> float:
     return level(treatment, term) - level(control, term)
+
+
+def _sequential(effect: Effect, n: int, setting: Setting) -> Interval:
+    if setting.horizon is None:
+        return sequential.asymptotic(effect, n, level=setting.level)
+    return sequential.planned(effect, n, setting.horizon, setting.level)
 
 
 def _relative(adjusted: cuped.Adjusted, setting: Setting) -> Interval | None:

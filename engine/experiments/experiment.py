@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from engine.errors import InputError, nearest
 from engine.experiments.metric import Term
-from engine.experiments.sequential import HORIZON
 from engine.experiments.units import Columns
 
 
@@ -30,7 +29,7 @@ class Experiment:
         level: of confidence.
         primary: metrics the decision rests on; () means the first.
         lower_is_better: metrics that should go down.
-        horizon: units the confidence sequence was planned for.
+        horizon: units of two arms at which the experiment was planned to end; None if it was not planned.
     """
 
     arm: str
@@ -46,7 +45,7 @@ class Experiment:
     level: float = 0.95
     primary: tuple[str, ...] = ()
     lower_is_better: tuple[str, ...] = ()
-    horizon: float = HORIZON
+    horizon: float | None = None
 
     @property
     def terms(self) -> dict[str, Term]:
@@ -75,7 +74,8 @@ def check(experiment: Experiment) -> None:
         if name not in experiment.terms:
             raise InputError(f"'{name}' is not among the metrics.{nearest(name, experiment.terms)}")
     _within("level", experiment.level, 0.5, 1.0)
-    _within("horizon", experiment.horizon, 1.0, math.inf)
+    if experiment.horizon is not None:
+        _within("horizon", experiment.horizon, 1.0, math.inf)
     if experiment.clamp is not None:
         _within("clamp", experiment.clamp, 0.5, 1.0)
     if experiment.expected_split is not None:

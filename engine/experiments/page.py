@@ -105,7 +105,7 @@ def _settings(experiment: Experiment) -> list[tuple[str, str]]:
         "Clamping": f"at the {experiment.clamp:.2%} quantile of all units" if experiment.clamp else "none",
         "Cost": experiment.cost_column or "",
         "Confidence": f"{100 * experiment.level:g} %, two-sided",
-        "Planned for daily reading": f"{experiment.horizon:,.0f} units",
+        "Planned to end at": f"{experiment.horizon:,.0f} units of two arms" if experiment.horizon else "",
     }
     return [(name, value) for name, value in asked.items() if value]
 

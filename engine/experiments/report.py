@@ -14,7 +14,6 @@ from engine.experiments import files, trust, verdict
 from engine.experiments.experiment import Experiment, check
 from engine.experiments.metric import Term
 from engine.experiments.results import MetricResult, correct, result
-from engine.experiments.sequential import HORIZON
 from engine.experiments.trust import Check
 from engine.experiments.units import aggregates, clustered, per_unit
 from engine.experiments.verdict import Claim, Verdict
@@ -68,7 +67,7 @@ def analyse(
     level: float = 0.95,
     primary: Sequence[str] = (),
     lower_is_better: Sequence[str] = (),
-    horizon: float = HORIZON,
+    horizon: float | None = None,
 ) -> Report:
     """Read an experiment file (or frame) and report it. The arguments are `Experiment`'s attributes.
 
@@ -113,7 +112,7 @@ def _load(source: Path | str | pl.DataFrame, experiment: Experiment, name: str) 
 
 
 def _report(rows: pl.DataFrame, experiment: Experiment, name: str) -> Report:
-    units = per_unit(rows, experiment.columns)
+    units = per_unit(rows, experiment.columns).sort(experiment.arm, maintain_order=True)
     count = _count(units, experiment, name)
     known = units.with_columns(pl.col(list(experiment.covariates)).fill_null(strategy="mean"))
     metrics = correct([result(known, experiment, metric, list(count)) for metric in experiment.terms])

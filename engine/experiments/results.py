@@ -99,12 +99,12 @@ def _corrected(one: MetricResult, adjusted: Mapping[tuple[str, str], float]) -> 
 def _limits(column: pl.Series, clamp: float | None) -> tuple[float, float] | None:
     """Pooled limits of a clamped metric: the upper quantile, and the lower one where values go below 0.
 
-    None where clamping was not asked for, would cut nothing, or would leave nothing that varies.
+    None where clamping was not asked for, the metric has two values, or it would cut all or nothing.
     """
-    if clamp is None or column.n_unique() <= 2:
+    least, most = column.min(), column.max()
+    if clamp is None or not column.is_between(least, most, closed="none").any():
         return None
     high = column.quantile(clamp, "higher")
-    least = column.min()
     low = column.quantile(1 - clamp, "lower") if isinstance(least, float) and least < 0 else least
     if not isinstance(high, float) or not isinstance(low, float) or low >= high:
         return None

@@ -11,7 +11,8 @@ from scipy.stats import norm
 from engine.experiments.sample import Moments
 from engine.experiments.welch import Effect, Interval, difference
 
-HORIZON = 10_000  # units at which the sequence is narrowest where no horizon was planned
+HORIZON = 10_000  # units at which the sequence is narrowest where none was planned
+_EARLY = 0.1  # share of the planned units at which the early half of a planned sequence is narrowest
 
 
 def rate(horizon: float, alpha: float = 0.05) -> float:
@@ -30,6 +31,25 @@ def asymptotic(effect: Effect, n: int, horizon: float = HORIZON, level: float = 
     scale = n * rate(horizon, 1 - level) ** 2
     reach = effect.se * math.sqrt(2 * (scale + 1) / scale * math.log(math.sqrt(scale + 1) / (1 - level)))
     return Interval(effect.value, effect.value - reach, effect.value + reach)
+
+
+def planned(effect: Effect, n: int, horizon: float, level: float = 0.95) -> Interval:
+    """Asymptotic confidence sequence of an experiment planned to end at `horizon` units; it holds after, too.
+
+    Two sequences share the error: one that may not be left at any time up to the horizon, by the reflection
+    principle for Brownian motion, which is 1.27 times as wide as a fixed interval at the end (at 95 %), and a
+    normal mixture that is narrow early and holds for ever. The narrower limit counts.
+
+    Source: Jennison and Turnbull (2000), "Group sequential methods with applications to clinical trials",
+    chapter 2 (O'Brien-Fleming in continuous time), for the one; `asymptotic` for the other.
+    """
+    alpha = (1 - level) / 2
+    early = asymptotic(effect, n, _EARLY * horizon, 1 - alpha)
+    if n > horizon:
+        return early
+    reach = effect.se * math.sqrt(horizon / n) * float(norm.isf(alpha / 4))
+    low, high = effect.value - reach, effect.value + reach
+    return Interval(effect.value, max(early.low, low), min(early.high, high))
 
 
 def always_valid_p(effect: Effect, n: int, horizon: float = HORIZON, alpha: float = 0.05) -> float:

@@ -25,13 +25,15 @@ def looks(rng: np.random.Generator, worlds: int) -> tuple[np.ndarray, np.ndarray
 
 def test_daily_looks_flag_at_most_one_in_twenty() -> None:
     value, se = looks(np.random.default_rng(0), 400)
-    flagged = fixed = 0
+    flagged = planned = fixed = 0
     for row in range(400):
         effects = [Effect(float(v), float(s), 1e6) for v, s in zip(value[row], se[row], strict=True)]
         found = [sequential.asymptotic(e, 2 * DAY * (i + 1), 6000) for i, e in enumerate(effects)]
         flagged += any(one.low > 0 or one.high < 0 for one in found)
+        ended = [sequential.planned(e, 2 * DAY * (i + 1), 10_000) for i, e in enumerate(effects)]
+        planned += any(one.low > 0 or one.high < 0 for one in ended)
         fixed += any(interval(e).low > 0 or interval(e).high < 0 for e in effects)
-    assert flagged <= 20
+    assert flagged <= 20 and planned <= 20
     assert fixed > 60  # what a fixed interval read every day would do
 
 
@@ -42,6 +44,15 @@ def test_the_p_value_falls_below_alpha_as_the_interval_leaves_zero(value: float,
     outside = found.low > 0 or found.high < 0
     p = sequential.always_valid_p(effect, n)
     assert outside is (p < 0.05) or p == approx(0.05)
+
+
+def test_a_planned_sequence_ends_a_quarter_wider_than_a_fixed_interval() -> None:
+    effect = Effect(0.0, 1.0, 1e9)
+    ratio = [
+        sequential.planned(effect, n, 10_000).high / interval(effect).high for n in (500, 10_000, 10_001)
+    ]
+    assert ratio[1] == approx(1.274, abs=0.001)
+    assert ratio[0] > ratio[1] < ratio[2]
 
 
 @given(st.integers(2, 10**6), st.integers(2, 10**6))
