@@ -14,6 +14,7 @@ from engine.tables import require
 from engine.values import types
 
 CONSENT = "consent."
+_TRUTH = {"true": True, "false": False, "1": True, "0": False}
 _POLARS: dict[AttributeType, pl.DataType | type[pl.DataType]] = {
     "number": pl.Float64,
     "integer": pl.Int64,
@@ -75,7 +76,7 @@ def _known(names: Sequence[str], row: Sequence[object]) -> dict[str, object]:
 
 
 def _typed(column: pl.Series, kind: AttributeType, source: str | Path) -> pl.Series:
-    """The column in the program's type; integers 0 and 1 pass for booleans, numbers never for text."""
+    """The column in the program's type; 0, 1, true and false pass for booleans, numbers never for text."""
     if kind == "text" and column.dtype != pl.String:
         first = column.drop_nulls().head(1).to_list()
         raise InputError(
@@ -83,6 +84,8 @@ def _typed(column: pl.Series, kind: AttributeType, source: str | Path) -> pl.Ser
         )
     if kind == "timestamp" and column.dtype == pl.String:
         typed = column.str.to_datetime(time_zone="UTC", strict=False)
+    elif kind == "boolean" and column.dtype == pl.String:
+        typed = column.str.to_lowercase().replace_strict(_TRUTH, default=None, return_dtype=pl.Boolean)
     else:
         typed = column.cast(_POLARS[kind], strict=False)
     lost = typed.is_null() & column.is_not_null()

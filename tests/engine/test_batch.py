@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from engine.batch import run, write_table
+from engine.domain import Program
+from engine.errors import InputError
+from engine.profiles import customer_table, profiles, unknown_columns
+from engine.store import Store, customers, decisions, predictions
+from engine.tables import read_table, write_whole
+from tests.engine.programs import AT, applied, spring
+
+PROGRAM = spring()
+FRAME = pl.DataFrame(
+    {
+        "customer": [f"c{i}" for i in range(40)],
+        "age": list(range(15, 55)),
+        "spend": [None, *[float(i) for i in range(39)]],
+        "country": ["NO", "SE"] * 20,
+        "consent.marketing": [True] * 40,
+        "zone": ["Europe/Oslo"] * 40,
+        "p_buy.sale": [0.1] * 40,
+        "shoe_size": [42] * 40,
+    }
+)
+
+
+def table(frame: pl.DataFrame = FRAME) -> pl.DataFrame:
+    return customer_table(PROGRAM, frame, "customers.csv")
+
+
+def stored(store: Store) -> Program:
+    with store.write() as connection:
+        return applied(connection)
+
+
+def test_a_batch_stores_profiles_and_predictions_and_decides_for_all(store: Store) -> None:
+    rows, summary = run(store, stored(store), table(), "monday", AT)
+    assert [row.customer for row in rows] == FRAME["customer"].to_list()
+    assert summary.customers == 40
+    assert sum(summary.arms.values()) == sum(summary.actions.values()) == 40
+    assert summary.funnel.customers == 40
+    assert summary.funnel.dropped["eligible"] > 0
+    with store.read() as connection:
+        one = customers.customers(connection, ["c3"])["c3"]
+        assert one.attributes == {"age": 18, "spend": 2.0, "country": "SE"}
+        assert predictions.predictions(connection, ["c3"])["c3"]["p_buy.sale"].score == 0.1
+
+
+def test_a_batch_is_never_decided_twice_and_goes_on_where_it_stopped(store: Store) -> None:
+    program = stored(store)
+    half, _ = run(store, program, table().head(15), "monday", AT)
+    with pytest.raises(InputError, match="--resume"):
+        run(store, program, table(), "monday", AT)
+    rows, summary = run(store, program, table(), "monday", AT, resume=True)
+    assert summary.replayed == 15
+    assert [row.id for row in rows[:15]] == [row.id for row in half]
+    with store.read() as connection:
+        assert len(decisions.decisions_iter(connection, "spring", 0, 1000)) == 40
+
+
+@pytest.mark.parametrize("name", ["out.parquet", "out.csv"])
+def test_decisions_are_written_and_read_again(store: Store, tmp_path: Path, name: str) -> None:
+    rows, _ = run(store, stored(store), table(), "monday", AT)
+    write_table(rows, tmp_path / name)
+    back = read_table(tmp_path / name)
+    assert back["id"].to_list() == [row.id for row in rows]
+    assert back["propensity"].to_list() == [row.propensity for row in rows]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith((".", "out"))) == [name]
+
+
+def test_another_ending_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="parquet or"):
+        write_table([], tmp_path / "out.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "said"),
+    [
+        ("age", ["x"] * 40, "row 1: age == 'x', must be of type integer"),
+        ("age", [20] * 39 + [20.5], "row 40: age == 20.5"),
+        ("spend", [1.0] * 39 + [float("inf")], "row 40: spend == inf"),
+        ("country", [1] * 40, "must be text"),
+        ("customer", ["c1"] * 40, "row 2: customer == 'c1', must occur once"),
+        ("customer", [None] + [f"c{i}" for i in range(39)], "row 1: customer == None, must be given"),
+        ("consent.marketing", ["perhaps"] * 40, "must be of type boolean"),
+    ],
+)
+def test_a_bad_value_is_named_before_anything_is_stored(column: str, values: list[object], said: str) -> None:
+    with pytest.raises(InputError) as error:
+        table(FRAME.with_columns(pl.Series(column, values, strict=False)))
+    assert said in str(error.value)
+
+
+def test_columns_no_one_asked_for_are_told() -> None:
+    assert unknown_columns(PROGRAM, FRAME) == ["shoe_size"]
+
+
+def test_what_is_not_known_is_not_stored_as_something() -> None:
+    assert "spend" not in profiles(PROGRAM, table(), 0)[0].attributes
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "said"),
+    [
+        ("no.csv", None, "no such file"),
+        ("a.xlsx", b"x", "no form that is read"),
+        ("a.parquet", b"PAR1 but not really", "cannot be read as parquet"),
+        ("a.csv", b"a,b\n", "no rows"),
+        ("a.csv.gz", b"\x1f\x8b\x08 broken", "cannot be read as csv"),
+    ],
+)
+def test_unreadable_files_are_refused_in_words(
+    tmp_path: Path, name: str, body: bytes | None, said: str
+) -> None:
+    if body is not None:
+        (tmp_path / name).write_bytes(body)
+    with pytest.raises(InputError) as error:
+        read_table(tmp_path / name)
+    assert said in str(error.value)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    write_whole(tmp_path / "deep" / "page.html", b"whole")
+    assert (tmp_path / "deep" / "page.html").read_bytes() == b"whole"
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["page.html"]
