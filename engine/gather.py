@@ -14,11 +14,12 @@ from sqlalchemy import Connection
 from engine.assign import assign, unit_hash
 from engine.calendar import MICROSECOND, microseconds
 from engine.contact import longest_window
-from engine.domain import ArmName, Program
+from engine.domain import ArmName, AttributeType, Program
 from engine.request import Request
-from engine.situation import Contact, Situation, value_names
+from engine.situation import Contact, Situation
 from engine.store import assignments, customers, decisions, predictions
 from engine.store.rows import AssignmentRow, CustomerRow, PredictionRow
+from engine.values import fits, types
 
 _WEEK = timedelta(days=7)
 
@@ -67,14 +68,14 @@ def gather(
         history.setdefault(row.customer, []).append(Contact(row.at_us, row.offer, row.channel))
     unknown = CustomerRow("", {}, {}, None, 0)
     found = [profiles.get(customer, unknown) for customer in ids]
-    names = value_names(program)
+    known = types(program)
     return [
         Situation(
             request.customer,
             request.key,
             at,
             arm,
-            _known(names, profile.attributes, scores.get(request.customer, {}), request.context),
+            _known(known, profile.attributes, scores.get(request.customer, {}), request.context),
             dict(profile.consent),
             history.get(request.customer, []),
             profile.zone,
@@ -84,11 +85,15 @@ def gather(
 
 
 def _known(
-    names: Sequence[str],
+    types: Mapping[str, AttributeType],
     attributes: Mapping[str, Any],
     scores: Mapping[str, PredictionRow],
     request: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The values that are known, the request's before the prediction's before the profile's."""
+    """The values that are known, the request's before the prediction's before the profile's.
+
+    A stored value that is not of the type the program declares counts as not known.
+    """
     merged = {**attributes, **{model: row.score for model, row in scores.items()}, **request}
-    return {name: merged[name] for name in names if merged.get(name) is not None}
+    found = ((name, kind, merged.get(name)) for name, kind in types.items())
+    return {name: value for name, kind, value in found if value is not None and fits(kind, value)}

@@ -12,8 +12,10 @@ from typing import Any
 
 from engine.domain import AttributeType, Program
 from engine.errors import InputError, nearest
+from engine.once import once
 
 FEATURES_AT_MOST = 256
+_WHOLE = range(-(1 << 63), 1 << 63)
 
 _PYTHON: dict[AttributeType, tuple[type, ...]] = {
     "number": (float, int),
@@ -24,9 +26,11 @@ _PYTHON: dict[AttributeType, tuple[type, ...]] = {
 }
 
 
-def types(program: Program) -> dict[str, AttributeType]:
+@once
+def types(program: Program) -> Mapping[str, AttributeType]:
     """The type of every value a program knows: attributes as declared, predictions as numbers."""
-    return {**dict.fromkeys(program.predictions, "number"), **{a.name: a.type for a in program.attributes}}
+    declared = {attribute.name: attribute.type for attribute in program.attributes}
+    return {**declared, **{model: "number" for model in program.predictions if model not in declared}}
 
 
 def checked(program: Program, values: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -58,11 +62,26 @@ def _value(known: Mapping[str, AttributeType], name: str, value: Any, where: str
         raise InputError(
             f"{where}: {name} == {value!r}, must be of type {kind}; correct the value or the program."
         )
+    if isinstance(value, int) and value not in _WHOLE:
+        raise InputError(f"{where}: {name} is an integer of more than 64 bits; correct it.")
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(
             f"{where}: {name} == {value!r}, must be a finite number; leave it out if it is not known."
         )
     return value
+
+
+_AS_IT_STANDS: dict[AttributeType, type] = {"number": float, "text": str, "boolean": bool}
+
+
+def fits(kind: AttributeType, value: Any) -> bool:
+    """Whether a stored value, which may be older than the program's declaration, is of its type."""
+    if type(value) is _AS_IT_STANDS.get(kind):
+        return True
+    try:
+        return _value({"": kind}, "", value, "", "") is not None
+    except InputError:
+        return False
 
 
 def _timestamp(name: str, value: str, where: str) -> datetime:

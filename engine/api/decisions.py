@@ -16,10 +16,11 @@ from engine.api.desk import Missed
 from engine.api.moments import check_moment, now
 from engine.api.parts import Parts, parts
 from engine.api.problem import problem_of
-from engine.decide import Decided, Request
+from engine.decide import Decided
 from engine.errors import InputError, NextbestError
 from engine.explain import reasons
 from engine.reply import Decision, reply
+from engine.request import Request
 from engine.track import Instant
 from engine.values import FEATURES_AT_MOST, ID_LENGTH, check_id
 

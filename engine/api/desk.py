@@ -25,8 +25,9 @@ from typing import Literal
 import structlog
 
 from engine.api.metrics import Metrics
-from engine.decide import Decided, Request
+from engine.decide import Decided
 from engine.errors import InputError, StoreError
+from engine.request import Request
 from engine.service import Service
 
 log = structlog.get_logger()

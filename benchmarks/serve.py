@@ -1,0 +1,170 @@
+"""How fast decisions are served: `python -m benchmarks.serve [--json] [--seconds S] [--connections N]`.
+
+Every answer is a durable, logged, ruled decision with reasons: 200 rules, 200 actions scored by a learnt
+policy, 30 features, caps. It is compared, turn by turn in one run, with an empty FastAPI endpoint in the same
+server set-up, asked the same requests by the same client.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks._big import features, program_text
+from benchmarks._load import Load, Requests, load, post
+from engine.applied import apply
+from engine.decide import decide
+from engine.learn import learn
+from engine.live import live
+from engine.request import Request
+from engine.store import Store, open_store
+from engine.store.customers import put_customers
+from engine.store.rows import CustomerRow
+
+CUSTOMERS = 10_000
+TAUGHT = 2_000
+TURNS = 3
+HOST = "127.0.0.1"
+WARM_S = 2.0
+
+
+def prepare(folder: Path, policy: str) -> Path:
+    """A store with the program, customers who consent, and a snapshot learnt from past decisions."""
+    file, path = folder / "big.yaml", folder / "store.db"
+    file.write_text(program_text(policy))
+    store = open_store(path)
+    past = datetime.now(UTC) - timedelta(days=40)
+    with store.write() as c:
+        apply(c, file, past)
+        rows = [CustomerRow(f"c{i:05}", {}, {"marketing": True}, "Europe/Oslo", 1) for i in range(CUSTOMERS)]
+        put_customers(c, rows)
+    _teach(store, past)
+    store.close()
+    return path
+
+
+def _teach(store: Store, past: datetime) -> None:
+    chance = random.Random(1)
+    with store.write() as c:
+        current = {"big": live(c, "big")}
+        asked = [Request(f"c{i:05}", "big", f"past-{i}", past, features(chance)) for i in range(TAUGHT)]
+        decide(c, asked, current)
+    with store.write() as c:
+        learn(c, "big", datetime.now(UTC))
+
+
+def requests(seed: int) -> Requests:
+    """Requests of customers taken at random, each with a key of its own, of about 880 bytes."""
+    chance = random.Random(seed)
+    contexts = [json.dumps(features(chance), separators=(",", ":")).encode() for _ in range(500)]
+    number = 0
+    prefix = f"{seed}-{time.time_ns()}".encode()
+
+    def next_request() -> bytes:
+        nonlocal number
+        number += 1
+        body = b'{"customer":"c%05d","program":"big","key":"%s-%d","context":%s,"explain":true}' % (
+            chance.randrange(CUSTOMERS), prefix, number, contexts[number % len(contexts)],
+        )  # fmt: skip
+        return post(HOST, "/v1/decisions", body)
+
+    return next_request
+
+
+@contextmanager
+def server(*arguments: str) -> Iterator[int]:
+    """A server process on a free port."""
+    with socket.create_server((HOST, 0)) as free:
+        port = int(free.getsockname()[1])
+    process = subprocess.Popen([sys.executable, "-m", *(one.format(port=port) for one in arguments)])
+    try:
+        _await(port, process)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _await(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        try:
+            socket.create_connection((HOST, port)).close()
+            return
+        except OSError:
+            if process.poll() is not None:
+                raise SystemExit(f"the server ended with {process.returncode}") from None
+            time.sleep(0.1)
+    raise SystemExit("the server did not start within 60 s")
+
+
+def measure(folder: Path, seconds: float, connections: int, policy: str) -> dict[str, Any]:
+    """Both servers, in turns."""
+    store = prepare(folder, policy)
+    with ExitStack() as stack:
+        ours = ("engine.cli", "serve", "--store", str(store), "--port", "{port}", "--learn-every", "0")
+        ports = {
+            "empty": stack.enter_context(server("benchmarks._empty", "{port}")),
+            "decision": stack.enter_context(server(*ours)),
+        }
+        for port in ports.values():
+            load(HOST, port, requests(1), connections, WARM_S)
+        turns: dict[str, list[Load]] = {name: [] for name in ports}
+        for turn in range(TURNS):
+            for name, port in ports.items():
+                turns[name].append(load(HOST, port, requests(2 + turn), connections, seconds / TURNS))
+    figures: dict[str, Any] = {name: _figures(measured) for name, measured in turns.items()}
+    pairs = list(zip(turns["decision"], turns["empty"], strict=True))
+    return {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "connections": connections,
+        "policy": policy,
+        **figures,
+        "rate_over_empty": statistics.median(ours.rate / empty.rate for ours, empty in pairs),
+        "p99_over_empty": statistics.median(a.percentile(0.99) / b.percentile(0.99) for a, b in pairs),
+    }
+
+
+def _figures(measured: list[Load]) -> dict[str, float]:
+    return {
+        "n": sum(len(one.waits) for one in measured),
+        "failed": sum(one.failed for one in measured),
+        "per_second": statistics.median(one.rate for one in measured),
+        "median_ms": statistics.median(one.percentile(0.5) for one in measured),
+        "p99_ms": statistics.median(one.percentile(0.99) for one in measured),
+    }
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--seconds", type=float, default=9.0, help="of asking each server")
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--policy", default="linear", help="kind of policy")
+    parser.add_argument("--folder", type=Path, help="a folder on the disk to measure")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
+        result = measure(Path(folder), chosen.seconds, chosen.connections, chosen.policy)
+    if chosen.json:
+        print(json.dumps(result))
+        return
+    for name, value in result.items():
+        print(f"{name}: {value}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""What follows from an immutable object, worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+KEPT = 64
+
+
+def once(work_out: Callable[[K], V]) -> Callable[[K], V]:
+    """`work_out`, called once for each object: told apart by identity, which is quicker than comparing.
+
+    For immutable objects only. The last few dozen are kept alive, so that an identity is never that of
+    another object.
+    """
+    known: dict[int, tuple[K, V]] = {}
+
+    def worked_out(given: K) -> V:
+        found = known.get(id(given))
+        if found is None:
+            if len(known) >= KEPT:
+                known.clear()
+            found = known[id(given)] = (given, work_out(given))
+        return found[1]
+
+    update_wrapper(worked_out, work_out)
+    return worked_out
