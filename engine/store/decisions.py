@@ -44,16 +44,11 @@ _AFTER = prepare(
     .order_by(_decision.c.seq)
     .limit(bindparam("limit"))
 )
+_sent_us = func.coalesce(_decision.c.send_at_us, _decision.c.at_us)
 _CONTACTS = prepare(
-    select(
-        _decision.c.customer,
-        _decision.c.send_at_us,
-        _decision.c.program,
-        _decision.c.offer,
-        _decision.c.channel,
-    ).where(
+    select(_decision.c.customer, _sent_us, _decision.c.program, _decision.c.offer, _decision.c.channel).where(
         among(_decision.c.customer),
-        _decision.c.at_us >= bindparam("since_us"),
+        _sent_us >= bindparam("since_us"),
         _decision.c.contact == literal_column("1"),
     )
 )
@@ -98,9 +93,10 @@ def decisions_iter(c: Connection, program: str, after_seq: int, limit: int) -> l
 
 
 def contacts(c: Connection, customer_ids: Collection[str], since_us: int) -> list[ContactRow]:
-    """Contacts of those customers decided at or after `since_us`, over all programs; none of the holdout.
+    """Contacts of those customers sent at or after `since_us`, over all programs; none of the holdout.
 
-    Each comes with the time it is sent, which may be later than the decision, and later than now.
+    Each comes with the time it is sent, which may be later than its decision, and later than now. It counts
+    however long before it was decided: no cap can miss a contact that another program scheduled.
     """
     found = run(c, _CONTACTS, wanted=as_ids(customer_ids), since_us=since_us)
     return [ContactRow(*values) for values in found]

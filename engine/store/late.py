@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 
 from engine.store.sqlite import among, ids, insert_new
 from engine.store.statement import Statement, execute, prepare
@@ -23,12 +34,13 @@ def belongs(until_us: ColumnElement[int]) -> ColumnElement[bool]:
     """An outcome belongs to the decision it names, else to its customer's last one of the program before it.
 
     Either way it must fall between the decision and `until_us`. So an outcome is credited once in a program,
-    and rewards add up to what customers really did.
+    and rewards add up to what customers really did. A decision dated back before an outcome that was learnt
+    does not call it back: what was learnt stays with the decision it was learnt with.
     """
-    superseded = exists().where(
+    superseded = exists(literal_column("1")).where(
         _later.c.customer == _decision.c.customer,
         _later.c.program == _decision.c.program,
-        _later.c.at_us > _decision.c.at_us,
+        tuple_(_later.c.at_us, _later.c.seq) > tuple_(_decision.c.at_us, _decision.c.seq),
         _later.c.at_us <= _outcome.c.at_us,
     )
     return and_(

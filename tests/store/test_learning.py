@@ -113,3 +113,17 @@ def test_an_outcome_without_a_decision_belongs_to_the_last_one_before_it(store: 
         found = outcomes_of(c, [1, 2, 3], WINDOW)
     events = {seq: [row.event for row in rows] for seq, rows in found.items()}
     assert events == {1: ["named"], 2: ["open"]}
+
+
+def test_of_two_decisions_at_one_instant_the_one_logged_later_is_credited(store: Store) -> None:
+    with store.write() as c:
+        append_decisions(c, [decision(1, at_us=SECOND), decision(2, at_us=SECOND)])
+        append_outcomes(c, [outcome(at_us=SECOND)])
+        assert list(outcomes_of(c, [1, 2], WINDOW)) == [2]
+
+
+def test_each_program_credits_an_outcome_for_itself(store: Store) -> None:
+    with store.write() as c:
+        append_decisions(c, [decision(1), decision(2, program="autumn")])
+        append_outcomes(c, [outcome(at_us=3 * SECOND)])
+        assert sorted(outcomes_of(c, [1, 2], WINDOW)) == [1, 2]

@@ -48,9 +48,13 @@ def test_no_statement_reads_a_whole_table(store: Store, module: ModuleType, name
         (predictions._SELECT, "SEARCH prediction USING PRIMARY KEY (customer=? AND model=? AND as_of_us=?)"),
         (predictions._SELECT, "SEARCH other USING PRIMARY KEY (customer=? AND model=?)"),
         (decisions._BY_KEY, "(program=? AND key=?)"),
-        (decisions._CONTACTS, "USING COVERING INDEX decision_customer (customer=? AND at_us>?)"),
+        (decisions._CONTACTS, "SEARCH decision USING COVERING INDEX decision_customer (customer=?)"),
         (outcomes._OF, "SEARCH decision USING INTEGER PRIMARY KEY (rowid=?)"),
         (outcomes._OF, "USING INDEX outcome_customer (customer=? AND at_us>? AND at_us<?)"),
+        (
+            outcomes._OF,
+            "SEARCH later USING COVERING INDEX decision_customer (customer=? AND at_us>? AND at_us<?)",
+        ),
         (learning._NOT_PENDING, "SEARCH pending USING PRIMARY KEY (program=? AND at_us=? AND decision=?)"),
         (learning._NOT_LATE, "SEARCH late USING PRIMARY KEY (program=? AND decision=?)"),
         (late._NAMED, "SEARCH decision USING INDEX sqlite_autoindex_decision_1 (id=?)"),
@@ -183,6 +187,14 @@ def test_only_contacts_count_as_contacts(store: Store) -> None:
         ContactRow("c1", 3_000_000, "autumn", "sale", "push"),
     ]
     assert [(one.customer, one.at_us) for one in recent] == [("c1", 3_000_000), ("c2", 4_000_000)]
+
+
+def test_a_contact_counts_when_it_is_sent_however_long_before_it_was_decided(store: Store) -> None:
+    with store.write() as c:
+        append = [made.decision(1, at_us=1, send_at_us=500), made.decision(2, at_us=600, send_at_us=None)]
+        decisions.append_decisions(c, append)
+        assert [one.at_us for one in decisions.contacts(c, ["c1"], 500)] == [500, 600]
+        assert [one.at_us for one in decisions.contacts(c, ["c1"], 501)] == [600]
 
 
 def test_the_log_of_a_program_is_read_in_pieces(store: Store) -> None:

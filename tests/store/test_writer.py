@@ -191,6 +191,7 @@ def test_a_wait_for_more_ends(store: Store) -> None:
     writer.close()
 
 
+KILLS = 4
 LOAD = """
 import itertools, os, sys, threading
 from engine.store import open_store
@@ -218,10 +219,10 @@ def test_no_acknowledged_decision_is_lost_when_the_process_is_killed(tmp_path: P
     path = tmp_path / "store.db"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     acknowledged: list[int] = []
-    for kill in range(6):
+    for kill in range(KILLS):
         command = [sys.executable, "-c", LOAD, str(path), str(1 + kill * 1_000_000)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
-        acknowledged += killed_under_load(process, 0.03 + 0.07 * kill)
+        acknowledged += killed_under_load(process, 0.03 + 0.1 * kill)
     store = open_store(path)
     with store.read() as c:
         found = c.exec_driver_sql("SELECT key FROM decision").scalars().all()
@@ -230,7 +231,7 @@ def test_no_acknowledged_decision_is_lost_when_the_process_is_killed(tmp_path: P
     store.close()
     assert len(acknowledged) > 200
     assert {f"key-{number}" for number in acknowledged} <= set(found)
-    assert len(found) == len(set(found)) <= len(acknowledged) + 6 * 16
+    assert len(found) == len(set(found)) <= len(acknowledged) + KILLS * 16
 
 
 def killed_under_load(process: subprocess.Popen[bytes], after_s: float) -> list[int]:
