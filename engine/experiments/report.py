@@ -68,8 +68,15 @@ def analyse(
     primary: Sequence[str] = (),
     lower_is_better: Sequence[str] = (),
     horizon: float | None = None,
+    name: str | None = None,
 ) -> Report:
-    """Read an experiment file (or frame) and report it. The arguments are `Experiment`'s attributes.
+    """Read an experiment file (or frame) and report it.
+
+    Args:
+        source: a CSV or Parquet file, or its rows.
+        arm, control, metrics, ratios, covariates, cluster, unit, expected_split, clamp, cost_column, level,
+            primary, lower_is_better, horizon: as `Experiment` describes them.
+        name: what to call the source in messages and on the page; the file's path if None.
 
     Raises:
         InputError: the file, a column, a cell or the request cannot be used; the message says which and why.
@@ -91,9 +98,8 @@ def analyse(
         horizon=horizon,
     )
     check(experiment)
-    name = "the frame" if isinstance(source, pl.DataFrame) else str(source)
-    rows = _load(source, experiment, name)
-    return _report(rows, experiment, name)
+    called = name or ("the frame" if isinstance(source, pl.DataFrame) else str(source))
+    return _report(_load(source, experiment, called), experiment, called)
 
 
 def _load(source: Path | str | pl.DataFrame, experiment: Experiment, name: str) -> pl.DataFrame:
