@@ -20,7 +20,7 @@ def uniform(mask: Mask) -> Floats:
 
 def greedy(scores: Floats, mask: Mask, epsilon: float) -> Floats:
     """The best action, ties sharing equally, after a mass `epsilon` shared by all feasible ones."""
-    return _mix(uniform(_best(scores, mask)), mask, epsilon)
+    return _mix(uniform(mask & (_gap(scores, mask) == 0.0)), mask, epsilon)
 
 
 def softmax(scores: Floats, mask: Mask, temperature: float | Floats, floor: float) -> Floats:
@@ -53,15 +53,11 @@ def squarecb(scores: Floats, mask: Mask, gamma: float | Floats, floor: float) ->
     """
     steepness = np.reshape(np.asarray(gamma, dtype=np.float64), (-1, 1))
     feasible = mask.sum(axis=1, keepdims=True)
-    best = _best(scores, mask)
-    others = (mask & ~best) / (feasible + steepness * _gap(scores, mask))
+    gap = _gap(scores, mask)
+    best = mask & (gap == 0.0)
+    others = (mask & ~best) / (feasible + steepness * gap)
     rest = (1.0 - others.sum(axis=1, keepdims=True)) * uniform(best)
     return _mix(others + rest, mask, floor)
-
-
-def _best(scores: Floats, mask: Mask) -> Mask:
-    best: Mask = mask & (_gap(scores, mask) == 0.0)
-    return best
 
 
 def _gap(scores: Floats, mask: Mask) -> Floats:

@@ -29,7 +29,8 @@ from policies.state import State
 from policies.waves import Waves, draw_waves, expand
 
 LARGEST = 1e100  # of a reward; its square must stay finite
-_CHUNK = 16384  # rows expanded at once
+_CHUNK = 16384  # rows expanded at once for learning
+_ASKED = 256  # rows expanded at once for asking: they stay in the processor's cache
 
 
 class Linear:
@@ -118,8 +119,7 @@ class Linear:
         """(n, k) expected rewards: the prior plus what was learnt over it."""
         scores = np.ascontiguousarray(prior, dtype=np.float64)
         if self._moments:
-            phi = expand(X, self._waves_for(X.shape[1]))
-            scores = grid.product(phi, self.weights(actions).T) + scores
+            scores = self._learnt(X, self.weights(actions).T) + scores
         if not (fine := np.isfinite(scores).all(axis=1)).all():
             raise PolicyError(f"row {int(np.argmin(fine))}: contexts and priors must be finite numbers.")
         return scores
@@ -160,7 +160,7 @@ class Linear:
         arrays = {
             "frequency": self._waves.frequency,
             "phase": self._waves.phase,
-            "G": np.stack([one.G for one in moments]),
+            "G": np.stack([one.half() for one in moments]),
             "b": np.stack([one.b for one in moments]),
             "square": np.stack([one.square for one in moments]),
             "n": np.array([one.n for one in moments]),
@@ -181,11 +181,16 @@ class Linear:
             return
         self._waves = Waves(arrays["frequency"], arrays["phase"])
         rows = zip(names, arrays["G"], arrays["b"], arrays["square"], arrays["n"], strict=True)
-        self._moments = {name: Moments(G, b, square, float(n)) for name, G, b, square, n in rows}
+        self._moments = {name: Moments.of_half(G, b, square, float(n)) for name, G, b, square, n in rows}
         self._loading = {name: dict(one) for name, one in zip(names, state.words["loading"], strict=True)}
         theta = dict(zip(names, arrays["theta"], strict=True))
         shared = dict(zip(state.words["factors"], arrays["shared"], strict=True))
-        self._solution = Solution(theta, shared, arrays["G"].shape[1])
+        self._solution = Solution(theta, shared, arrays["b"].shape[2])
+
+    def _learnt(self, X: Floats, W: Floats) -> Floats:
+        waves, W = self._waves_for(X.shape[1]), grid.snap_weights(W)
+        parts = [expand(X[start : start + _ASKED], waves) @ W for start in range(0, len(X), _ASKED)]
+        return np.vstack(parts) if parts else np.zeros((0, W.shape[1]))
 
     def _waves_for(self, d: int) -> Waves:
         if self._waves is None:

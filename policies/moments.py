@@ -37,6 +37,18 @@ class Moments:
         self.square = exact.add_products(self.square, np.ones((len(y), 1)), w * y * y)
         self.n += float(w.sum())
 
+    def half(self) -> Floats:
+        """(D (D + 1) / 2,) the lower half of G row by row: all there is to keep, for G is symmetric."""
+        half: Floats = self.G[np.tri(len(self.G), dtype=np.bool_)]
+        return half
+
+    @classmethod
+    def of_half(cls, half: Floats, b: Floats, square: Floats, n: float) -> Moments:
+        """The moments whose lower half of G this is."""
+        G = np.zeros((b.shape[1], b.shape[1]))
+        G[np.tri(len(G), dtype=np.bool_)] = half
+        return cls(G + np.tril(G, -1).T, b, square, n)
+
     def merge(self, other: Moments) -> None:
         """Take in what another learner saw."""
         self.G = self.G + other.G

@@ -38,9 +38,9 @@ def pack(policy: Kept) -> bytes:
         "arrays": [[name, one.dtype.name, list(one.shape)] for name, one in arrays.items()],
     }
     text = json.dumps(header, sort_keys=True, allow_nan=False).encode()
-    raw = b"".join(one.astype(_TYPES[one.dtype.name]).tobytes() for one in arrays.values())
-    body = struct.pack("<Q", len(text)) + text + raw
-    return MAGIC + hashlib.sha256(body).digest() + body
+    raw = [one.astype(_TYPES[one.dtype.name], copy=False).tobytes() for one in arrays.values()]
+    body = b"".join([struct.pack("<Q", len(text)), text, *raw])
+    return b"".join([MAGIC, hashlib.sha256(body).digest(), body])
 
 
 def unpack(packed: bytes) -> Kept:
