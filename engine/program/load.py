@@ -68,7 +68,7 @@ def loads(text: bytes, source: str, version: int = 0) -> Program:
 
 
 def rules_of(program: Program) -> tuple[Rule, ...]:
-    """The compiled rules: the program's, the offers', the channels', in the file's order; each names its owner.
+    """The rules of the program, its offers and its channels in the file's order. Each names its owner.
 
     Raises:
         ProgramError: a rule does not fit the program's attributes and predictions.

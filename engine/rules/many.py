@@ -59,38 +59,46 @@ _OPERATORS = {
 }
 
 
-def expression(node: Node) -> pl.Expr:
-    """The condition as a polars expression: true, false or null for each row."""
+def expression(condition: Node) -> pl.Expr:
+    """The condition as a polars expression: true, false or null for each row.
+
+    A branch that no row takes can leave polars with one value in place of a column of them. AND with as many
+    TRUE as there are rows changes nothing but the length.
+    """
+    return _column(condition) & pl.repeat(True, pl.len())
+
+
+def _column(node: Node) -> pl.Expr:
     match node:
         case Value(value, type_):
             return pl.lit(value, DTYPES[type_])
         case Name(name):
             return pl.col(name)
         case And(parts):
-            return reduce(and_, [expression(part) for part in parts])
+            return reduce(and_, [_column(part) for part in parts])
         case Or(parts):
-            return reduce(or_, [expression(part) for part in parts])
+            return reduce(or_, [_column(part) for part in parts])
         case Not(part):
-            return ~expression(part)
+            return ~_column(part)
         case IsNull(part):
-            return expression(part).is_null()
+            return _column(part).is_null()
         case IsTruth(part, truth):
-            return (expression(part) if truth else ~expression(part)).fill_null(False)
+            return (_column(part) if truth else ~_column(part)).fill_null(False)
         case Compare(op, left, right):
-            return _apply(op, expression(left), expression(right))
+            return _apply(op, _column(left), _column(right))
         case Within(part, values, null):
             return _within(part, values, null)
         case Like(part, pieces):
-            return expression(part).str.contains(rust_pattern(pieces))
+            return _column(part).str.contains(rust_pattern(pieces))
         case Arithmetic(op, left, right):
             result = _apply(op, _double(left), _double(right))
             return pl.when(result.is_finite()).then(result)
         case Case(whens, otherwise, type_):
             return _case(whens, otherwise, DTYPES[type_])
         case Coalesce(parts, type_):
-            return pl.coalesce([expression(part).cast(DTYPES[type_]) for part in parts])
+            return pl.coalesce([_column(part).cast(DTYPES[type_]) for part in parts])
         case Call(function, parts):
-            return FUNCTIONS[function].many(expression(parts[0]))
+            return FUNCTIONS[function].many(_column(parts[0]))
         case _:
             assert_never(node)
 
@@ -101,19 +109,19 @@ def _apply(op: str, left: pl.Expr, right: pl.Expr) -> pl.Expr:
 
 
 def _double(node: Node) -> pl.Expr:
-    return expression(node).cast(pl.Float64)
+    return _column(node).cast(pl.Float64)
 
 
 def _within(part: Node, values: tuple[object, ...], null: bool) -> pl.Expr:
     kind = type_of(part)
     listed = pl.Series(values, dtype=DTYPES["number" if kind == "integer" else kind])
-    subject = _double(part) if kind == "integer" else expression(part)
+    subject = _double(part) if kind == "integer" else _column(part)
     found = subject.is_in(listed.implode())
     return pl.when(found).then(True) if null else found
 
 
 def _case(whens: tuple[tuple[Node, Node], ...], otherwise: Node, dtype: Any) -> pl.Expr:
-    chosen = expression(otherwise).cast(dtype)
+    chosen = _column(otherwise).cast(dtype)
     for condition, value in reversed(whens):
-        chosen = pl.when(expression(condition)).then(expression(value).cast(dtype)).otherwise(chosen)
+        chosen = pl.when(_column(condition)).then(_column(value).cast(dtype)).otherwise(chosen)
     return chosen

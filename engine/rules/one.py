@@ -133,9 +133,7 @@ class Writer:
                 return ast.BoolOp(ast.And(), [self.false(part) for part in parts])
             case Not(part):
                 return self.true(part)
-            case IsNull(part):
-                return _binary(self.value(part), ast.IsNot(), ast.Constant(None))
-            case IsTruth():
+            case IsNull() | IsTruth():
                 return ast.UnaryOp(ast.Not(), self.true(node))
             case Compare(op, left, right):
                 return self._compare(_OPPOSITE[op], left, right)
@@ -202,7 +200,7 @@ class Writer:
         """The tests that a value is not NULL, and an expression of it that may be read after them."""
         value = self.value(node)
         if isinstance(node, Value):
-            return [], value
+            return [ast.Constant(False)] if node.value is None else [], value
         first, again = (value, value) if isinstance(node, Name) else self._named(value)
         return [_binary(first, ast.IsNot(), ast.Constant(None))], again
 
@@ -277,6 +275,8 @@ def _binary(left: ast.expr, op: ast.cmpop, right: ast.expr) -> ast.expr:
 
 
 def _is(value: ast.expr, constant: bool | None) -> ast.expr:
+    if isinstance(value, ast.Constant):
+        return ast.Constant(value.value is constant)
     return _binary(value, ast.Is(), ast.Constant(constant))
 
 

@@ -44,7 +44,7 @@ from engine.rules.tree import (
 
 MAX_DEPTH = 40
 MAX_NODES = 5000
-Operand: TypeAlias = "tuple[Node, exp.Expr]"
+Operand: TypeAlias = "tuple[Node, exp.Expr]"  # what it means, and its text for messages
 EXACT = 2**53  # integers up to here are exact in double precision
 _COMPARISONS: Mapping[type[exp.Expr], Comparison] = {
     exp.LT: "<",
@@ -226,7 +226,7 @@ class _Reader:
         if name not in _KNOWN_CALLS:
             raise Fault(f"unknown function '{sql.name}'.{nearest(name, _KNOWN_CALLS)}", offset(sql))
         if name not in FUNCTIONS or len(given) != 1:
-            raise Fault(f"{name} is given {len(given)} arguments, {_TAKES.get(name, 'takes 1')}", offset(sql))
+            raise Fault(f"{name} is given {len(given)} values, takes {_TAKES.get(name, '1')}", offset(sql))
         function = FUNCTIONS[name]
         part = self.typed(given[0], function.takes)
         return Call(name, (part,), type_of(part) if function.gives == "same" else function.gives)
@@ -270,7 +270,7 @@ class _Reader:
 
 _DOTTED = ("catalog", "db", "table", "this")
 _INSTANTS = (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.DATE)
-_TAKES = {"COALESCE": "takes 1 or more", "NULLIF": "takes 2"}
+_TAKES = {"COALESCE": "1 or more", "NULLIF": "2"}
 _READ: Mapping[type[exp.Expr], tuple[tuple[str, ...], Callable[[_Reader, exp.Expr], Node]]] = {
     exp.Column: (_DOTTED, _Reader.name),
     exp.Literal: (("this", "is_string"), _Reader.literal),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from engine.domain import AttributeType, Intent, RuleText
 from engine.errors import ProgramError
 from engine.rules import one, read, tree
+from engine.rules.fold import fold
 from engine.rules.grammar import Fault
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def parse(
         ProgramError: names file, line, column, owner, what is wrong and the nearest known name.
     """
     try:
-        meaning = read.tree(rule.text, dict(schema), levels or {})
+        meaning = fold(read.tree(rule.text, dict(schema), levels or {}))
     except Fault as fault:
         line, column = place(rule, fault.offset)
         where = f"{source} line {line}, column {column}" if line else source
