@@ -1,37 +1,27 @@
 """The funnel: which actions remain for whom, and what dropped each of the others.
 
-Stages in order: eligible, applicable, suitable (rules of the program, the offer, the channel), consent,
-contact policy (slots gone by, quiet hours, caps). An action is dropped by the first stage that forbids it;
-no_action never is.
+Stages in order: eligible, applicable, suitable (rules of the program, the offer, the channel), consent, contact
+policy (slots gone by, quiet hours, caps). The first that forbids an action drops it; no_action is never dropped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import contact
 from engine.calendar import instant, is_quiet, known_zone, microseconds, send_instant
-from engine.domain import Channel, Program, Slot
+from engine.contact import blocking_cap
+from engine.domain import Program
+from engine.hurdles import NONE, STAGES, Lane, Lanes, Numbers, Reason, RuleHurdles, SeasonHurdles
 from engine.screen import Screen, passed
 from engine.situation import Contact, Situations
 from policies.base import Mask
 
-STAGES = ("eligible", "applicable", "suitable", "consent", "contact policy")
+__all__ = ["STAGES", "Feasible", "Funnel", "Reason", "feasible", "funnel", "merge"]
 Sends = NDArray[np.int64]
-Rows = Mask | NDArray[np.int64] | int
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why an action was dropped: the stage, and the rule or limit in the words of the program file."""
-
-    stage: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +31,13 @@ class Feasible:
     Attributes:
         mask: (n, k) True where the action may be chosen; column 0, no_action, is always True.
         blame: (n, k) 0 where feasible, else 1 + index into `reasons`.
-        reasons: what dropped actions here, in the order first met.
+        reasons: all that can drop an action of the program, in the order in which the stages ask.
         send_us: (n, k) microseconds UTC at which each action would be sent; the decision's time for
             no_action.
     """
 
     mask: Mask
-    blame: NDArray[np.int32]
+    blame: Numbers
     reasons: tuple[Reason, ...]
     send_us: Sends
 
@@ -63,38 +53,112 @@ class Funnel:
     left_with_nothing: int
 
 
-@dataclass(slots=True)
-class _Blame:
-    """Collects the first reason per pair while the stages run."""
-
-    blame: NDArray[np.int32]
-    index: dict[Reason, int] = field(default_factory=dict)
-
-    def drop(self, rows: Rows, action: int, reason: Reason) -> None:
-        number = self.index.setdefault(reason, len(self.index) + 1)
-        column = self.blame[:, action]
-        column[rows] = np.where(column[rows] == 0, number, column[rows])
-
-
 def feasible(program: Program, screen: Screen, situations: Situations) -> Feasible:
     """Run the funnel for n situations of one program."""
-    blame = _Blame(np.zeros((len(situations), len(program.actions)), dtype=np.int32))
-    _drop_by_rule(program, screen, situations, blame)
-    _drop_out_of_season(program, situations, blame)
-    _drop_without_consent(program, situations, blame)
-    send_us = _drop_by_clock(program, situations, blame)
-    _drop_by_cap(program, situations, send_us, blame)
-    return Feasible(blame.blame == 0, blame.blame, tuple(blame.index), send_us)
+    hurdles = screen.hurdles
+    closed, sends = _in_lanes(program, hurdles.lanes, situations)
+    blame = closed[:, hurdles.lanes.of]
+    if hurdles.rules is not None:
+        _by_rule(hurdles.rules, ~passed(screen, situations.values, len(situations)), blame)
+    if hurdles.seasons is not None:
+        _by_season(hurdles.seasons, np.array(situations.at_us, dtype=np.int64), blame)
+    mask = blame == NONE
+    blame[mask] = 0
+    return Feasible(mask, blame, hurdles.reasons, sends[:, hurdles.lanes.of])
+
+
+def _by_rule(hurdles: RuleHurdles, fails: Mask, blame: Numbers) -> None:
+    """Lower the blame of each action to the first rule of its owners that fails."""
+    number = np.where(fails[:, hurdles.order], hurdles.number, NONE)
+    least = _and_none(np.minimum.reduceat(number, hurdles.starts, axis=1))
+    for owner in hurdles.owners:
+        np.minimum(blame, least[:, owner], out=blame)
+
+
+def _by_season(hurdles: SeasonHurdles, at_us: Sends, blame: Numbers) -> None:
+    outside = (at_us[:, None] < hurdles.starts_us) | (at_us[:, None] >= hurdles.ends_us)
+    number = _and_none(np.where(outside, hurdles.number, NONE))
+    np.minimum(blame, number[:, hurdles.season], out=blame)
+
+
+def _and_none(number: NDArray[np.integer]) -> Numbers:
+    """The numbers, and a last column for what has no such hurdle."""
+    return np.pad(number, ((0, 0), (0, 1)), constant_values=NONE).astype(np.int32)
+
+
+def _in_lanes(program: Program, lanes: Lanes, situations: Situations) -> tuple[Numbers, Sends]:
+    """(n, l + 1) what closes each lane, and when it sends; the last lane is that of no_action.
+
+    Customers of one zone and instant are looked at once.
+    """
+    moments: dict[tuple[str | None, int], int] = {}
+    row = [
+        moments.setdefault(one, len(moments)) for one in zip(situations.zone, situations.at_us, strict=True)
+    ]
+    read = [_clock(lanes, zone, at_us) for zone, at_us in moments]
+    closed = np.array([one for one, _ in read], dtype=np.int32)[row]
+    sends = np.array([one for _, one in read], dtype=np.int64)[row]
+    _by_consent(lanes, situations, closed)
+    _by_cap(program, lanes, situations, sends, closed)
+    return closed, sends
+
+
+def _clock(lanes: Lanes, zone_name: str | None, at_us: int) -> tuple[list[int], list[int]]:
+    """What closes each lane by the clock, and when it sends, for decisions of one instant in one zone."""
+    at, zone = instant(at_us), known_zone(zone_name)
+    sends = [send_instant(slot, at, zone) for slot in lanes.slots]
+    sends_us = [at_us if send is None else microseconds(send) for send in sends]
+    quiet = [[send is not None and is_quiet(hours, send, zone) for hours in lanes.hours] for send in sends]
+    closed = [
+        lane.passed if sends[lane.slot] is None else _silence(lane, quiet[lane.slot], zone is None)
+        for lane in lanes.every
+    ]
+    return [*closed, NONE], [*(sends_us[lane.slot] for lane in lanes.every), at_us]
+
+
+def _silence(lane: Lane, quiet: list[bool], unknown: bool) -> int:
+    if lane.hours < 0 or not quiet[lane.hours]:
+        return NONE
+    return lane.unknown_zone if unknown else lane.quiet
+
+
+def _by_consent(lanes: Lanes, situations: Situations, closed: Numbers) -> None:
+    if not lanes.purposes:
+        return
+    granted = np.array(
+        [
+            [*(consent.get(purpose) is True for purpose in lanes.purposes), True]
+            for consent in situations.consent
+        ]
+    )
+    asked = [lane.purpose for lane in lanes.every]  # -1, the last column, is always granted
+    refused = np.array([lane.refused for lane in lanes.every], dtype=np.int32)
+    np.minimum(closed[:, :-1], np.where(granted[:, asked], NONE, refused), out=closed[:, :-1])
+
+
+def _by_cap(program: Program, lanes: Lanes, situations: Situations, sends: Sends, closed: Numbers) -> None:
+    """Close what a cap forbids; customers with the same past and the same send time are looked at once."""
+    known: dict[tuple[str, tuple[Contact, ...], int], int] = {}
+    for i, contacts in enumerate(situations.contacts):
+        if contacts:
+            past = tuple(contacts)
+            for j, lane in enumerate(lanes.every):
+                asked = (lane.channel.name, past, int(sends[i, j]))
+                if asked not in known:
+                    words = blocking_cap(lane.channel, program.caps, past, asked[2])
+                    known[asked] = NONE if words is None else lanes.caps[words]
+                closed[i, j] = min(closed[i, j], known[asked])
 
 
 def funnel(made: Feasible) -> Funnel:
-    """Counts per stage and per reason."""
+    """Counts per stage and per reason, of those that dropped anything."""
     counts = np.bincount(made.blame.ravel(), minlength=len(made.reasons) + 1)[1:]
     dropped = dict.fromkeys(STAGES, 0)
     by_reason: dict[str, int] = {}
     for reason, count in zip(made.reasons, counts, strict=True):
-        dropped[reason.stage] += int(count)
-        by_reason[f"{reason.stage}: {reason.text}"] = int(count)
+        if count:
+            dropped[reason.stage] += int(count)
+            by_reason[f"{reason.stage}: {reason.text}"] = int(count)
     n, k = made.mask.shape
     nothing = int((~made.mask[:, 1:]).all(axis=1).sum()) if k > 1 else n
     return Funnel(n, n * (k - 1), dropped, by_reason, nothing)
@@ -112,103 +176,3 @@ def merge(funnels: Iterable[Funnel]) -> Funnel:
         nothing = total.left_with_nothing + one.left_with_nothing
         total = Funnel(total.customers + one.customers, total.pairs + one.pairs, dropped, reasons, nothing)
     return total
-
-
-def _drop_by_rule(program: Program, screen: Screen, situations: Situations, blame: _Blame) -> None:
-    if not screen.rules:
-        return
-    fails = ~passed(screen, situations.values, len(situations))
-    for j in sorted(range(len(screen.rules)), key=lambda j: STAGES.index(screen.rules[j].intent)):
-        if fails[:, j].any():
-            rule = screen.rules[j]
-            for action in _owned(program, rule.owner):
-                blame.drop(fails[:, j], action, Reason(rule.intent, f"{rule.owner}: {rule.text}"))
-
-
-def _owned(program: Program, owner: str) -> list[int]:
-    """Indices of the actions a rule's owner ("program", "offer x", "channel y") speaks for."""
-    kind, _, name = owner.partition(" ")
-    speaks: dict[str, Callable[[int], bool]] = {
-        "program": lambda j: True,
-        "offer": lambda j: program.actions[j].offer == name,
-        "channel": lambda j: program.actions[j].channel == name,
-    }
-    return [j for j, action in enumerate(program.actions) if action.offer and speaks[kind](j)]
-
-
-def _drop_out_of_season(program: Program, situations: Situations, blame: _Blame) -> None:
-    at_us = np.asarray(situations.at_us, dtype=np.int64)
-    for offer in program.offers:
-        outside = np.zeros(len(situations), dtype=np.bool_)
-        if offer.starts is not None:
-            outside |= at_us < microseconds(offer.starts)
-        if offer.ends is not None:
-            outside |= at_us >= microseconds(offer.ends)
-        if outside.any():
-            for action in _owned(program, f"offer {offer.name}"):
-                blame.drop(outside, action, Reason("eligible", f"offer {offer.name}: outside its dates"))
-
-
-def _drop_without_consent(program: Program, situations: Situations, blame: _Blame) -> None:
-    for channel in program.channels:
-        if channel.consent is not None:
-            refused = np.array([consent.get(channel.consent) is not True for consent in situations.consent])
-            reason = Reason("consent", f"channel {channel.name}: no consent to {channel.consent}")
-            for action in _owned(program, f"channel {channel.name}"):
-                blame.drop(refused, action, reason)
-
-
-def _drop_by_clock(program: Program, situations: Situations, blame: _Blame) -> Sends:
-    """Drop slots that have passed and quiet hours; customers of one zone and instant are looked at once."""
-    at_us = np.asarray(situations.at_us, dtype=np.int64)
-    send_us = np.repeat(at_us[:, None], len(program.actions), axis=1)
-    groups: dict[tuple[str | None, int], list[int]] = {}
-    for i, key in enumerate(zip(situations.zone, situations.at_us, strict=True)):
-        groups.setdefault(key, []).append(i)
-    slots = {slot.name: slot for slot in program.slots}
-    channels = {channel.name: channel for channel in program.channels}
-    for (zone_name, at), rows in groups.items():
-        zone, member = known_zone(zone_name), np.array(rows, dtype=np.int64)
-        for j, action in enumerate(program.actions):
-            if action.offer:
-                send, reason = _clock(slots[action.slot], channels[action.channel], at, zone)
-                send_us[member, j] = send
-                if reason is not None:
-                    blame.drop(member, j, reason)
-    return send_us
-
-
-def _clock(slot: Slot, channel: Channel, at_us: int, zone: ZoneInfo | None) -> tuple[int, Reason | None]:
-    send = send_instant(slot, instant(at_us), zone)
-    if send is None:
-        return at_us, Reason("contact policy", f"slot {slot.name} has passed")
-    if channel.quiet is not None and is_quiet(channel.quiet, send, zone):
-        why = "time zone unknown, so every hour is quiet" if zone is None else "quiet hours"
-        return microseconds(send), Reason("contact policy", f"channel {channel.name}: {why}")
-    return microseconds(send), None
-
-
-def _drop_by_cap(program: Program, situations: Situations, send_us: Sends, blame: _Blame) -> None:
-    channels = {channel.name: channel for channel in program.channels}
-    for i, contacts in enumerate(situations.contacts):
-        if contacts:
-            _drop_row_by_cap(program, channels, contacts, i, send_us[i], blame)
-
-
-def _drop_row_by_cap(
-    program: Program,
-    channels: dict[str, Channel],
-    contacts: Iterable[Contact],
-    i: int,
-    send_us: Sends,
-    blame: _Blame,
-) -> None:
-    contacts = tuple(contacts)
-    verdict: dict[tuple[str, int], str | None] = {}
-    for j, action in enumerate(program.actions):
-        if action.offer and blame.blame[i, j] == 0:
-            key = (action.channel, int(send_us[j]))
-            if key not in verdict:
-                verdict[key] = contact.blocking_cap(channels[action.channel], program.caps, contacts, key[1])
-            if (text := verdict[key]) is not None:
-                blame.drop(i, j, Reason("contact policy", text))
