@@ -1,8 +1,8 @@
 """Outcomes into rewards: what a decision earned inside the attribution window, less what it cost.
 
-An outcome that names its decision belongs to it; any other belongs to the customer's last decision of the
-program before it. Either counts only inside the goal's window, so that a reward is final at maturity unless
-something arrives late, and then it is corrected exactly (`engine.learn`).
+An outcome that names its decision belongs to it alone; any other belongs to every decision of the customer in
+whose window it falls (`engine.store.late` says why). A reward is final at maturity unless something arrives
+late, and then it is corrected exactly (`engine.learn`).
 """
 
 from __future__ import annotations

@@ -8,18 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Select,
-    and_,
-    bindparam,
-    exists,
-    literal_column,
-    or_,
-    select,
-    tuple_,
-)
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select
 
 from engine.store.sqlite import among, ids, insert_new
 from engine.store.statement import Statement, execute, prepare
@@ -27,27 +16,20 @@ from engine.store.tables import table
 
 _outcome, _decision = table("outcome"), table("decision")
 _learnt, _late = table("learnt"), table("late")
-_later = _decision.alias("later")
 
 
 def belongs(until_us: ColumnElement[int]) -> ColumnElement[bool]:
-    """An outcome belongs to the decision it names, else to its customer's last one of the program before it.
+    """An outcome belongs to the decision it names, else to every decision of its customer it may follow from.
 
-    Either way it must fall between the decision and `until_us`. So an outcome is credited once in a program,
-    and rewards add up to what customers really did. A decision dated back before an outcome that was learnt
-    does not call it back: what was learnt stays with the decision it was learnt with.
+    Either way it must fall between the decision and `until_us`. What nobody attributed counts for every decision
+    in whose window it falls, so that rewards of different actions differ by what the action changed: credit for
+    the last decision alone would call a contact worthless whenever a decision to do nothing comes after it.
     """
-    superseded = exists(literal_column("1")).where(
-        _later.c.customer == _decision.c.customer,
-        _later.c.program == _decision.c.program,
-        tuple_(_later.c.at_us, _later.c.seq) > tuple_(_decision.c.at_us, _decision.c.seq),
-        _later.c.at_us <= _outcome.c.at_us,
-    )
     return and_(
         _outcome.c.customer == _decision.c.customer,
         _outcome.c.at_us >= _decision.c.at_us,
         _outcome.c.at_us <= until_us,
-        or_(_outcome.c.decision == _decision.c.id, and_(_outcome.c.decision.is_(None), ~superseded)),
+        or_(_outcome.c.decision.is_(None), _outcome.c.decision == _decision.c.id),
     )
 
 

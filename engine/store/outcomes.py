@@ -51,8 +51,8 @@ def append_outcomes(c: Connection, rows: Sequence[OutcomeRow]) -> int:
 def outcomes_of(c: Connection, decisions: Collection[int], window_us: int) -> dict[int, list[OutcomeRow]]:
     """Outcomes that belong to decisions, for those that have any.
 
-    An outcome that names a decision belongs to it alone; one that names none belongs to the customer's last
-    decision of the program before it, if it falls into the window.
+    An outcome that names a decision belongs to it alone; one that names none belongs to every decision of its
+    customer in whose window it falls.
 
     Args:
         decisions: their `seq`.

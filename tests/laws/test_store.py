@@ -247,10 +247,6 @@ class Learner:
         self.learnt: dict[int, set[str]] = {}
         self.reading: list[tuple[DueRow, set[str]]] = []
 
-    def last_before(self, one: OutcomeRow) -> str | None:
-        before = [row for row in self.decisions if row.customer == one.customer and row.at_us <= one.at_us]
-        return max(before, key=lambda row: row.at_us).id if before else None
-
     def belonging(self, seq: int) -> set[str]:
         row = self.decisions[seq - 1]
         return {
@@ -258,7 +254,7 @@ class Learner:
             for one in self.outcomes
             if one.customer == row.customer
             and row.at_us <= one.at_us <= row.at_us + WINDOW
-            and (one.decision or self.last_before(one)) == row.id
+            and one.decision in (None, row.id)
         }
 
     def decide(self, customer: str, after: int, fallback: str | None) -> None:
