@@ -19,11 +19,13 @@ _learnt, _late = table("learnt"), table("late")
 
 
 def belongs(until_us: ColumnElement[int]) -> ColumnElement[bool]:
-    """An outcome belongs to the decision it names, else to every decision of its customer it may follow from.
+    """An outcome belongs to the decision it names, else to every decision of its customer it may follow
+    from.
 
-    Either way it must fall between the decision and `until_us`. What nobody attributed counts for every decision
-    in whose window it falls, so that rewards of different actions differ by what the action changed: credit for
-    the last decision alone would call a contact worthless whenever a decision to do nothing comes after it.
+    Either way it must fall between the decision and `until_us`. What nobody attributed counts for every
+    decision in whose window it falls, so that rewards of different actions differ by what the action
+    changed: credit for the last decision alone would call a contact worthless whenever a decision to do
+    nothing comes after it.
     """
     return and_(
         _outcome.c.customer == _decision.c.customer,

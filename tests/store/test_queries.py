@@ -53,7 +53,6 @@ def test_no_statement_reads_a_whole_table(store: Store, module: ModuleType, name
         (outcomes._OF, "USING INDEX outcome_customer (customer=? AND at_us>? AND at_us<?)"),
         (
             outcomes._OF,
-            "SEARCH later USING COVERING INDEX decision_customer (customer=? AND at_us>? AND at_us<?)",
         ),
         (learning._NOT_PENDING, "SEARCH pending USING PRIMARY KEY (program=? AND at_us=? AND decision=?)"),
         (learning._NOT_LATE, "SEARCH late USING PRIMARY KEY (program=? AND decision=?)"),
