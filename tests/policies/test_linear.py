@@ -52,7 +52,7 @@ def test_waves_approximate_the_gaussian_kernel() -> None:
     X = np.random.Generator(np.random.PCG64(5)).standard_normal((30, 6))
     phi = expand(X, draw_waves(6, 10_000, 1.0, 1))[:, 7:]
     apart = ((X[:, None] - X[None]) ** 2).sum(axis=2)
-    np.testing.assert_allclose(phi @ phi.T * 2 / 10_000, np.exp(-apart / (2 * 2 * 6)), atol=0.05)
+    np.testing.assert_allclose(phi @ phi.T * 2 / 10_000, np.exp(-apart / 6), atol=0.05)
 
 
 def test_the_cosine_is_right_to_the_grid() -> None:
