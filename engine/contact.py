@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from engine.calendar import MICROSECOND
@@ -15,7 +15,7 @@ def has_consent(channel: Channel, consent: dict[str, bool]) -> bool:
     return channel.consent is None or consent.get(channel.consent) is True
 
 
-def exceeds(cap: Cap, contacts_us: Iterable[int], send_us: int) -> bool:
+def exceeds(cap: Cap, contacts_us: Collection[int], send_us: int) -> bool:
     """Whether one more contact at `send_us` makes some window of the cap's length hold more than its count.
 
     Every window (t - w, t] that holds the new contact is looked at, so contacts scheduled later count as
@@ -25,6 +25,8 @@ def exceeds(cap: Cap, contacts_us: Iterable[int], send_us: int) -> bool:
         contacts_us: send times of the contacts the cap counts, microseconds UTC.
         send_us: send time of the new one.
     """
+    if len(contacts_us) < cap.count:
+        return False
     width = window_us(cap)
     near = sorted([t for t in contacts_us if abs(t - send_us) < width] + [send_us])
     return any(near[i + cap.count] - near[i] < width for i in range(len(near) - cap.count))

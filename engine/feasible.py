@@ -1,7 +1,7 @@
 """The funnel: which actions remain for whom, and what dropped each of the others.
 
-Stages in order: eligible, applicable, suitable (rules of the program, the offer, the channel), consent, contact
-policy (slots gone by, quiet hours, caps). The first that forbids an action drops it; no_action is never dropped.
+Stages in order: eligible, applicable, suitable (rules of the program, the offer, the channel), consent,
+contact policy (slots gone by, quiet hours, caps). The first that forbids an action drops it; no_action stays.
 """
 
 from __future__ import annotations
@@ -123,15 +123,10 @@ def _silence(lane: Lane, quiet: list[bool], unknown: bool) -> int:
 
 
 def _by_consent(lanes: Lanes, situations: Situations, closed: Numbers) -> None:
-    if not lanes.purposes:
-        return
-    granted = np.array(
-        [
-            [*(consent.get(purpose) is True for purpose in lanes.purposes), True]
-            for consent in situations.consent
-        ]
-    )
-    asked = [lane.purpose for lane in lanes.every]  # -1, the last column, is always granted
+    granted = np.ones((len(situations), len(lanes.purposes) + 1), dtype=np.bool_)
+    for j, purpose in enumerate(lanes.purposes):
+        granted[:, j] = [consent.get(purpose) is True for consent in situations.consent]
+    asked = [lane.purpose for lane in lanes.every]  # -1 is the last column: nothing to ask for
     refused = np.array([lane.refused for lane in lanes.every], dtype=np.int32)
     np.minimum(closed[:, :-1], np.where(granted[:, asked], NONE, refused), out=closed[:, :-1])
 

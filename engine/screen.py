@@ -13,6 +13,7 @@ import numpy as np
 
 from engine import rules, values
 from engine.domain import AttributeType, Program
+from engine.hurdles import Hurdles, hurdles
 from engine.program import rules_of
 from engine.rules import Rule
 from policies.base import Mask
@@ -27,12 +28,13 @@ class Screen:
     rules: tuple[Rule, ...]
     types: Mapping[str, AttributeType]
     passes: Callable[[Mapping[str, Any]], tuple[bool, ...]]
+    hurdles: Hurdles
 
 
 def screen(program: Program) -> Screen:
     """Compile the rules of a program."""
     compiled = rules_of(program)
-    return Screen(tuple(compiled), values.types(program), rules.passes(compiled))
+    return Screen(tuple(compiled), values.types(program), rules.passes(compiled), hurdles(program, compiled))
 
 
 def passed(screen: Screen, columns: Mapping[str, Sequence[Any]], n: int) -> Mask:
