@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from itertools import product
 
 from engine.domain import Action
@@ -39,20 +39,20 @@ def _references(model: ProgramModel) -> Found:
         for field, given, known in (
             ("channels", offer.channels, model.channels),
             ("slots", offer.slots, model.slots),
-            ("creative", offer.creative, model.channels),
         ):
-            yield from _unknown(("offers", name, field), given, known)
+            yield from _named(("offers", name, field), given, known)
+        for channel in offer.creative:
+            if channel not in model.channels:
+                path = ("offers", name, "creative", channel)
+                yield path, f"there is no channel '{channel}'.{nearest(channel, model.channels)}"
 
 
-def _unknown(path: Path, given: Iterable[str], known: Iterable[str]) -> Found:
-    seen: set[str] = set()
+def _named(path: Path, given: Sequence[str], known: Iterable[str]) -> Found:
     for i, one in enumerate(given):
-        place = (*path, one if path[-1] == "creative" else i)
         if one not in known:
-            yield place, f"there is no such {str(path[-1]).rstrip('s')}.{nearest(one, known)}"
-        elif one in seen:
-            yield place, "stands twice; keep one of them."
-        seen.add(one)
+            yield (*path, i), f"there is no such {str(path[-1]).rstrip('s')}.{nearest(one, known)}"
+        elif one in given[:i]:
+            yield (*path, i), "stands twice; keep one of them."
 
 
 def _predictions(model: ProgramModel) -> Found:

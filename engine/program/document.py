@@ -18,6 +18,9 @@ MAX_DEPTH = 32
 Path = tuple[str | int, ...]
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]{1,4})?")
+_BARE = re.compile(r"\S")
+_ESCAPED = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)|\S")
+_BLANK = re.compile(r"\\[ntrv _NLP\t]")
 _WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
@@ -158,11 +161,11 @@ def _plain(text: str) -> Any:
 def _pieces(event: Any, lines: list[str]) -> Iterator[tuple[int, int, int]]:
     """Where a text stands in the file: a piece begins wherever folding, indentation or an escape moves it."""
     text, offset, shift = event.value, 0, None
-    for row, column, character in _written(event, lines):
+    for row, column, written in _written(event, lines):
         while text[offset : offset + 1].isspace():
             offset += 1
-        if character != text[offset : offset + 1]:
-            continue  # half of an escape
+        if len(written) == 1 and written != text[offset : offset + 1]:
+            continue  # the first of two quotes
         if shift != (row, column - offset):
             shift = (row, column - offset)
             yield offset, row + 1, column + 1
@@ -170,12 +173,12 @@ def _pieces(event: Any, lines: list[str]) -> Iterator[tuple[int, int, int]]:
 
 
 def _written(event: Any, lines: list[str]) -> Iterator[tuple[int, int, str]]:
-    """Row, column and character of what is not blank between the marks of a text."""
+    """Row, column and spelling of each character of a text that is not blank; an escape spells one."""
     quote, block = event.style in ("'", '"'), event.style in ("|", ">")
+    spelt = _ESCAPED if event.style == '"' else _BARE
     first, last = event.start_mark.line, event.end_mark.line
     for row in range(first + block, min(last + 1, len(lines))):
         start = event.start_mark.column + quote if row == first else 0
         end = event.end_mark.column - quote if row == last else len(lines[row])
-        yield from (
-            (row, i, one) for i, one in enumerate(lines[row][:end]) if i >= start and not one.isspace()
-        )
+        found = spelt.finditer(lines[row], start, end)
+        yield from ((row, one.start(), one[0]) for one in found if not _BLANK.fullmatch(one[0]))

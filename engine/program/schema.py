@@ -177,7 +177,7 @@ WeightForm = Annotated[WeightModel, BeforeValidator(_weighed, json_schema_input_
 
 
 class GoalModel(Model):
-    """What the program is for."""
+    """The outcomes that count, and for how long."""
 
     outcomes: dict[NameText, WeightForm] = Field(
         min_length=1,
@@ -230,21 +230,24 @@ class ProgramModel(RuledModel):
         description="Model scores by name, each with the offer it predicts the response to, or nothing.",
         examples=[{"p_visit.mens_email": "mens_email"}],
     )
-    offers: dict[NameText, Annotated[OfferModel, BeforeValidator(_nothing)]] = Field(
-        min_length=1, description="What can be said.", examples=[{"sale": {"value": 10}}]
-    )
+    offers: dict[
+        NameText, Annotated[OfferModel, BeforeValidator(_nothing, json_schema_input_type=OfferModel | None)]
+    ] = Field(min_length=1, description="What can be said.", examples=[{"sale": {"value": 10}}])
     channels: dict[NameText, ChannelModel] = Field(
         min_length=1, description="How it is said.", examples=[{"email": {"consent": "marketing"}}]
     )
-    slots: dict[NameText, Annotated[SlotModel, BeforeValidator(_nothing)]] = Field(
-        min_length=1, description="When it is sent.", examples=[{"now": {}}]
-    )
+    slots: dict[
+        NameText, Annotated[SlotModel, BeforeValidator(_nothing, json_schema_input_type=SlotModel | None)]
+    ] = Field(min_length=1, description="When it is sent.", examples=[{"now": {}}])
     caps: list[CapText] = Field(
         default=[],
         description="Most contacts over all channels in any such time.",
         examples=[["3 per 7 days"]],
     )
-    goal: GoalModel = Field(description="What the program is for.")
+    goal: GoalModel = Field(
+        description="What the program is for.",
+        examples=[{"outcomes": {"visit": 1.0}, "window": "14 days"}],
+    )
     arms: ArmsModel = Field(
         description="Share of customers in each arm.",
         examples=[{"policy": 0.85, "random": 0.05, "bau": 0.05, "holdout": 0.05}],

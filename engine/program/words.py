@@ -150,13 +150,12 @@ def _lead(path: Path) -> str:
 
 
 def _spoken(path: Path) -> Iterator[str]:
-    steps = iter(path)
-    for step in steps:
+    for i, step in enumerate(path):
         if isinstance(step, int):
             yield f"entry {step + 1}"
-        elif step in _ONE and (name := next(steps, None)) is not None:
-            yield f"{_ONE[step]} {name}"
-        else:
+        elif step in _ONE and i + 1 < len(path) and isinstance(path[i + 1], str):
+            yield f"{_ONE[step]} {path[i + 1]}"
+        elif i == 0 or path[i - 1] not in _ONE:
             yield step
 
 
