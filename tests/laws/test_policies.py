@@ -32,7 +32,7 @@ SLOW: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("kind", "chosen"), QUICK)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_every_law_holds(kind: str, chosen: dict[str, Any], seed: int) -> None:
     laws.check_policy(lambda: make(kind, chosen), seed)
@@ -50,7 +50,7 @@ def test_a_million_draws_follow_the_pmf(kind: str) -> None:
     laws.draws_follow_the_pmf(lambda: make(kind), laws.make_case(7, n=10), draws=1_000_000, level=0.001)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 2**32), explore=st.sampled_from(["squarecb", "softmax", "greedy"]))
 def test_additive_learning_leaves_the_same_bits_in_any_order(seed: int, explore: str) -> None:
     case = laws.make_case(seed)
