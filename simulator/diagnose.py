@@ -78,8 +78,8 @@ def _covered(log: Log, pmf: Floats | None) -> float:
     """Share of the target's probability on actions that the log holds at all."""
     if pmf is None:
         return 1.0
-    tried = np.bincount(log.action, minlength=len(log.actions)) > 0
-    return float(min(1.0, math.fsum(pmf[:, tried].sum(axis=1)) / len(log)))
+    untried = np.bincount(log.action, minlength=len(log.actions)) == 0
+    return 1.0 - float(pmf[:, untried].sum()) / len(log)
 
 
 def _refusals(log: Log, size: float, covered: float, least_mean: float) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """A model of the reward that never sees the row it predicts.
 
-Every action has its own ridge regression on [1, x], shrunk towards one regression shared by all actions.
+Every action has its own ridge regression on [1, x, waves(x)], shrunk towards one shared by all actions.
 All that is kept of the rows are sums per fold and action, so leaving a fold out is a subtraction. How much
 to shrink is chosen by generalised cross-validation on the sums of the other folds alone.
 
@@ -11,13 +11,19 @@ Cross-Validation as a Method for Choosing a Good Ridge Parameter"; Chernozhukov 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from policies.base import Floats, Ints
+from policies.waves import Waves, draw_waves, expand
 
 RIDGES = np.logspace(-2, 7, 19)  # prior precision, in observations
+WAVES = 100  # random Fourier features at most, so that the model can bend
+CHUNK = 16384  # rows expanded at once
+ROWS_PER_WAVE = 10  # rows an action must have on average for each of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,29 +77,39 @@ def cross_fit(
     Predictions stay inside the range of the logged rewards. An action the other folds never tried is
     predicted by what all actions share.
     """
-    Z = np.column_stack([np.ones(len(X)), X])
-    sums = _collect(Z, action, reward, fold, k, np.ones(len(X)) if weight is None else weight)
+    waves = draw_waves(X.shape[1], min(WAVES, len(X) // (ROWS_PER_WAVE * k)), 1.0, seed=1)
+    sums = _collect(X, action, reward, fold, k, np.ones(len(X)) if weight is None else weight, waves)
     q = np.empty((len(X), k))
     for f in range(len(sums.n)):
-        rows = fold == f
-        q[rows] = Z[rows] @ _coefficients(sums.without(f)).T
+        beta, held = _coefficients(sums.without(f)), np.flatnonzero(fold == f)
+        for rows in np.array_split(held, len(held) // CHUNK + 1):
+            q[rows] = expand(X[rows], waves) @ beta.T
     return np.clip(q, reward.min(), reward.max(), out=q)
 
 
-def _collect(Z: Floats, action: Ints, reward: Floats, fold: Ints, k: int, weight: Floats) -> Sums:
-    F, p = int(fold.max()) + 1, Z.shape[1]
+def _collect(
+    X: Floats, action: Ints, reward: Floats, fold: Ints, k: int, weight: Floats, waves: Waves
+) -> Sums:
+    """Sums over the rows of every fold and action."""
+    F, p = int(fold.max()) + 1, 1 + sum(waves.frequency.shape)
     sums = Sums(np.zeros((F, k, p, p)), np.zeros((F, k, p)), np.zeros((F, k)), np.zeros((F, k)))
     cell = fold * k + action
     order = np.argsort(cell, kind="stable")
-    edges = np.searchsorted(cell[order], np.arange(F * k + 1))
-    for c in np.flatnonzero(np.diff(edges)):
-        rows = order[edges[c] : edges[c + 1]]
-        z, r, w = Z[rows], reward[rows], weight[rows]
-        at = divmod(int(c), k)
-        sums.G[at] = (z * w[:, None]).T @ z
-        sums.b[at] = z.T @ (w * r)
-        sums.square[at], sums.n[at] = (w * r) @ r, w.sum()
+    for rows in np.array_split(order, len(order) // CHUNK + 1):
+        Z, r, w = expand(X[rows], waves), reward[rows], weight[rows]
+        for some in _runs(cell[rows]):
+            z, wr, at = Z[some], w[some] * r[some], divmod(int(cell[rows[some.start]]), k)
+            sums.G[at] += (z * w[some, None]).T @ z
+            sums.b[at] += wr @ z
+            sums.square[at] += wr @ r[some]
+            sums.n[at] += w[some].sum()
     return sums
+
+
+def _runs(cell: Ints) -> Iterator[slice]:
+    """The stretches of equal values in sorted cells."""
+    edges = [0, *(np.flatnonzero(np.diff(cell)) + 1).tolist(), len(cell)]
+    return (slice(start, end) for start, end in pairwise(edges) if end > start)
 
 
 def _coefficients(sums: Sums) -> Floats:

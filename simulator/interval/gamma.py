@@ -10,7 +10,8 @@ missed it. Three changes carry that to any estimator and any reward:
 2. The event that may have been missed is looked for in the whole log: rows on which the target puts little
    weight still say how large a reward can be. Its gain is drawn in proportion to the gains, for all of them
    are known; its surprise in proportion to the square of the surprises, for the largest ones are unseen.
-3. It is added to mean and variance, upwards for the upper and downwards for the lower limit.
+3. It is added to mean and variance, upwards for the upper and downwards for the lower limit. In the variance
+   it counts 1.25 times: the least with which rewards of 5 % keep their coverage on 1,000 rows.
 
 With one reward in a hundred rows or less, the upper limit then exceeds Student's by what honesty costs; on
 Hillstrom's visits the two intervals differ by less than 1 % of their width.
@@ -30,6 +31,7 @@ from scipy.special import gammaincinv, ndtri
 from policies.base import Floats
 from simulator.interval.base import Evidence, Interval, Spread, spread
 
+SPARE = 1.25  # how often the event counts in the variance
 _NORMAL = 1e-3  # below this skewness the gamma is a normal with Cornish and Fisher's first correction
 
 
@@ -64,19 +66,18 @@ def _design_effect(evidence: Evidence, found: Spread) -> float:
 
 
 def _moments(x: Floats, power: int) -> Floats:
-    """(2,) mean and mean square of the positive part of x, drawn in proportion to its `power`; 0 if there
-    is none.
-    """
+    """(2,) mean and mean square of the positive part of x, drawn by its `power`; 0 without any."""
     x = np.maximum(x, 0.0)
-    chance = x**power
-    total = float(chance.sum())
-    return np.array([x @ chance, (x * x) @ chance]) / total if total > 0 else np.zeros(2)
+    square = x * x
+    sums = [float(x.sum()), float(x @ x), float(square @ x), float(square @ square)]
+    total, first, second = sums[power - 1 : power + 2]
+    return np.array([first, second]) / total if total > 0 else np.zeros(2)
 
 
 def _limit(found: Spread, sign: float, event: Floats, p: float) -> float:
     """Quantile p of the shifted gamma, with the event added on the side of `sign`."""
     mean = found.value + sign * float(event[0]) / found.rows
-    return quantile(mean, found.variance + float(event[1]) / found.rows**2, 2 * found.third, p)
+    return quantile(mean, found.variance + SPARE * float(event[1]) / found.rows**2, 2 * found.third, p)
 
 
 def quantile(mean: float, variance: float, third: float, p: float) -> float:

@@ -1,0 +1,143 @@
+"""Verdicts: what a log supports, and what it must not answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from policies.base import Floats
+from simulator.diagnose import Diagnosis, bearing_units, diagnose, miscalibrated
+from simulator.estimators.base import evidence
+from simulator.estimators.dr import dr
+from simulator.evaluate import rows_of
+from simulator.interval.base import Evidence
+from simulator.logs import Log
+from simulator.targets import Target
+from tests.simulator.bandits import logged
+
+
+def verdict(log: Log, pmf: Floats) -> Diagnosis:
+    rows = rows_of(log, Target("it", pmf), np.full(pmf.shape, log.reward.mean()))
+    return diagnose(log, pmf, rows.weight, evidence(dr(rows), rows.reward - rows.q, log.cluster))
+
+
+def always(log: Log, action: int) -> Floats:
+    return np.eye(len(log.actions))[np.full(len(log), action)]
+
+
+def test_a_healthy_log_supports_what_it_has_tried() -> None:
+    log, _ = logged(1)
+    found = verdict(log, always(log, 1))
+    assert (found.verdict, found.reason, found.coverage) == ("supported", "", 1.0)
+    assert found.ess == pytest.approx(float((log.action == 1).sum()))
+    assert found.max_weight == pytest.approx(3.0)
+
+
+def test_too_small_an_effective_sample_is_refused() -> None:
+    log, _ = logged(2, n=120)
+    found = verdict(log, always(log, 0))
+    assert found.verdict == "refused" and "effective sample of only" in found.reason
+    assert "times the log" in found.reason
+
+
+def test_a_middling_sample_is_weak() -> None:
+    log, _ = logged(3, n=400)
+    found = verdict(log, always(log, 0))
+    assert found.verdict == "weak" and "effective sample is only" in found.reason
+
+
+def test_an_action_the_log_never_tried_is_refused() -> None:
+    log, _ = logged(4, k=4, logging=np.array([0.4, 0.3, 0.3, 0.0]))
+    found = verdict(log, np.tile([0.5, 0.2, 0.2, 0.1], (len(log), 1)))
+    assert found.verdict == "refused" and found.coverage == pytest.approx(0.9)
+    assert "has tried only 90%" in found.reason and "random share" in found.reason
+    assert verdict(log, np.tile([0.4, 0.3, 0.26, 0.04], (len(log), 1))).verdict == "supported"
+
+
+def test_an_action_tried_for_some_contexts_only_is_refused() -> None:
+    log, _ = logged(5)
+    shy = log.X[:, 0] > 0  # there the logging policy always chose action 0
+    action = np.where(shy, 0, log.action)
+    ruled = replace(log, action=action, propensity=np.where(shy, 1.0, log.propensity))
+    found = verdict(ruled, always(log, 1))
+    assert found.verdict == "refused" and found.coverage == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("reward", [0.0, 1.0])
+def test_a_reward_that_never_varies_is_refused(reward: float) -> None:
+    log, _ = logged(6)
+    found = verdict(replace(log, reward=np.full(len(log), reward)), always(log, 0))
+    assert found.verdict == "refused" and f"Every reward in the log is {reward:g}" in found.reason
+
+
+def test_propensities_that_are_too_small_are_refused() -> None:
+    log, _ = logged(7)
+    found = verdict(replace(log, propensity=log.propensity / 2), always(log, 0))
+    assert found.verdict == "refused" and "propensities are too small" in found.reason
+
+
+def test_propensities_that_fit_one_action_ill_are_named() -> None:
+    log, _ = logged(8, n=6000)
+    wrong = np.where(log.action == 2, log.propensity / 1.5, log.propensity)
+    uniform = np.full(log.mask.shape, 1 / 3)
+    assert miscalibrated(replace(log, propensity=wrong), uniform) == ["a2"]
+    assert miscalibrated(log, uniform) == []
+
+
+def test_calibration_raises_few_false_alarms() -> None:
+    logs = [logged(seed, n=1000, k=10, logging=np.array([0.37, *[0.07] * 9]))[0] for seed in range(100)]
+    alarms = [miscalibrated(log, np.full(log.mask.shape, 0.1)) for log in logs]
+    assert sum(bool(one) for one in alarms) <= 2
+
+
+def test_estimated_propensities_are_never_more_than_weak() -> None:
+    log, _ = logged(9)
+    found = verdict(replace(log, estimated=True), always(log, 0))
+    assert found.verdict == "weak" and "not logged" in found.reason
+
+
+def test_one_row_of_great_weight_is_weak() -> None:
+    log, _ = logged(10, n=6000, k=2, logging=np.array([0.5, 0.5]))
+    propensity = log.propensity.copy()
+    row = int(np.argmax(log.action == 0))
+    propensity[row] = 0.002
+    found = verdict(replace(log, propensity=propensity), always(log, 0))
+    assert found.verdict == "weak" and "carries" in found.reason
+
+
+def test_drift_between_the_halves_is_told() -> None:
+    log, _ = logged(11, n=4000)
+    at = np.arange(len(log))
+    assert verdict(replace(log, at=at), always(log, 0)).verdict == "supported"
+    fading = replace(log, at=at, reward=log.reward * (at < 2000))
+    assert "drifts" in verdict(fading, always(log, 0)).reason
+
+
+def test_few_rewards_are_weak() -> None:
+    log, _ = logged(12, n=3000)
+    reward = np.zeros(len(log))
+    reward[np.flatnonzero(log.action == 0)[:4]] = 1.0
+    found = verdict(replace(log, reward=reward), always(log, 0))
+    assert found.verdict == "weak" and "rests on about 4 units" in found.reason
+
+
+def test_bearing_units_count_rare_rewards_and_clusters() -> None:
+    term = np.zeros(1000)
+    term[:20] = 1.0
+    assert bearing_units(Evidence(term, term, term)) == pytest.approx(20, rel=0.1)
+    cluster = np.arange(1000) // 4
+    assert bearing_units(Evidence(term, term, term, cluster)) == pytest.approx(5, rel=0.1)
+
+
+def test_clusters_count_once_in_the_effective_sample() -> None:
+    log, _ = logged(13, n=1200)
+    cluster = np.arange(len(log)) // 6
+    copied = replace(
+        log,
+        cluster=cluster,
+        action=log.action[cluster * 6],
+        propensity=log.propensity[cluster * 6],
+    )
+    assert verdict(copied, always(log, 0)).ess < 120
