@@ -120,6 +120,10 @@ class _Reader:
             _only(sql, "this", "expression")
             one, other = self.typed(sql.this, "number"), self.typed(sql.expression, "number")
             return Arithmetic(_OPERATORS[type(sql)], one, other)
+        if isinstance(sql, exp.Alias):
+            raise Fault(
+                f"'{sql.alias}' is not expected here; is AND or OR missing?", offset(sql.args["alias"])
+            )
         if type(sql) not in _READ:
             raise Fault(f"{quote(sql)} is not part of a rule. A rule is made of {_LANGUAGE}", offset(sql))
         arguments, reader = _READ[type(sql)]
