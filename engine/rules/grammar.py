@@ -12,7 +12,13 @@ from sqlglot import exp, parser
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
 
+from engine.rules.functions import FUNCTIONS
+
 MAX_LENGTH = 10_000
+CALLS = (*FUNCTIONS, "COALESCE", "NULLIF")
+_LANGUAGE = (
+    f"AND, OR, NOT, = <> < <= > >=, IN, BETWEEN, LIKE, IS NULL, IS TRUE, + - * /, CASE, {', '.join(CALLS)}"
+)
 
 
 class RuleDialect(Dialect):
@@ -62,6 +68,18 @@ def syntax(text: str) -> exp.Expr:
 def offset(node: exp.Expr) -> int:
     """The first character of the text that belongs to `node`; 0 where sqlglot does not say."""
     return min((one.meta["start"] for one in node.walk() if "start" in one.meta), default=0)
+
+
+def only(sql: exp.Expr, *arguments: str) -> None:
+    """Refuse a node with any argument that is not read, such as BETWEEN SYMMETRIC."""
+    extra = [key for key, given in sql.args.items() if given and key not in arguments]
+    if extra:
+        raise foreign(sql, f" ({extra[0]})")
+
+
+def foreign(sql: exp.Expr, part: str = "") -> Fault:
+    """What to say of SQL that is no part of the language of rules."""
+    return Fault(f"{quote(sql)} is not part of a rule{part}. A rule is made of {_LANGUAGE}", offset(sql))
 
 
 def quote(sql: exp.Expr) -> str:

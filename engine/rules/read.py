@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from engine.errors import nearest
 from engine.rules.functions import FUNCTIONS
-from engine.rules.grammar import Fault, offset, quote, syntax
+from engine.rules.grammar import CALLS, Fault, foreign, offset, only, quote, syntax
 from engine.rules.kinds import ARTICLE, a, instant, kind_of, timed
 from engine.rules.like import PatternError, split
 from engine.rules.tree import (
@@ -55,11 +55,6 @@ _COMPARISONS: Mapping[type[exp.Expr], Comparison] = {
     exp.NEQ: "<>",
 }
 _OPERATORS: Mapping[type[exp.Expr], Operator] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
-_KNOWN_CALLS = (*FUNCTIONS, "COALESCE", "NULLIF")
-_LANGUAGE = (
-    "AND, OR, NOT, = <> < <= > >=, IN, BETWEEN, LIKE, IS NULL, IS TRUE, + - * /, CASE, "
-    f"{', '.join(_KNOWN_CALLS)}"
-)
 
 
 def tree(text: str, schema: Mapping[str, Type], levels: Mapping[str, Sequence[str]]) -> Node:
@@ -113,11 +108,11 @@ class _Reader:
     def read(self, sql: exp.Expr) -> Node:
         """Any node, by the class of its syntax."""
         if type(sql) in _COMPARISONS:
-            _only(sql, "this", "expression")
+            only(sql, "this", "expression")
             left, right = self._operand(sql.this), self._operand(sql.expression)
             return self._compare(_COMPARISONS[type(sql)], left, right)
         if type(sql) in _OPERATORS:
-            _only(sql, "this", "expression")
+            only(sql, "this", "expression")
             one, other = self.typed(sql.this, "number"), self.typed(sql.expression, "number")
             return Arithmetic(_OPERATORS[type(sql)], one, other)
         if isinstance(sql, exp.Alias):
@@ -125,9 +120,9 @@ class _Reader:
                 f"'{sql.alias}' is not expected here; is AND or OR missing?", offset(sql.args["alias"])
             )
         if type(sql) not in _READ:
-            raise Fault(f"{quote(sql)} is not part of a rule. A rule is made of {_LANGUAGE}", offset(sql))
+            raise foreign(sql)
         arguments, reader = _READ[type(sql)]
-        _only(sql, *arguments)
+        only(sql, *arguments)
         return reader(self, sql)
 
     def name(self, sql: exp.Expr) -> Node:
@@ -203,7 +198,7 @@ class _Reader:
         inner, named = sql.this, sql.expression
         if not isinstance(inner, exp.Like) or not isinstance(named, exp.Literal):
             raise Fault("ESCAPE follows a LIKE and takes one character in quotes", offset(sql))
-        _only(inner, "this", "expression", "negate")
+        only(inner, "this", "expression", "negate")
         return self.like(inner, named.this)
 
     def case(self, sql: exp.Expr) -> Node:
@@ -227,8 +222,8 @@ class _Reader:
             left, right = (self._operand(one) for one in given)
             equal, first, kind = self._compare("=", left, right), left[0], type_of(left[0])
             return Case(((equal, Value(None, kind)),), first, kind)
-        if name not in _KNOWN_CALLS:
-            raise Fault(f"unknown function '{sql.name}'.{nearest(name, _KNOWN_CALLS)}", offset(sql))
+        if name not in CALLS:
+            raise Fault(f"unknown function '{sql.name}'.{nearest(name, CALLS)}", offset(sql))
         if name not in FUNCTIONS or len(given) != 1:
             raise Fault(f"{name} is given {len(given)} values, takes {_TAKES.get(name, '1')}", offset(sql))
         function = FUNCTIONS[name]
@@ -294,12 +289,3 @@ _READ: Mapping[type[exp.Expr], tuple[tuple[str, ...], Callable[[_Reader, exp.Exp
     exp.Cast: (("this", "to"), _Reader.point_in_time),
     exp.Anonymous: (("this", "expressions"), _Reader.call),
 }
-
-
-def _only(sql: exp.Expr, *arguments: str) -> None:
-    """Refuse a node with any argument that is not read, such as BETWEEN SYMMETRIC."""
-    extra = [key for key, given in sql.args.items() if given and key not in arguments]
-    if extra:
-        raise Fault(
-            f"{quote(sql)} is not part of a rule ({extra[0]}). A rule is made of {_LANGUAGE}", offset(sql)
-        )

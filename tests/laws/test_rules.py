@@ -58,7 +58,7 @@ def test_one_customer_many_customers_and_sqlite_agree(text: str, rows: list[Cust
     assert [passes([one, one])(row) for row in rows] == [(it is True, it is True) for it in held]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(condition(2), many_customers)
 def test_a_finding_is_true_of_every_customer(text: str, rows: list[Customer]) -> None:
     one = rule(text)
@@ -78,7 +78,7 @@ def plain_conditions(draw: st.DrawFn) -> str:
     return draw(st.sampled_from([" AND ", " OR "])).join(atoms)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(plain_conditions(), st.lists(customers, min_size=8, max_size=8))
 def test_what_holds_for_some_customer_is_never_said_not_to(text: str, rows: list[Customer]) -> None:
     one = rule(text)
