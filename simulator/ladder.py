@@ -20,7 +20,6 @@ from simulator.truth import response
 from simulator.world import Customers, World, advance
 
 METRIC = "net reward"
-_NOBODY = 2  # customers below which an arm has no interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +61,11 @@ def left_alone(world: World, program: Program, customers: Customers, days: int) 
 
 
 def experiment(totals: Totals, program: Program) -> Report | None:
-    """The season as an experiment: one unit a customer, every arm against the holdout; None without one."""
-    arms, counts = np.unique(totals.arm, return_counts=True)
-    enough = [str(arm) for arm, count in zip(arms, counts, strict=True) if count >= _NOBODY]
+    """The season as an experiment: one unit a customer, every arm against the holdout; None without one.
+
+    An arm of one customer, or in which nobody brought anything, is left out: it has no spread to go by.
+    """
+    enough = [str(arm) for arm in np.unique(totals.arm) if _varies(totals.reward[totals.arm == arm])]
     if "holdout" not in enough or len(enough) < 2:
         return None
     kept = np.isin(totals.arm, enough)
@@ -97,9 +98,13 @@ def _rung(arm: ArmName, totals: Totals, report: Report | None) -> Rung:
     )
 
 
+def _varies(reward: Floats) -> bool:
+    return len(reward) > 1 and float(np.ptp(reward)) > 0.0
+
+
 def _mean(reward: Floats) -> Interval | None:
     """The mean with its 95 % interval, corrected for skewness; None where nothing varies."""
-    if len(reward) < _NOBODY or np.ptp(reward) == 0.0:
+    if not _varies(reward):
         return None
     one = project(measure((METRIC,), reward[:, None]), np.ones(1))
     skew = one.third / one.n**2 / one.error**1.5

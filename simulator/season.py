@@ -87,10 +87,10 @@ class Rung:
 
     Attributes:
         contacts: per customer.
-        estimate: mean realised net reward with its interval; None with fewer than two customers.
+        estimate: mean realised net reward with its interval; None where it does not vary.
         value: the truth of it: mean over the arm's customers of the expected net reward of the decisions that
             were made for them, summed over the days.
-        lift: estimated difference to the holdout with its interval; None without a holdout.
+        lift: estimated difference to the holdout with its interval; None if one of the two does not vary.
         true_lift: `value` less what the same customers would be expected to bring under the same luck if
             nobody ever contacted them.
         p: two-sided p-value of no lift.
@@ -153,7 +153,7 @@ class Season:
         snapshots: how often something learnt was published.
         daily: one row a day and arm.
         ladder: one row an arm: policy, random, bau, holdout.
-        report: the experiment's report on the season's net reward; None without a holdout of two.
+        report: the experiment's report on the season's net reward; None without a holdout that varies.
         audit: violations of constraints, counted from what was sent.
         uses: one row an action, no_action first.
         off_policy: policies judged from the arm `random` of the last 28 days; empty where they cannot be.

@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 
 from engine.experiments.welch import Interval
-from simulator.season import LAST, Rung, Season, Tally
+from simulator.season import LAST, Rung, Season
 
 
 def earnings(seasons: Sequence[Season]) -> Table:
@@ -47,13 +47,17 @@ def rungs(seasons: Sequence[Season]) -> list[tuple[str, Rung]]:
 
 
 def weeks(season: Season) -> Table:
-    """The learning curve: true value of a day's decision in each arm, week by week."""
+    """The learning curve, week by week: true value of a decision in each arm, and its regret."""
     arms = [one.arm for one in season.ladder]
-    made = _table("True value of a decision", "days", *[season.policy if a == "policy" else a for a in arms])
+    shown = [season.policy if arm == "policy" else arm for arm in arms]
+    short = [f"regret of {name}" for name in shown if name != "holdout"]
+    made = _table("True value of a decision", "days", *shown, *short)
     for first in range(0, season.days, LAST):
         last = min(first + LAST, season.days)
         days = [one for one in season.daily if first <= one.day < last]
-        made.add_row(f"{first + 1}-{last}", *(f"{_mean(days, arm):.3f}" for arm in arms))
+        value = [f"{_mean([one.value for one in days if one.arm == arm]):.3f}" for arm in arms]
+        regret = [_mean([one.regret for one in days if one.arm == arm]) for arm in arms if arm != "holdout"]
+        made.add_row(f"{first + 1}-{last}", *value, *(f"{one:.3f}" for one in regret))
     return made
 
 
@@ -113,9 +117,8 @@ def _table(title: str, *columns: str) -> Table:
     return made
 
 
-def _mean(days: Sequence[Tally], arm: str) -> float:
-    own = [one.value for one in days if one.arm == arm]
-    return sum(own) / len(own)
+def _mean(days: Sequence[float]) -> float:
+    return sum(days) / len(days)
 
 
 def _middle(span: Interval | None) -> float | None:

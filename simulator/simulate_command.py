@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.errors import InputError, NotFoundError, nearest
+from engine.errors import NotFoundError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 def simulate(
     world: Annotated[str, typer.Argument(help="The world: retail, null.")],
     policy: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
-            help="linear, vw, formula, priority, uniform or constant:ACTION; repeat it to compare policies."
+            help="linear, vw, formula, priority, uniform or constant:ACTION; may be repeated. "
+            "[default: linear]"
         ),
-    ] = ["linear"],  # noqa: B006
+    ] = None,
     days: Annotated[int, typer.Option(help="Days of the season.")] = 28,
     customers: Annotated[int, typer.Option(help="Customers in it.")] = 2500,
     seed: Annotated[int, typer.Option(help="Another seed is another season.")] = 1,
@@ -33,7 +34,7 @@ def simulate(
     from simulator import worlds
 
     here = worlds.world(world)
-    specs = {name: spec(name, here) for name in policy}
+    specs = {name: spec(name, here) for name in policy or ["linear"]}
     seasons = [_live(here, customers, days, seed, name, one, json) for name, one in specs.items()]
     _show_json(seasons) if json else _show(here, seasons)
     return 1 if any(one.audit.violations for one in seasons) else 0
@@ -50,7 +51,7 @@ def spec(name: str, world: World) -> PolicySpec:
     from policies.make import KINDS
 
     kind, _, action = name.partition(":")
-    if kind not in KINDS or (action and kind != "constant"):
+    if kind not in KINDS or bool(action) != (kind == "constant"):
         known = ["constant:ACTION", *(one for one in KINDS if one != "constant")]
         raise NotFoundError(f"There is no policy '{name}'.{nearest(name, known)}")
     if kind != "constant":
@@ -69,8 +70,6 @@ def _live(
     from engine.commands.progress import bar
     from simulator.run import run
 
-    if days < 1:
-        raise InputError(f"--days == {days}, must be 1 or more.")
     with bar(f"{world.name} with {name}", days, quiet) as progress:
         return run(world, customers, days, seed, policy, progress=progress)
 
