@@ -88,10 +88,11 @@ def _show_table(found: Evaluation, level: float) -> None:
     from rich.console import Console
 
     console = Console()
-    logged = found.logged
+    logged, digits = found.logged, _decimals(found)
+    span = _range(logged.low, logged.high, "", digits)
     console.print(
-        f"{found.n:,} logged decisions earned {logged.value:.4g} each "
-        f"({level:.3g} interval {_range(logged.low, logged.high)})"
+        f"{found.n:,} logged decisions earned {_number(logged.value, '', digits)} each "
+        f"({100 * level:g} % interval {span})."
     )
     console.print(table(found))
     if any(len(one.estimates) > 1 for one in found.policies):
@@ -102,46 +103,88 @@ def _show_table(found: Evaluation, level: float) -> None:
 
 
 def table(found: Evaluation) -> Table:
-    """One row a policy: value, interval, lift with its interval, effective sample size, verdict."""
+    """One row a policy: value, lift, their intervals, effective sample size, verdict; fits 80 columns."""
     from rich.markup import escape
-    from rich.table import Table
 
-    made = Table("policy", "value", "interval", "lift", "interval", "against", "ESS", "verdict")
+    made = _columns("policy", "value", "interval", "lift", "interval", "ESS", "verdict")
+    made.caption, digits = _lifts_in_words(found), _decimals(found)
     for one in found.policies:
         made.add_row(
             escape(one.name),
-            _number(one.value),
-            _range(one.low, one.high),
-            _number(one.lift.value, "+"),
-            _range(one.lift.low, one.lift.high, "+"),
-            escape(one.lift.against),
+            _number(one.value, "", digits),
+            _range(one.low, one.high, "", digits),
+            _number(one.lift.value, "+", digits),
+            _range(one.lift.low, one.lift.high, "+", digits),
             f"{one.ess:,.0f}",
             _coloured(one),
         )
     return made
 
 
+def _lifts_in_words(found: Evaluation) -> str:
+    """What each lift is against; one that covers 0 is no claim."""
+    from rich.markup import escape
+
+    against: dict[str, list[str]] = {}
+    for one in found.policies:
+        against.setdefault(one.lift.against, []).append(one.name)
+    most = max(against, key=lambda name: len(against[name]))
+    rest = [f"that of {', '.join(names)} against {name}" for name, names in against.items() if name != most]
+    lines = [f"Lifts are against {most}{'; ' if rest else ''}{'; '.join(rest)}."]
+    even = [one.name for one in found.policies if _covers_zero(one)]
+    if even:
+        lines.append(f"Not shown to differ (the interval covers 0): {', '.join(even)}.")
+    return escape("\n".join(lines))
+
+
+def _covers_zero(one: PolicyValue) -> bool:
+    low, high = one.lift.low, one.lift.high
+    return low is not None and high is not None and low <= 0.0 <= high
+
+
+def _columns(first: str, *others: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, caption_justify="left")
+    made.add_column(first, overflow="fold", min_width=12)
+    for name in others:
+        made.add_column(name, no_wrap=True, justify="left" if name == "verdict" else "right")
+    return made
+
+
 def estimates_table(found: Evaluation) -> Table:
     """One row a policy and estimator."""
     from rich.markup import escape
-    from rich.table import Table
 
-    made = Table("policy", "estimator", "value", "interval", "standard error")
+    made, digits = _columns("policy", "estimator", "value", "interval", "standard error"), _decimals(found)
     for one in found.policies:
         for each in one.estimates:
             name = f"{each.estimator} *" if each.estimator == one.chosen else each.estimator
             made.add_row(
-                escape(one.name), name, _number(each.value), _range(each.low, each.high), _number(each.se)
+                escape(one.name),
+                name,
+                _number(each.value, "", digits),
+                _range(each.low, each.high, "", digits),
+                _number(each.se, "", digits + 1),
             )
     return made
 
 
-def _number(value: float | None, sign: str = "") -> str:
-    return "-" if value is None else f"{value:{sign}.4g}"
+def _number(value: float | None, sign: str = "", decimals: int = 4) -> str:
+    return "-" if value is None else f"{value:{sign}.{decimals}f}"
 
 
-def _range(low: float | None, high: float | None, sign: str = "") -> str:
-    return "-" if low is None else f"{_number(low, sign)} to {_number(high, sign)}"
+def _range(low: float | None, high: float | None, sign: str = "", decimals: int = 4) -> str:
+    return "-" if low is None else f"{_number(low, sign, decimals)}, {_number(high, sign, decimals)}"
+
+
+def _decimals(found: Evaluation) -> int:
+    """Decimals that show four digits of what a logged decision earned, between 0 and 8."""
+    from math import floor, log10
+
+    size = abs(found.logged.value) or 1.0
+    return min(max(3 - floor(log10(size)), 0), 8)
 
 
 def _coloured(one: PolicyValue) -> str:

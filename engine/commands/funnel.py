@@ -25,7 +25,7 @@ def stages(funnel: Funnel) -> list[str]:
         lines.append(f"  {stage:<15} -{funnel.dropped[stage]:<10,} {left:,} left")
     worst = sorted(funnel.by_reason.items(), key=lambda item: -item[1])[:5]
     lines += [f"    {count:>10,}  {reason}" for reason, count in worst if count]
-    lines.append(f"  {funnel.left_with_nothing:,} customers were left with no action but none.")
+    lines.append(f"  Customers with nothing left to send: {funnel.left_with_nothing:,}")
     return lines
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from engine.errors import NotFoundError, nearest
 from simulator.world import World
-from simulator.worlds import null, retail
+from simulator.worlds import newsletter, null, retail
 
-WORLDS = {one.name: one for one in (retail.RETAIL, null.NULL)}
+WORLDS = {one.name: one for one in (retail.RETAIL, newsletter.NEWSLETTER, null.NULL)}
 
 
 def world(name: str) -> World:
