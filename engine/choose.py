@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from functools import cache
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -26,10 +27,14 @@ from policies.state import Kept
 
 @runtime_checkable
 class Scorer(Protocol):
-    """A policy that can say what it expects each action to earn."""
+    """A policy that can say what it expects each action to earn, and explores on top of that."""
 
     def scores(self, X: Floats, actions: Actions, prior: Floats) -> Floats:
         """(n, k) expected net reward."""
+        ...
+
+    def explore(self, scores: Floats, mask: Mask, prior: Floats) -> Floats:
+        """(n, k) its pmf over actions with those scores."""
         ...
 
 
@@ -82,10 +87,11 @@ def choose(live: Live, situations: Situations) -> Choices:
     made = feasible(live.program, live.screen, situations)
     X = context.encode(live.encoding, situations)
     prior = context.prior(live.program, situations)
-    pmf = _pmf(live, situations.arm, X, made.mask, prior)
+    judge = scorer(live)
+    value = prior if judge is None else judge.scores(X, live.actions, prior)
+    pmf = _pmf(live, situations.arm, X, made.mask, prior, value)
     drawn, propensity = draw(pmf, uniforms(live.program.name, situations.key))
     held = np.array([arm == "holdout" for arm in situations.arm], dtype=np.bool_)
-    value = live.policy.scores(X, live.actions, prior) if isinstance(live.policy, Scorer) else prior
     return Choices(
         made,
         pmf,
@@ -97,16 +103,30 @@ def choose(live: Live, situations: Situations) -> Choices:
     )
 
 
-def _pmf(live: Live, arms: Sequence[ArmName], X: Floats, mask: Mask, prior: Floats) -> Floats:
+def scorer(live: Live) -> Scorer | None:
+    """The policy of a program, if it says what it expects."""
+    return cast(Scorer, live.policy) if _scores(type(live.policy)) else None
+
+
+@cache
+def _scores(kind: type) -> bool:
+    return issubclass(kind, Scorer)
+
+
+def _pmf(live: Live, arms: Sequence[ArmName], X: Floats, mask: Mask, prior: Floats, value: Floats) -> Floats:
     """(n, k) pmf of each row under the policy of its arm; the holdout is shown what the policy would do."""
-    serves: dict[ArmName, Policy] = {
-        "policy": live.policy,
-        "holdout": live.policy,
-        "random": Uniform(),
-        "bau": live.bau,
-    }
-    pmf = np.zeros(mask.shape)
-    for arm in sorted(set(arms)):
-        rows = np.array([i for i, one in enumerate(arms) if one == arm], dtype=np.int64)
-        pmf[rows] = serves[arm].pmf(X[rows], live.actions, mask[rows], prior[rows])
+    judge, pmf = scorer(live), np.zeros(mask.shape)
+    by_policy: dict[ArmName, list[int]] = {}
+    for i, arm in enumerate(arms):
+        by_policy.setdefault("policy" if arm == "holdout" else arm, []).append(i)
+    for arm, members in by_policy.items():
+        rows = np.array(members, dtype=np.int64)
+        if arm == "policy" and judge is not None:
+            pmf[rows] = judge.explore(value[rows], mask[rows], prior[rows])
+        else:
+            serves: Policy = _RANDOM if arm == "random" else live.bau if arm == "bau" else live.policy
+            pmf[rows] = serves.pmf(X[rows], live.actions, mask[rows], prior[rows])
     return pmf
+
+
+_RANDOM = Uniform()

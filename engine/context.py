@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,8 +17,9 @@ import numpy as np
 
 from engine.calendar import EPOCH
 from engine.domain import Program
+from engine.once import once
 from engine.situation import Contact, Situations
-from policies.base import Floats
+from policies.base import Floats, Ints
 from policies.grid import snap
 
 _DAY_US = 86_400_000_000
@@ -76,15 +78,78 @@ def fit(program: Program, values: Mapping[str, Sequence[Any]]) -> Encoding:
     return Encoding(tuple(features))
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where the features stand in X: m numbers; each text with its first column and its levels' places."""
+
+    numbers: tuple[str, ...]
+    center: Floats
+    scale: Floats
+    at: Ints
+    texts: tuple[tuple[str, int, Mapping[Any, int]], ...]
+    width: int
+
+
+@once
+def _layout(encoding: Encoding) -> _Layout:
+    at, numbers, texts = 0, [], []
+    for feature in encoding.features:
+        if isinstance(feature, Numeric):
+            numbers.append((feature, at))
+            at += 2
+        else:
+            texts.append((feature.name, at, {level: j for j, level in enumerate(feature.levels)}))
+            at += len(feature.levels)
+    return _Layout(
+        tuple(feature.name for feature, _ in numbers),
+        np.array([[feature.center] for feature, _ in numbers]).reshape(-1, 1),
+        np.array([[feature.scale] for feature, _ in numbers]).reshape(-1, 1),
+        np.array([start for _, start in numbers], dtype=np.int64),
+        tuple(texts),
+        at + 2,
+    )
+
+
 def encode(encoding: Encoding, situations: Situations) -> Floats:
     """(n, d) context matrix on the grid of `policies.grid`: finite, within +-8."""
-    n = len(situations)
-    blocks: list[Floats] = []
-    for feature in encoding.features:
-        column = situations.values.get(feature.name) or [None] * n
-        blocks += _numbers(feature, column) if isinstance(feature, Numeric) else _one_hot(feature, column)
-    blocks += _history(situations)
-    return snap(np.stack(blocks, axis=1)) if blocks else np.zeros((n, 0))
+    layout, n = _layout(encoding), len(situations)
+    X, unknown = np.zeros((n, layout.width)), [None] * n
+    if layout.numbers:
+        numbers = _matrix([situations.values.get(name) or unknown for name in layout.numbers])
+        number = (numbers - layout.center) / layout.scale
+        missing = np.isnan(number)
+        X[:, layout.at] = np.where(missing, 0.0, number).T
+        X[:, layout.at + 1] = missing.T
+    for name, start, place in layout.texts:
+        column = situations.values.get(name) or unknown
+        level = np.array([place.get(value, -1) for value in column], dtype=np.int64)
+        known = np.flatnonzero(level >= 0)
+        X[known, start + level[known]] = 1.0
+    _history(situations, X)
+    return snap(X)
+
+
+@dataclass(frozen=True, slots=True)
+class _Worth:
+    """(k,) cost and offer of each action, and what each model says of which offer."""
+
+    cost: Floats
+    offer: Ints
+    models: tuple[tuple[str, int, float, float], ...]
+
+
+@once
+def _worth(program: Program) -> _Worth:
+    place = {offer.name: i for i, offer in enumerate(program.offers)}
+    offers = {offer.name: offer for offer in program.offers}
+    channels = {channel.name: channel.cost for channel in program.channels}
+    cost = [offers[a.offer].cost + channels[a.channel] if a.offer else 0.0 for a in program.actions]
+    named = [(model, offers[offer]) for model, offer in program.predictions.items() if offer]
+    return _Worth(
+        np.array(cost, dtype=np.float64),
+        np.array([place.get(action.offer, len(place)) for action in program.actions], dtype=np.int64),
+        tuple((model, place[offer.name], offer.value, offer.lever) for model, offer in named),
+    )
 
 
 def prior(program: Program, situations: Situations) -> Floats:
@@ -93,27 +158,17 @@ def prior(program: Program, situations: Situations) -> Floats:
     An offer whose response nobody predicted, or not for this customer, is expected to earn nothing but its
     cost.
     """
-    n = len(situations)
-    offers = {offer.name: offer for offer in program.offers}
-    channels = {channel.name: channel for channel in program.channels}
-    earned = {name: np.zeros(n) for name in offers}
-    for model, offer in program.predictions.items():
-        if offer:
-            earned[offer] = _numeric_column(situations.values.get(model) or [None] * n)
-            earned[offer] = np.nan_to_num(earned[offer]) * offers[offer].value * offers[offer].lever
-    predicted = np.zeros((n, len(program.actions)))
-    for j, action in enumerate(program.actions):
-        if action.offer:
-            cost = offers[action.offer].cost + channels[action.channel].cost
-            predicted[:, j] = earned[action.offer] - cost
-    return predicted
+    worth, n = _worth(program), len(situations)
+    earned = np.zeros((n, len(program.offers) + 1))
+    for model, offer, value, lever in worth.models:
+        predicted = np.nan_to_num(_numeric_column(situations.values.get(model) or [None] * n))
+        earned[:, offer] = predicted * value * lever
+    return earned[:, worth.offer] - worth.cost
 
 
 def cost(program: Program) -> Floats:
     """(k,) money each action costs when it is sent."""
-    offers = {offer.name: offer.cost for offer in program.offers}
-    channels = {channel.name: channel.cost for channel in program.channels}
-    return np.array([offers[a.offer] + channels[a.channel] if a.offer else 0.0 for a in program.actions])
+    return _worth(program).cost
 
 
 def _numeric(name: str, column: Sequence[Any]) -> Numeric:
@@ -144,25 +199,20 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _numbers(feature: Numeric, column: Sequence[Any]) -> list[Floats]:
-    number = (_numeric_column(column) - feature.center) / feature.scale
-    missing = np.isnan(number)
-    return [np.where(missing, 0.0, number), missing.astype(np.float64)]
+def _matrix(columns: Sequence[Sequence[Any]]) -> Floats:
+    """(m, n) the columns as numbers, NaN where unknown."""
+    try:
+        return np.array(columns, dtype=np.float64)
+    except TypeError:  # times among them
+        return np.stack([_numeric_column(column) for column in columns])
 
 
-def _one_hot(feature: Levels, column: Sequence[Any]) -> list[Floats]:
-    index = {level: j for j, level in enumerate(feature.levels)}
-    code = np.array([index.get(value, -1) for value in column])
-    return [(code == j).astype(np.float64) for j in range(len(feature.levels))]
-
-
-def _history(situations: Situations) -> list[Floats]:
-    recent = np.zeros(len(situations))
-    freshness = np.zeros(len(situations))
+def _history(situations: Situations, X: Floats) -> None:
+    """Fill the last two columns with the customers' contacts."""
     for i, contacts in enumerate(situations.contacts):
         if contacts:
-            recent[i], freshness[i] = _pressure(contacts, situations.at_us[i])
-    return [recent / 2.0, freshness]
+            recent, freshness = _pressure(contacts, situations.at_us[i])
+            X[i, -2:] = recent / 2.0, freshness
 
 
 def _pressure(contacts: Sequence[Contact], at_us: int) -> tuple[float, float]:

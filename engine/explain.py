@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from engine import context
-from engine.choose import Choices, Live, Scorer, choose
+from engine.choose import Choices, Live, choose, scorer
 from engine.context import Encoding, Levels
-from engine.domain import Action
+from engine.domain import Action, Program
+from engine.once import once
 from engine.situation import Situation, columns
 
 _FACTORS_AT_MOST = 3
@@ -67,10 +69,10 @@ def reasons(live: Live, choices: Choices, i: int) -> list[str]:
 
     How many offers remained, what the drawn action is worth, how it was drawn.
     """
-    actions, mask, drawn = live.program.actions, choices.feasible.mask[i], int(choices.drawn[i])
-    left = len({a.offer for a, free in zip(actions, mask, strict=True) if free and a.offer})
+    mask, drawn = choices.feasible.mask[i], int(choices.drawn[i])
+    left = len(set(compress(_offers(live.program), mask.tolist())) - {""})
     said = [f"{left} of {len(live.program.offers)} offers eligible"]
-    if isinstance(live.policy, Scorer):
+    if scorer(live) is not None:
         value = float(choices.value[i, drawn])
         best = value >= float(choices.value[i][mask].max())
         said.append(f"{'highest expected' if best else 'expected'} net value {_number(value)}")
@@ -78,6 +80,12 @@ def reasons(live: Live, choices: Choices, i: int) -> list[str]:
         f"chosen with probability {choices.pmf[i, drawn]:.3g}{' (explored)' if choices.explored[i] else ''}"
     )
     return said
+
+
+@once
+def _offers(program: Program) -> tuple[str, ...]:
+    """The offer of each action, "" for no_action."""
+    return tuple(action.offer for action in program.actions)
 
 
 def _sentence(live: Live, situation: Situation, choices: Choices) -> str:
@@ -114,7 +122,8 @@ def _rival(live: Live, choices: Choices, j: int) -> Rival:
 def _factors(live: Live, situation: Situation, choices: Choices) -> list[Factor]:
     """The facts that moved the lead over the runner-up most, each set to typical (or unknown) in turn."""
     runner_up = _runner_up(choices)
-    if runner_up is None or not isinstance(live.policy, Scorer):
+    judge = scorer(live)
+    if runner_up is None or judge is None:
         return []
     situations = columns(live.program, [situation])
     X, prior = context.encode(live.encoding, situations), context.prior(live.program, situations)
@@ -122,7 +131,7 @@ def _factors(live: Live, situation: Situation, choices: Choices) -> list[Factor]
     without = np.repeat(X, len(groups) + 1, axis=0)
     for row, (_, members) in enumerate(groups, start=1):
         without[row, members] = 0.0
-    scores = live.policy.scores(without, live.actions, np.repeat(prior, len(without), axis=0))
+    scores = judge.scores(without, live.actions, np.repeat(prior, len(without), axis=0))
     lead = scores[:, int(choices.drawn[0])] - scores[:, runner_up]
     effect = lead[0] - lead[1:]
     order = np.argsort(-np.abs(effect), kind="stable")[:_FACTORS_AT_MOST]

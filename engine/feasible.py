@@ -83,7 +83,9 @@ def _by_season(hurdles: SeasonHurdles, at_us: Sends, blame: Numbers) -> None:
 
 def _and_none(number: NDArray[np.integer]) -> Numbers:
     """The numbers, and a last column for what has no such hurdle."""
-    return np.pad(number, ((0, 0), (0, 1)), constant_values=NONE).astype(np.int32)
+    wider = np.full((number.shape[0], number.shape[1] + 1), NONE, dtype=np.int32)
+    wider[:, :-1] = number
+    return wider
 
 
 def _in_lanes(program: Program, lanes: Lanes, situations: Situations) -> tuple[Numbers, Sends]:

@@ -94,6 +94,6 @@ def _known(
 
     A stored value that is not of the type the program declares counts as not known.
     """
-    merged = {**attributes, **{model: row.score for model, row in scores.items()}, **request}
-    found = ((name, kind, merged.get(name)) for name, kind in types.items())
-    return {name: value for name, kind, value in found if value is not None and fits(kind, value)}
+    stored = {**attributes, **{model: row.score for model, row in scores.items()}}
+    sound = {name: value for name, value in stored.items() if name in types and fits(types[name], value)}
+    return {name: value for name, value in {**sound, **request}.items() if value is not None}

@@ -90,8 +90,17 @@ def explained(connection: Connection, row: DecisionRow, current: Live | None = N
     return explain(*as_decided(connection, row, current))
 
 
+class _Place(msgspec.Struct, frozen=True):
+    """Of a situation, the zone alone."""
+
+    zone: str | None = None
+
+
+_decode_place = msgspec.json.Decoder(_Place).decode
+
+
 def _action(row: DecisionRow) -> SentAction | None:
     if row.send_at_us is None:
         return None
-    send_at, zone = instant(row.send_at_us), known_zone(decode(row.situation).zone)
+    send_at, zone = instant(row.send_at_us), known_zone(_decode_place(row.situation).zone)
     return SentAction(row.offer, row.channel, row.slot, send_at.astimezone(zone) if zone else send_at)

@@ -42,9 +42,8 @@ def passed(screen: Screen, columns: Mapping[str, Sequence[Any]], n: int) -> Mask
     if n <= ROW_BY_ROW:
         names = list(columns)
         rows = zip(*columns.values(), strict=True) if names else [()] * n
-        return np.array(
-            [screen.passes(dict(zip(names, row, strict=True))) for row in rows], dtype=np.bool_
-        ).reshape(n, len(screen.rules))
+        held = b"".join([bytes(screen.passes(dict(zip(names, row, strict=True)))) for row in rows])
+        return np.frombuffer(held, dtype=np.bool_).reshape(n, len(screen.rules))
     return _by_column(screen, columns, n)
 
 

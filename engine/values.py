@@ -44,7 +44,12 @@ def checked(program: Program, values: Mapping[str, Any], where: str) -> dict[str
             f"{where}: {len(values)} values given, at most {FEATURES_AT_MOST} are taken; send fewer."
         )
     known = types(program)
-    return {name: _value(known, name, value, where, program.name) for name, value in values.items()}
+    return {
+        name: value
+        if type(value) is float and known.get(name) == "number" and math.isfinite(value)
+        else _value(known, name, value, where, program.name)
+        for name, value in values.items()
+    }
 
 
 def _value(known: Mapping[str, AttributeType], name: str, value: Any, where: str, program: str) -> Any:

@@ -8,7 +8,7 @@ setting has a unit.
 
 Source: Foster and Rakhlin (2020), "Beyond UCB: Optimal and Efficient Contextual Bandits with Regression
 Oracles"
-    (gamma proportional to sqrt(K t)); Lindley and Smith (1972) for the pooling; Rahimi and Recht (2007) for
+    (gamma = sqrt(K t / regret of the regression)); Lindley and Smith (1972) for the pooling; Rahimi and Recht (2007) for
     the waves.
 """
 
@@ -42,7 +42,8 @@ class Linear:
         waves: number of random Fourier features; 0 for a plain linear model.
         bandwidth: of the waves: they see the kernel exp(-|x - x'|^2 / (bandwidth^2 d)).
         explore: "squarecb", "softmax" or "greedy".
-        gamma: squarecb's steepness: gamma * sqrt(F t) / spread for F feasible actions after t rows.
+        gamma: squarecb's steepness: gamma * sqrt(t) / spread after t rows. Theory has sqrt(K t / regret of the
+            regression); K actions of their own weights have K times the regret, so K cancels.
         temperature: softmax's temperature, in spreads of the reward.
         floor: probability mass spread equally over the feasible set.
         trust: how many rows the prior is worth to the steepness of exploration, in rows of context it speaks
@@ -59,7 +60,7 @@ class Linear:
         waves: int = 300,
         bandwidth: float = 1.0,
         explore: str = "squarecb",
-        gamma: float = 10.0,
+        gamma: float = 14.0,
         temperature: float = 0.1,
         floor: float = 0.001,
         trust: float = 100.0,
@@ -88,14 +89,17 @@ class Linear:
 
     def pmf(self, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
         """(n, k) probabilities; see `policies.base.Policy`."""
-        scores = self.scores(X, actions, prior)
+        return self.explore(self.scores(X, actions, prior), mask, prior)
+
+    def explore(self, scores: Floats, mask: Mask, prior: Floats) -> Floats:
+        """(n, k) the probabilities that follow from `scores`, for who has them already."""
         if self.settings["explore"] == "greedy":
             return exploration.greedy(scores, mask, self.floor)
         rows, spread = self._evidence(mask, prior)
         if self.settings["explore"] == "softmax":
             temperature = np.where(spread > 0.0, self.settings["temperature"] * spread, 1.0)
             return exploration.softmax(scores, mask, temperature, self.floor)
-        steepness = self.settings["gamma"] * np.sqrt(mask.sum(axis=1) * rows)
+        steepness = self.settings["gamma"] * np.sqrt(rows)
         gamma = np.divide(steepness, spread, out=np.zeros_like(spread), where=spread > 0.0)
         return exploration.squarecb(scores, mask, gamma, self.floor)
 
