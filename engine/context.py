@@ -24,6 +24,7 @@ from policies.grid import snap
 
 _DAY_US = 86_400_000_000
 _LEVELS_AT_MOST = 32
+_OFFERS_AT_MOST = 32  # beyond it the wear of each offer would be more columns than it could repay
 
 
 class Numeric(msgspec.Struct, frozen=True, tag="numeric"):
@@ -42,9 +43,14 @@ class Levels(msgspec.Struct, frozen=True, tag="levels"):
 
 
 class Encoding(msgspec.Struct, frozen=True):
-    """How the values of a program become the columns of X. Contact recency and frequency come last."""
+    """How the values of a program become the columns of X.
+
+    The contact history comes last: how often, how lately, and how lately with each offer of `offers`, so that
+    fatigue and the wear of an offer shown again can be learnt.
+    """
 
     features: tuple[Numeric | Levels, ...]
+    offers: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -55,7 +61,16 @@ class Encoding(msgspec.Struct, frozen=True):
                 named += [feature.name, f"{feature.name} is unknown"]
             else:
                 named += [f"{feature.name}={level}" for level in feature.levels]
-        return (*named, "contacts in 7 days", "days since contact")
+        return (*named, *self.history)
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """Names of the last columns, those of the contact history."""
+        return (
+            "contacts in 7 days",
+            "last contact",
+            *(f"last contact with {offer}" for offer in self.offers),
+        )
 
 
 def fit(program: Program, values: Mapping[str, Sequence[Any]]) -> Encoding:
@@ -75,7 +90,8 @@ def fit(program: Program, values: Mapping[str, Sequence[Any]]) -> Encoding:
     features += [
         _numeric(model, [v for v in values.get(model, ()) if v is not None]) for model in program.predictions
     ]
-    return Encoding(tuple(features))
+    offers = tuple(offer.name for offer in program.offers)
+    return Encoding(tuple(features), offers if len(offers) <= _OFFERS_AT_MOST else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +122,7 @@ def _layout(encoding: Encoding) -> _Layout:
         np.array([[feature.scale] for feature, _ in numbers]).reshape(-1, 1),
         np.array([start for _, start in numbers], dtype=np.int64),
         tuple(texts),
-        at + 2,
+        at + len(encoding.history),
     )
 
 
@@ -125,7 +141,7 @@ def encode(encoding: Encoding, situations: Situations) -> Floats:
         level = np.array([place.get(value, -1) for value in column], dtype=np.int64)
         known = np.flatnonzero(level >= 0)
         X[known, start + level[known]] = 1.0
-    _history(situations, X)
+    _history(encoding.offers, situations, X)
     return snap(X)
 
 
@@ -207,18 +223,21 @@ def _matrix(columns: Sequence[Sequence[Any]]) -> Floats:
         return np.stack([_numeric_column(column) for column in columns])
 
 
-def _history(situations: Situations, X: Floats) -> None:
-    """Fill the last two columns with the customers' contacts."""
+def _history(offers: Sequence[str], situations: Situations, X: Floats) -> None:
+    """Fill the last columns of X, all 0 so far, with the contacts of the customers who had any."""
+    place = {offer: 2 + j for j, offer in enumerate(offers)}
     for i, contacts in enumerate(situations.contacts):
         if contacts:
-            recent, freshness = _pressure(contacts, situations.at_us[i])
-            X[i, -2:] = recent / 2.0, freshness
+            X[i, -2 - len(offers) :] = _pressure(place, contacts, situations.at_us[i])
 
 
-def _pressure(contacts: Sequence[Contact], at_us: int) -> tuple[float, float]:
-    """Contacts in the last 7 days, and 1/(1 + days since the last one): 0 for never."""
-    past = [c.at_us for c in contacts if c.at_us <= at_us]
-    if not past:
-        return 0.0, 0.0
-    week = sum(at_us - t < 7 * _DAY_US for t in past)
-    return float(week), 1.0 / (1.0 + (at_us - max(past)) / _DAY_US)
+def _pressure(place: Mapping[str, int], contacts: Sequence[Contact], at_us: int) -> list[float]:
+    """Half the contacts of the last 7 days, then how lately any and each offer was sent: 1 / (1 + days)."""
+    pressure = [0.0] * (2 + len(place))
+    for contact in contacts:
+        days = (at_us - contact.at_us) / _DAY_US
+        if days >= 0.0:
+            lately, own = 1.0 / (1.0 + days), place.get(contact.offer, 1)
+            pressure[0] += 0.5 * (days < 7.0)
+            pressure[1], pressure[own] = max(pressure[1], lately), max(pressure[own], lately)
+    return pressure

@@ -157,7 +157,7 @@ def feature_columns(encoding: Encoding) -> list[tuple[str, Sequence[int]]]:
         width = len(feature.levels) if isinstance(feature, Levels) else 2
         groups.append((feature.name, range(start, start + width)))
         start += width
-    return [*groups, ("recent contacts", range(start, start + 2))]
+    return [*groups, ("recent contacts", range(start, start + len(encoding.history)))]
 
 
 def _in_words(factor: Factor) -> str:

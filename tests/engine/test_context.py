@@ -67,12 +67,19 @@ def test_a_level_never_declared_has_no_column() -> None:
     assert (X[0, where] == 0.0).all()
 
 
-def test_recent_contacts_are_part_of_the_context() -> None:
+def test_recent_contacts_are_part_of_the_context_by_offer_too() -> None:
     encoding = context.fit(PROGRAM, {})
-    contacts = [Contact(9 * DAY, "sale", "email"), Contact(1 * DAY, "sale", "email")]
-    X = context.encode(encoding, situations({}, contacts=contacts))
-    assert X[0, -2] == 0.5
-    assert X[0, -1] == 0.5
+    past = [
+        Contact(9 * DAY, "sale", "email"),
+        Contact(1 * DAY, "news", "email"),
+        Contact(7 * DAY, "else", "sms"),
+    ]
+    X = context.encode(encoding, situations({}, contacts=[*past, Contact(11 * DAY, "loyalty", "email")]))
+    known = dict(zip(encoding.columns, X[0], strict=True))
+    assert known["contacts in 7 days"] == 1.0
+    assert known["last contact"] == known["last contact with sale"] == 0.5
+    assert known["last contact with news"] == snap(np.array([0.1]))[0]
+    assert known["last contact with loyalty"] == 0.0
 
 
 def test_the_prior_is_prediction_times_value_times_lever_less_cost() -> None:
