@@ -16,6 +16,7 @@ import platform
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from scipy.special import gammaincinv
 
 from policies.base import Actions, Floats, Ints, draw
 from simulator.diagnose import diagnose
@@ -24,7 +25,7 @@ from simulator.estimators.dr import dr
 from simulator.estimators.ips import ips
 from simulator.evaluate import rows_of
 from simulator.folds import folds
-from simulator.interval.base import Evidence, Interval
+from simulator.interval.base import Evidence, Interval, within
 from simulator.interval.betting import against_high, against_low
 from simulator.interval.bootstrap import bootstrap
 from simulator.interval.gamma import gamma
@@ -36,7 +37,7 @@ from simulator.targets import Target
 
 ACTIONS, CONTEXTS, LARGEST = 40, 256, 20.0
 SIZES = (1000, 10_000)
-SIGMA = {"lognormal": 1.2, "open bandit": 1.85}  # the latter: mean weight 1, size-biased mean 5.8
+SIGMA = {"lognormal": 1.2, "open bandit": 1.8}  # the latter: mean weight 1, size-biased mean 5.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ def intervals(one: World, rng: np.random.Generator, wrong: bool, all_kinds: bool
     proof = evidence(dr(rows), rows.reward - rows.q, None)
     if diagnose(log, one.pmf, rows.weight, proof).verdict == "refused":
         return {}
-    default = {"gamma": gamma(proof)}
+    default = {"gamma": within(gamma(proof), log.reward.min(), log.reward.max())}
     return default | (others(proof, rows, rng) if all_kinds else {})
 
 
@@ -161,11 +162,24 @@ def others(proof: Evidence, rows: Rows, rng: np.random.Generator) -> dict[str, I
     """What the default is compared with."""
     most = float(max(rows.reward.max(), 1.0))
     return {
+        "Fay and Feuer on IPS": fay_feuer(rows.weight, rows.reward),
         "gamma on IPS": gamma(evidence(ips(rows), rows.reward - rows.q, None)),
         "student": student(proof),
         "bootstrap": bootstrap(proof, rng),
         "likelihood on IPS": likelihood(rows.weight, rows.reward, LARGEST, 0.0, most),
     }
+
+
+def fay_feuer(weight: Floats, reward: Floats, level: float = 0.95) -> Interval:
+    """Fay and Feuer's gamma interval of a count, with the size-biased mean weight for the largest."""
+    n, tail = len(weight), (1 - level) / 2
+    term = weight * reward
+    value, variance = float(term.mean()), float(term @ term) / n**2
+    one = float(weight @ weight / weight.sum()) / n
+    low = 0.0 if value == 0 else variance / value * float(gammaincinv(value**2 / variance, tail))
+    above, spread = value + one, variance + one**2
+    high = spread / above * float(gammaincinv(above**2 / spread, 1 - tail))
+    return Interval(value, low, high, variance**0.5)
 
 
 def coverage(case: str, n: int, worlds: int, seed: int, all_kinds: bool = True) -> list[Line]:

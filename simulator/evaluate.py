@@ -22,7 +22,7 @@ from simulator.estimators.mips import marginal_weight
 from simulator.estimators.mrdr import row_weight
 from simulator.estimators.slope import slope
 from simulator.folds import folds
-from simulator.interval.base import Evidence
+from simulator.interval.base import Evidence, Interval, within
 from simulator.interval.gamma import gamma
 from simulator.logs import Log
 from simulator.reward_model import cross_fit
@@ -141,7 +141,7 @@ def evaluate(
     wanted = [*targets, *([against] if against != LOGGED and against not in map(_name, targets) else [])]
     judged = [_judge(target(one, log, fold), log, q, fold, names) for one in wanted]
     reference = next((one for one in judged if one.name == against), None)
-    mean = gamma(_mean(log), level)
+    mean = _limits(_mean(log), log, level)
     logged = Logged(mean.value, mean.low, mean.high)
     return Evaluation(len(log), logged, tuple(_row(one, log, reference, level) for one in judged))
 
@@ -228,7 +228,7 @@ def _mean(log: Log) -> Evidence:
 
 
 def _row(one: _Judged, log: Log, reference: _Judged | None, level: float) -> PolicyValue:
-    estimates = tuple(_estimate(name, one, level) for name in one.names)
+    estimates = tuple(_estimate(name, one, log, level) for name in one.names)
     shown = next(e for e in estimates if e.estimator == one.chosen)
     found = one.diagnosis
     return PolicyValue(
@@ -247,11 +247,16 @@ def _row(one: _Judged, log: Log, reference: _Judged | None, level: float) -> Pol
     )
 
 
-def _estimate(name: str, one: _Judged, level: float) -> Estimate:
+def _estimate(name: str, one: _Judged, log: Log, level: float) -> Estimate:
     if name not in one.evidence:
         return Estimate(name, None, None, None, None)
-    found = gamma(one.evidence[name], level)
+    found = _limits(one.evidence[name], log, level)
     return Estimate(name, value(one.terms[name]), found.low, found.high, found.se)
+
+
+def _limits(proof: Evidence, log: Log, level: float) -> Interval:
+    """The interval of a value, no wider than the rewards seen."""
+    return within(gamma(proof, level), float(log.reward.min()), float(log.reward.max()))
 
 
 def _lift(one: _Judged, log: Log, reference: _Judged | None, level: float) -> Lift:

@@ -240,6 +240,11 @@ def _mask(frame: pl.DataFrame, prefix: str | None, actions: Actions, action: Int
 def _codes(column: pl.Series, source: str) -> Ints:
     """(n,) dense codes in the order of the values, so they do not depend on the order of the rows."""
     _refuse(column.is_null().to_numpy(), column, source, "must name the unit of the row")
+    if column.n_unique() == 1:
+        raise InputError(
+            f"{source}: column '{column.name}' holds one unit only, {column[0]!r}. Spread is measured "
+            "between units; name the column of the customer, or leave it out."
+        )
     return (column.rank("dense").to_numpy() - 1).astype(np.int64)
 
 

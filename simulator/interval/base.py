@@ -20,6 +20,13 @@ class Interval:
     se: float
 
 
+def within(interval: Interval, least: float, most: float) -> Interval:
+    """The interval cut to what a mean reward can be; it still holds its value, were that outside."""
+    low = max(interval.low, min(least, interval.value))
+    high = min(interval.high, max(most, interval.value))
+    return Interval(interval.value, low, high, interval.se)
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """The rows behind one estimate or one difference of two.

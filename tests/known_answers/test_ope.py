@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.ope_classification import root_mean_square
 from simulator.estimators.base import Rows, Terms, evidence, value
 from simulator.estimators.dm import dm
 from simulator.estimators.dr import dr
@@ -79,3 +80,9 @@ def test_effective_sample_sizes_agree() -> None:
     known = json.loads(shared("oracles/ope/obp_values.json").read_text())["campaigns"]["men:random->bts"]
     weight = rows(FIXTURE, 2).weight
     assert weight.sum() ** 2 / (weight @ weight) == pytest.approx(known["weights"]["ess"], rel=1e-12)
+
+
+def test_on_classification_logs_dr_is_as_good_as_the_best_of_four() -> None:
+    for name in ("penbased", "mushroom"):
+        found = root_mean_square(shared(f"data/multiclass/{name}.csv.gz"), seeds=4)
+        assert found["dr"] <= 1.05 * min(found.values())

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from simulator.interval.base import Evidence, Interval
+from simulator.interval.base import Evidence, Interval, within
 from simulator.interval.bernstein import bernstein
 from simulator.interval.betting import against_high, against_low, anytime
 from simulator.interval.bootstrap import bootstrap
@@ -98,6 +98,15 @@ def test_clusters_of_one_row_are_rows(name: str, proof: Evidence) -> None:
     single = replace(proof, cluster=np.arange(len(proof)))
     one, other = ALL[name](proof, 0.95), ALL[name](single, 0.95)
     assert (other.low, other.high) == pytest.approx((one.low, one.high), rel=1e-9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(limits=st.lists(st.floats(-5, 5), min_size=3, max_size=3))
+def test_an_interval_cut_to_what_rewards_can_be_still_holds_its_estimate(limits: list[float]) -> None:
+    low, value, high = sorted(limits)
+    cut = within(Interval(value, low, high, 1.0), 0.0, 1.0)
+    assert low <= cut.low <= value <= cut.high <= high
+    assert cut.low >= min(0.0, value) and cut.high <= max(1.0, value)
 
 
 def test_copies_within_a_cluster_add_no_certainty() -> None:

@@ -89,6 +89,21 @@ def test_a_refused_policy_has_no_number_anywhere() -> None:
     assert found.refused
 
 
+def test_a_target_that_never_meets_the_log_is_refused() -> None:
+    log, _ = logged(12, n=300)
+    other = np.eye(3)[(log.action + 1) % 3]
+    one = evaluate(log, [Target("other", other)], ["all"]).policies[0]
+    assert (one.verdict, one.value, one.ess, one.coverage) == ("refused", None, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 30])
+def test_tiny_logs_are_refused_without_a_warning(n: int) -> None:
+    log, _ = logged(13, n=n)
+    found = evaluate(log, ["uniform", "constant:a0", "learnt", "logging"], ["all"])
+    assert {one.verdict for one in found.policies} == {"refused"}
+    assert all(math.isfinite(x) for x in numbers(found.as_dict()))
+
+
 def test_the_dict_has_the_fields_of_the_contract_and_is_strict_json() -> None:
     log, _ = logged(7)
     shown = evaluate(log, ["uniform"], ["all"]).as_dict()

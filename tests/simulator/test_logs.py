@@ -112,6 +112,7 @@ def bad(column: str, value: Any, row: int = 2) -> pl.DataFrame:
         (bad("home", None), {"cluster": "home"}, r"row 3: home is None, must name the unit"),
         (bad("at", "soon"), {"time": "at"}, r"column 'at' is not a time"),
         (FRAME.clear(), {}, r"has no rows"),
+        (FRAME.with_columns(home=pl.lit("h")), {"cluster": "home"}, r"holds one unit only, 'h'"),
         (FRAME.with_columns(action=pl.lit("b")), {}, r"holds one action only, 'b'"),
         (FRAME, {"feasible": "can_"}, r"has no column 'can_a'"),
         (
