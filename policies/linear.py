@@ -7,9 +7,8 @@ all bit for bit. The steepness of exploration is measured against the spread of 
 setting has a unit.
 
 Source: Foster and Rakhlin (2020), "Beyond UCB: Optimal and Efficient Contextual Bandits with Regression
-Oracles"
-    (gamma = sqrt(K t / regret of the regression)); Lindley and Smith (1972) for the pooling; Rahimi and Recht (2007) for
-    the waves.
+    Oracles" (gamma = sqrt(K t / regret of the regression)); Lindley and Smith (1972), "Bayes estimates for the
+    linear model", for the pooling; Rahimi and Recht (2007) for the waves.
 """
 
 from __future__ import annotations
@@ -42,8 +41,8 @@ class Linear:
         waves: number of random Fourier features; 0 for a plain linear model.
         bandwidth: of the waves: they see the kernel exp(-|x - x'|^2 / (bandwidth^2 d)).
         explore: "squarecb", "softmax" or "greedy".
-        gamma: squarecb's steepness: gamma * sqrt(t) / spread after t rows. Theory has sqrt(K t / regret of the
-            regression); K actions of their own weights have K times the regret, so K cancels.
+        gamma: squarecb's steepness: gamma * sqrt(t) / spread after t rows. Theory has sqrt(K t / regret of
+            the regression); K actions with weights of their own have K times the regret, so K cancels.
         temperature: softmax's temperature, in spreads of the reward.
         floor: probability mass spread equally over the feasible set.
         trust: how many rows the prior is worth to the steepness of exploration, in rows of context it speaks
