@@ -7,8 +7,8 @@ all bit for bit. The steepness of exploration is measured against the spread of 
 setting has a unit.
 
 Source: Foster and Rakhlin (2020), "Beyond UCB: Optimal and Efficient Contextual Bandits with Regression
-    Oracles" (gamma = sqrt(K t / regret of the regression)); Lindley and Smith (1972), "Bayes estimates for the
-    linear model", for the pooling; Rahimi and Recht (2007) for the waves.
+    Oracles" (gamma = sqrt(K t / regret of the regression)); Lindley and Smith (1972), "Bayes estimates for
+    the linear model", for the pooling; Rahimi and Recht (2007) for the waves.
 """
 
 from __future__ import annotations
