@@ -23,7 +23,7 @@ from policies.explore import uniform
 from policies.fixed import Constant
 from simulator.evaluate import evaluate
 from simulator.logs import Log
-from simulator.season import Decisions, Judged
+from simulator.season import Decisions, Judged, label
 from simulator.targets import Target
 from simulator.truth import true_value
 
@@ -145,6 +145,6 @@ def _targets(whole: Trial) -> list[Target]:
         "uniform": uniform(whole.mask),
         "bau": whole.bau,
         f"constant:{actions.names[top]}": pmfs[top],
-        whole.live.program.policy.kind: whole.learnt,
+        label(whole.live.program.policy): whole.learnt,
     }
     return [Target(name, pmf) for name, pmf in targets.items()]

@@ -38,7 +38,7 @@ from simulator.hindsight import off_policy
 from simulator.ladder import experiment, ladder, left_alone
 from simulator.predict import predict
 from simulator.record import Record
-from simulator.season import Decisions, Judged, Season
+from simulator.season import Decisions, Judged, Season, label
 from simulator.truth import response
 from simulator.uses import uses
 from simulator.world import Customers, State, World, advance
@@ -119,7 +119,7 @@ def _told(stage: Stage, record: Record, last: Live, days: int, seed: int) -> Sea
         len(stage.customers),
         days,
         seed,
-        program.policy.kind,
+        label(program.policy),
         last.program,
         last.snapshot_version,
         tuple(record.tallies),

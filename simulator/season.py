@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.domain import ArmName, Program
+from engine.domain import ArmName, PolicySpec, Program
 from engine.experiments.report import Report
 from engine.experiments.welch import Interval
 from policies.base import Floats, Ints, Mask
@@ -16,6 +16,11 @@ from simulator.audit import Audit
 from simulator.evaluate import PolicyValue
 
 LAST = 7  # days at the end of a season that are compared with as many at its start
+
+
+def label(policy: PolicySpec) -> str:
+    """What a policy is called: its kind, and the action if it is always the same one."""
+    return f"constant:{policy.settings['action']}" if policy.kind == "constant" else policy.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,7 @@ class Season:
     """A world lived through once with one policy in the arm `policy`.
 
     Attributes:
-        policy: kind of that policy.
+        policy: what that policy is called.
         program: as it was applied.
         snapshots: how often something learnt was published.
         daily: one row a day and arm.

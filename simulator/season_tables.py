@@ -33,10 +33,10 @@ def earnings(seasons: Sequence[Season]) -> Table:
 def deeds(seasons: Sequence[Season]) -> Table:
     """What each policy did: reach, contacts, shortfall, violations."""
     made = _table("What was done", "policy", "customers", "contacts each", "regret", "violations")
-    for season in seasons:
-        for name, one in rungs([season])[: 1 if season is not seasons[-1] else None]:
-            violations = str(season.audit.violations) if one.arm == "policy" else ""
-            made.add_row(name, f"{one.customers:,}", f"{one.contacts:.2f}", _number(one.regret), violations)
+    violations = {season.policy: str(season.audit.violations) for season in seasons}
+    for name, one in rungs(seasons):
+        found = violations.get(name, "")
+        made.add_row(name, f"{one.customers:,}", f"{one.contacts:.2f}", _number(one.regret), found)
     return made
 
 
@@ -126,7 +126,7 @@ def _middle(span: Interval | None) -> float | None:
 
 
 def _number(value: float | None, sign: str = "") -> str:
-    return "-" if value is None else f"{value:{sign}.2f}"
+    return "-" if value is None else f"{round(value, 2) + 0.0:{sign}.2f}"  # never -0.00
 
 
 def _range(span: Interval | None, sign: str = "") -> str:

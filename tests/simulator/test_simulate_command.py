@@ -46,6 +46,13 @@ def test_the_tables_fit_a_terminal_and_cut_no_name(capsys: pytest.CaptureFixture
     assert all(word in out for word in wanted)
 
 
+def test_two_constant_policies_keep_their_names(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"constant:new_arrivals/{channel}/now" for channel in ("email", "sms")]
+    line = ["simulate", "null", "--customers", "60", "--days", "3", "--json"]
+    assert cli.main([*line, "--policy", names[0], "--policy", names[1]]) == 0
+    assert [one["policy"] for one in json.loads(capsys.readouterr().out)] == names
+
+
 def test_json_carries_one_season_a_policy_with_the_truth(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["simulate", "null", *SMALL, "--policy", "uniform", "--policy", "linear", "--json"]) == 0
     seasons = json.loads(capsys.readouterr().out)
