@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from policies.base import Floats
+from policies.base import Floats, Ints
 from simulator.interval.base import Evidence
 from simulator.interval.gamma import gamma, quantile
 from simulator.logs import Log
@@ -59,10 +59,7 @@ def diagnose(log: Log, pmf: Floats | None, weight: Floats, evidence: Evidence) -
         Chen, Kleban and Gupta (2015), "Counterfactual Estimation and Optimization of Click Metrics in
         Search Engines".
     """
-    unit: Floats = (
-        weight if log.cluster is None else np.bincount(log.cluster, weights=weight).astype(np.float64)
-    )
-    size = float(unit.sum() ** 2 / max(float(unit @ unit), 1e-300))
+    size = _size(_by_unit(weight, log.cluster))
     balance = gamma(Evidence(weight, weight, np.ones(len(log)), log.cluster), STRICT)
     covered = _covered(log, pmf)
     if balance.high < LEAST_COVERAGE:
@@ -70,7 +67,7 @@ def diagnose(log: Log, pmf: Floats | None, weight: Floats, evidence: Evidence) -
     refusals = list(_refusals(log, size, covered, balance.low))
     if refusals:
         return Diagnosis(size, float(weight.max()), covered, "refused", refusals[0])
-    doubts = list(_doubts(log, pmf, unit, size, evidence))
+    doubts = list(_doubts(log, pmf, weight, size, evidence))
     return Diagnosis(size, float(weight.max()), covered, "weak" if doubts else "supported", " ".join(doubts))
 
 
@@ -107,7 +104,7 @@ def _refusals(log: Log, size: float, covered: float, least_mean: float) -> Itera
         )
 
 
-def _doubts(log: Log, pmf: Floats | None, unit: Floats, size: float, evidence: Evidence) -> Iterator[str]:
+def _doubts(log: Log, pmf: Floats | None, weight: Floats, size: float, evidence: Evidence) -> Iterator[str]:
     if log.estimated:
         yield (
             "The propensities are the shares of the actions, not logged: right only if every row had the "
@@ -115,10 +112,13 @@ def _doubts(log: Log, pmf: Floats | None, unit: Floats, size: float, evidence: E
         )
     if size < FIRM_SIZE:
         yield f"The effective sample is only {size:.0f}; {FIRM_SIZE:.0f} would be firm."
+    unit = _by_unit(weight, log.cluster)
     if (share := float(unit.max() / unit.sum())) > LARGEST_SHARE:
         yield f"One unit carries {share:.0%} of all weight; log more, or explore its action more."
-    if (bearing := bearing_units(evidence)) < LEAST_BEARING:
-        yield f"The result rests on about {bearing:.0f} units with a large term; log more rewards."
+    if (bearing := bearing_units(log, weight, evidence)) < LEAST_BEARING:
+        yield f"The result rests on the rewards of about {bearing:.0f} units; log more of them."
+    if not log.reward.min() <= evidence.term.mean() <= log.reward.max():
+        yield "The estimate lies outside the rewards that were seen; log more."
     if pmf is not None and (names := miscalibrated(log, pmf)):
         yield (
             f"The logged propensities do not fit how often {', '.join(names[:3])} was chosen; "
@@ -132,14 +132,27 @@ def _doubts(log: Log, pmf: Floats | None, unit: Floats, size: float, evidence: E
         )
 
 
-def bearing_units(evidence: Evidence) -> float:
-    """Effective number of units that carry the variance, (sum d^2)^2 / sum d^4 over deviations d."""
-    part = evidence.term - evidence.term.mean()
-    if evidence.cluster is not None:
-        part = np.bincount(evidence.cluster, weights=part).astype(np.float64)
-    square = part * part
-    total = float(square.sum())
-    return total * total / float(square @ square) if total > 0 else 0.0
+def bearing_units(log: Log, weight: Floats, evidence: Evidence) -> float:
+    """Effective number of units that the result rests on.
+
+    The least of three: units whose weighted rewards stand off from the least reward (the buyers among the
+    many who do not buy), or from the largest, and units whose terms stand off from the mean.
+    """
+    part = _by_unit(evidence.term - evidence.term.mean(), evidence.cluster)
+    above = _by_unit(weight * (log.reward - log.reward.min()), log.cluster)
+    below = _by_unit(weight * (log.reward.max() - log.reward), log.cluster)
+    return min(_size(part * part), _size(above), _size(below))
+
+
+def _by_unit(x: Floats, cluster: Ints | None) -> Floats:
+    """Sums over the rows of each unit."""
+    return x if cluster is None else np.bincount(cluster, weights=x).astype(np.float64)
+
+
+def _size(x: Floats) -> float:
+    """Kish's effective number of the parts that a sum is made of: (sum x)^2 / sum x^2; 0 of nothing."""
+    square = float(x @ x)
+    return float(x.sum()) ** 2 / square if square > 0 else 0.0
 
 
 def miscalibrated(log: Log, pmf: Floats) -> list[str]:

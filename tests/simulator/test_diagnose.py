@@ -120,15 +120,25 @@ def test_few_rewards_are_weak() -> None:
     reward = np.zeros(len(log))
     reward[np.flatnonzero(log.action == 0)[:4]] = 1.0
     found = verdict(replace(log, reward=reward), always(log, 0))
-    assert found.verdict == "weak" and "rests on about 4 units" in found.reason
+    assert found.verdict == "weak" and "rests on the rewards of about 4 units" in found.reason
 
 
-def test_bearing_units_count_rare_rewards_and_clusters() -> None:
-    term = np.zeros(1000)
-    term[:20] = 1.0
-    assert bearing_units(Evidence(term, term, term)) == pytest.approx(20, rel=0.1)
-    cluster = np.arange(1000) // 4
-    assert bearing_units(Evidence(term, term, term, cluster)) == pytest.approx(5, rel=0.1)
+def test_bearing_units_count_rare_rewards_rare_failures_and_clusters() -> None:
+    log, _ = logged(15, n=1000)
+    bought = (np.arange(1000) < 20).astype(np.float64)
+    once = np.ones(1000)
+    for reward in (bought, 1 - bought, 7 * bought - 3):
+        rare = replace(log, reward=reward)
+        assert bearing_units(rare, once, Evidence(reward, once, reward)) == pytest.approx(20, rel=0.1)
+    home = np.arange(1000) // 4
+    grouped = replace(log, reward=bought, cluster=home)
+    assert bearing_units(grouped, once, Evidence(bought, once, bought, home)) == pytest.approx(5, rel=0.1)
+
+
+def test_a_target_that_met_no_reward_is_weak() -> None:
+    log, _ = logged(16, n=3000, base=0.05)
+    found = verdict(replace(log, reward=log.reward * (log.action != 1)), always(log, 1))
+    assert found.verdict == "weak" and "about 0 units" in found.reason
 
 
 def test_clusters_count_once_in_the_effective_sample() -> None:
