@@ -238,7 +238,7 @@ def _season(stage: Stage) -> Season:
     here = world(SEASON_WORLD)
     stage.say(
         f"{here.title}: {SEASON_CUSTOMERS:,} invented customers, {SEASON_DAYS} days. "
-        "A click counts 1, an unsubscription -1."
+        "A click counts 1, a purchase 3, an unsubscription -1."
     )
     with bar("living through the season, days", SEASON_DAYS, stage.quiet) as advance:
         season = live_through(here, SEASON_CUSTOMERS, SEASON_DAYS, SEASON_SEED, progress=advance)

@@ -143,10 +143,16 @@ def _covers_zero(one: PolicyValue) -> bool:
 
 
 def _columns(first: str, *others: str) -> Table:
-    from rich import box
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, caption_justify="left")
+    made = Table(
+        box=None,
+        pad_edge=False,
+        collapse_padding=True,
+        header_style="dim",
+        caption_justify="left",
+        padding=(0, 1),
+    )
     made.add_column(first, overflow="fold", min_width=12)
     for name in others:
         made.add_column(name, no_wrap=True, justify="left" if name == "verdict" else "right")

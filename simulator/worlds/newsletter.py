@@ -1,7 +1,7 @@
 """Newsletter: the shoppers and the messages of retail, judged by what they click.
 
-A click is worth a fixed amount, an unsubscription costs many, purchases do not count. Clicks are frequent and
-close to their cause, so that a short season of few customers suffices to learn offer, channel and slot.
+A click, a purchase and an unsubscription count the same whatever their size. Clicks are frequent and close to
+their cause, so that a short season of few customers suffices to learn offer, channel and slot.
 """
 
 from __future__ import annotations
