@@ -17,8 +17,6 @@ from simulator.happen import Outcomes, earned, outcomes
 from simulator.truth import count, response
 from tests.simulator.seasons import NAMES, Season, season
 
-_WEEK = 7.0
-
 
 def _after(now: Season, day: int, action: Ints) -> Outcomes:
     return outcomes(now.world, now.customers, now.state, day, now.program.actions, action)
@@ -73,7 +71,10 @@ def test_outcomes_of_each_kind_are_as_many_as_expected_within_the_window(kind: s
     action = np.random.default_rng(6).integers(0, len(now.program.actions), n)
     expected = count(now.world, now.program, now.customers, now.state, 9, kind)[np.arange(n), action]
     follow = _after(now, 9, action)
-    happened = np.bincount(follow.row[(follow.kind == kind) & (follow.days < _WEEK)], minlength=n)
+    happened = np.bincount(
+        follow.row[(follow.kind == kind) & (follow.days < now.program.goal.window / timedelta(days=1))],
+        minlength=n,
+    )
     surplus = happened - expected
     assert abs(surplus.mean()) < 4 * surplus.std() / np.sqrt(n)
     assert (follow.per_customer(kind, n) >= happened).all()
@@ -151,7 +152,7 @@ def test_the_engine_counts_the_same_reward_from_the_same_outcomes(name: str) -> 
     follow = _after(now, 4, action)
     counted = -cost(now.program)[action]
     for row, kind, value, days in zip(follow.row, follow.kind, follow.value, follow.days, strict=True):
-        if days < _WEEK:
+        if days < now.program.goal.window / timedelta(days=1):
             counted[row] += worth(now.program.goal, str(kind), float(value))
     np.testing.assert_allclose(earned(now.program, action, follow), counted, atol=1e-9)
 
