@@ -18,7 +18,11 @@ HILLSTROM = str(ROOT / "examples" / "hillstrom" / "hillstrom.csv.gz")
 PICTURE_BYTES = 150_000
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.name))
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_what_a_page_says_is_what_happens(page: Path, tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     try:
@@ -78,9 +82,7 @@ def test_the_two_commands_of_the_first_screen_are_targets_of_the_makefile() -> N
         assert words[0] == "make" and re.search(rf"^{words[1]}:", makefile, re.MULTILINE)
 
 
-@pytest.mark.parametrize(
-    "page", [*PAGES, *(ROOT / "docs").glob("decisions/*.md")], ids=lambda page: page.name
-)
+@pytest.mark.parametrize("page", [*PAGES, *(ROOT / "docs").glob("decisions/*.md")], ids=name)
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert "://" not in target, f"{target} needs a network"
