@@ -123,8 +123,23 @@ def _report(rows: pl.DataFrame, experiment: Experiment, name: str) -> Report:
     known = units.with_columns(pl.col(list(experiment.covariates)).fill_null(strategy="mean"))
     metrics = correct([result(known, experiment, metric, list(count)) for metric in experiment.terms])
     constant = [metric.metric for metric in metrics if not metric.comparisons]
-    checks = (*_checks(rows, units, experiment, count), trust.variation(constant))
+    checks = (*_checks(rows, units, experiment, count), trust.variation(constant, _still(known, experiment)))
     return Report(name, experiment, count, checks, metrics, _verdict(checks, metrics, experiment))
+
+
+def _still(units: pl.DataFrame, experiment: Experiment) -> dict[tuple[str, str], int]:
+    """Units of each (metric, arm) in which the metric's column has one value for all."""
+    columns = dict.fromkeys(term.numerator for term in experiment.terms.values())
+    grouped = units.drop_nulls(experiment.arm).group_by(experiment.arm)
+    spread = grouped.agg(
+        pl.len().alias("units"), *(pl.col(name).n_unique().alias(f"of {name}") for name in columns)
+    )
+    return {
+        (name, str(row[experiment.arm])): int(row["units"])
+        for row in spread.sort(experiment.arm).iter_rows(named=True)
+        for name in columns
+        if row[f"of {name}"] == 1
+    }
 
 
 def _count(units: pl.DataFrame, experiment: Experiment, name: str) -> dict[str, int]:

@@ -12,6 +12,7 @@ from engine.experiments.metric import Term, moments
 from engine.experiments.sample import Sample
 from engine.experiments.units import Columns
 
+FEW = 1000  # units of an arm in which nothing varies; with more, 3 / n is below what a report is read for
 LIMIT = 0.001  # a check that compares by chance alone fails once in a thousand sound experiments
 
 
@@ -144,14 +145,31 @@ def balance(samples: Mapping[str, Mapping[str, Sample]], terms: Mapping[str, Ter
     )
 
 
-def variation(constant: Sequence[str]) -> Check:
-    """Does every metric vary?"""
+def variation(constant: Sequence[str], still: Mapping[tuple[str, str], int]) -> Check:
+    """Does every metric vary, in every arm small enough for it to matter?
+
+    An arm of n units without one event may have a rate of up to 3 / n (Hanley and Lippman-Hand 1983, "If
+    nothing goes wrong, is everything all right?"), yet its sample variance is 0, and an interval would
+    claim to know.
+
+    Args:
+        constant: metrics with one value in the whole file.
+        still: (metric, arm) with one value in the arm, and how many units the arm has.
+    """
     title = "Something to compare?"
-    if not constant:
-        return Check("variation", title, True, "Every metric varies.", count=0)
     names = ", ".join(f"'{name}'" for name in constant)
-    sentence = f"{names} has the same value for every unit. Check that outcomes were joined to the file."
-    return Check("variation", title, False, sentence, count=len(constant))
+    if constant:
+        sentence = f"{names} has the same value for every unit. Check that outcomes were joined to the file."
+        return Check("variation", title, False, sentence, count=len(constant))
+    small = [(metric, arm, n) for (metric, arm), n in still.items() if n < FEW]
+    if small:
+        metric, arm, n = small[0]
+        sentence = (
+            f"'{metric}' is the same for all {n:,} units of arm '{arm}', which are too few to know its "
+            f"spread. Wait for more units, or leave the metric out."
+        )
+        return Check("variation", title, False, sentence, count=len(small))
+    return Check("variation", title, True, "Every metric varies.", count=0)
 
 
 def _p(p: float) -> str:

@@ -283,7 +283,8 @@ def test_the_verdict_follows_the_primary_metric(
 
 
 def test_harm_elsewhere_turns_green_to_yellow() -> None:
-    frame = experiment(effect=5.0).with_columns(complaints=(pl.col("arm") == "b") * pl.col("orders"))
+    rare = pl.int_range(pl.len()) % 50 == 0
+    frame = experiment(effect=5.0).with_columns(complaints=(pl.col("arm") == "b") * pl.col("orders") + rare)
     asked = {"arm": "arm", "control": "a", "metrics": ["spend", "complaints"]}
     report = analyse(frame, **asked, lower_is_better=["complaints"])  # type: ignore[arg-type]
     assert report.verdict.status == "yellow" and "complaints" in report.verdict.guidance
