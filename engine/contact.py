@@ -1,4 +1,4 @@
-"""Contact policy: consent, rolling caps, quiet hours. Where something is unknown, nobody is contacted."""
+"""Caps: true rolling windows over the moments at which contacts are sent."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ from datetime import timedelta
 from engine.calendar import MICROSECOND
 from engine.domain import Cap, Channel
 from engine.situation import Contact
-
-
-def has_consent(channel: Channel, consent: dict[str, bool]) -> bool:
-    """Whether the channel may be used: its purpose is granted, or it needs none. Unknown is no."""
-    return channel.consent is None or consent.get(channel.consent) is True
 
 
 def exceeds(cap: Cap, contacts_us: Collection[int], send_us: int) -> bool:

@@ -9,13 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from policies.base import Actions
+from policies.base import NO_ACTION, Actions
 
 AttributeType = Literal["number", "integer", "text", "boolean", "timestamp"]
 Intent = Literal["eligible", "applicable", "suitable"]
 ArmName = Literal["policy", "random", "bau", "holdout"]
 ARMS: tuple[ArmName, ...] = ("policy", "random", "bau", "holdout")
-NO_ACTION = "no_action"
 
 
 @dataclass(frozen=True, slots=True)

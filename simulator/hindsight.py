@@ -15,10 +15,9 @@ import polars as pl
 
 from engine import context
 from engine.choose import Live
-from engine.domain import NO_ACTION
 from engine.errors import InputError
 from engine.situation import columns, decode
-from policies.base import Floats, Ints, Mask
+from policies.base import NO_ACTION, Floats, Ints, Mask
 from policies.explore import uniform
 from policies.fixed import Constant
 from simulator.evaluate import evaluate
