@@ -12,10 +12,11 @@ Requests = Callable[[], bytes]
 
 @dataclass(slots=True)
 class Load:
-    """What one run measured: seconds of each answer, how many were not 200, and how long it took."""
+    """What one run measured: seconds of each answer, how many were not 200 or fell back, how long it took."""
 
     waits: list[float] = field(default_factory=list)
     failed: int = 0
+    fallbacks: int = 0
     seconds: float = 0.0
 
     @property
@@ -53,6 +54,7 @@ class _Caller(asyncio.Protocol):
         now = time.perf_counter()
         self._load.waits.append(now - self._asked)
         self._load.failed += self._buffer[9:12] != b"200"
+        self._load.fallbacks += b'"fallback":true' in self._buffer
         self._buffer = b""
         if now < self._until:
             self._ask()

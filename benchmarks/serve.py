@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import random
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -85,15 +87,46 @@ def requests(seed: int) -> Requests:
     return next_request
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server."""
+
+    port: int
+    process: int
+
+    def cpu_s(self) -> float:
+        """Seconds of processor time it has used; NaN where the system does not tell (Linux does)."""
+        try:
+            fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(") ")[2].split()
+        except OSError:
+            return math.nan
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn of asking measured."""
+
+    load: Load
+    cpu_us: float
+
+
+def ask(server: Server, seed: int, connections: int, seconds: float) -> Turn:
+    """Ask a server for `seconds`."""
+    before = server.cpu_s()
+    measured = load(HOST, server.port, requests(seed), connections, seconds)
+    return Turn(measured, (server.cpu_s() - before) / len(measured.waits) * 1e6)
+
+
 @contextmanager
-def server(*arguments: str) -> Iterator[int]:
+def server(*arguments: str) -> Iterator[Server]:
     """A server process on a free port."""
     with socket.create_server((HOST, 0)) as free:
         port = int(free.getsockname()[1])
     process = subprocess.Popen([sys.executable, "-m", *(one.format(port=port) for one in arguments)])
     try:
         _await(port, process)
-        yield port
+        yield Server(port, process.pid)
     finally:
         process.terminate()
         process.wait(20)
@@ -116,35 +149,39 @@ def measure(folder: Path, seconds: float, connections: int, policy: str) -> dict
     store = prepare(folder, policy)
     with ExitStack() as stack:
         ours = ("engine.cli", "serve", "--store", str(store), "--port", "{port}", "--learn-every", "0")
-        ports = {
+        servers = {
             "empty": stack.enter_context(server("benchmarks._empty", "{port}")),
             "decision": stack.enter_context(server(*ours)),
         }
-        for port in ports.values():
-            load(HOST, port, requests(1), connections, WARM_S)
-        turns: dict[str, list[Load]] = {name: [] for name in ports}
-        for turn in range(TURNS):
-            for name, port in ports.items():
-                turns[name].append(load(HOST, port, requests(2 + turn), connections, seconds / TURNS))
-    figures: dict[str, Any] = {name: _figures(measured) for name, measured in turns.items()}
+        for one in servers.values():
+            ask(one, 1, connections, WARM_S)
+        turns: dict[str, list[Turn]] = {name: [] for name in servers}
+        for number in range(TURNS):
+            for name, one in servers.items():
+                turns[name].append(ask(one, 2 + number, connections, seconds / TURNS))
     pairs = list(zip(turns["decision"], turns["empty"], strict=True))
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "connections": connections,
         "policy": policy,
-        **figures,
-        "rate_over_empty": statistics.median(ours.rate / empty.rate for ours, empty in pairs),
-        "p99_over_empty": statistics.median(a.percentile(0.99) / b.percentile(0.99) for a, b in pairs),
+        **{name: _figures(measured) for name, measured in turns.items()},
+        "rate_over_empty": statistics.median(a.load.rate / b.load.rate for a, b in pairs),
+        "cpu_over_empty": statistics.median(a.cpu_us / b.cpu_us for a, b in pairs),
+        "p99_over_empty": statistics.median(
+            a.load.percentile(0.99) / b.load.percentile(0.99) for a, b in pairs
+        ),
     }
 
 
-def _figures(measured: list[Load]) -> dict[str, float]:
+def _figures(turns: list[Turn]) -> dict[str, float]:
     return {
-        "n": sum(len(one.waits) for one in measured),
-        "failed": sum(one.failed for one in measured),
-        "per_second": statistics.median(one.rate for one in measured),
-        "median_ms": statistics.median(one.percentile(0.5) for one in measured),
-        "p99_ms": statistics.median(one.percentile(0.99) for one in measured),
+        "n": sum(len(one.load.waits) for one in turns),
+        "failed": sum(one.load.failed for one in turns),
+        "fallbacks": sum(one.load.fallbacks for one in turns),
+        "per_second": statistics.median(one.load.rate for one in turns),
+        "cpu_us": statistics.median(one.cpu_us for one in turns),
+        "median_ms": statistics.median(one.load.percentile(0.5) for one in turns),
+        "p99_ms": statistics.median(one.load.percentile(0.99) for one in turns),
     }
 
 

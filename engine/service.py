@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from engine.choose import Live
 from engine.decide import Decided, decide
@@ -14,7 +13,11 @@ from engine.errors import NextbestError, NotFoundError, StoreError
 from engine.live import Lives
 from engine.request import Request
 from engine.store import Store, programs
+from engine.store.savepoint import STORE_FAILURES, undoable
 from engine.store.writer import Writer
+
+Answers = Sequence[Decided | Exception]
+Compute = Callable[[Callable[[], Answers]], Answers]
 
 
 class Service:
@@ -26,13 +29,19 @@ class Service:
         store: where decisions are logged.
         group: the most requests in one commit.
         watch: told how many requests each commit holds.
+        here: computes; given, it may do so in another thread, as long as it waits for the end of it.
     """
 
     def __init__(
-        self, store: Store, group: int = 256, watch: Callable[[int], object] = lambda size: None
+        self,
+        store: Store,
+        group: int = 256,
+        watch: Callable[[int], object] = lambda size: None,
+        here: Compute = lambda work: work(),
     ) -> None:
         self.store = store
         self._watch = watch
+        self._here = here
         self._lives = Lives()
         self._writer: Writer[Request, Decided] = Writer(store, self._decide, max_group=group)
 
@@ -58,7 +67,8 @@ class Service:
     def _decide(self, connection: Connection, requests: Sequence[Request]) -> list[Decided | Exception]:
         self._watch(len(requests))
         current, lacking = self._current(connection, {request.program for request in requests})
-        made = iter(_isolated(connection, [one for one in requests if one.program in current], current))
+        known = [one for one in requests if one.program in current]
+        made = iter(self._here(lambda: _isolated(connection, known, current)))
         return [next(made) if one.program in current else lacking[one.program] for one in requests]
 
     def _current(
@@ -76,14 +86,12 @@ class Service:
         return current, lacking
 
 
-def _isolated(
-    connection: Connection, requests: Sequence[Request], current: dict[str, Live]
-) -> Sequence[Decided | Exception]:
+def _isolated(connection: Connection, requests: Sequence[Request], current: dict[str, Live]) -> Answers:
     """Answers in order. If deciding breaks, each is decided alone, so that one cannot spoil the others."""
     try:
-        with connection.begin_nested():
+        with undoable(connection):
             return decide(connection, requests, current).answers
-    except DBAPIError:  # the store, not a request
+    except STORE_FAILURES:
         raise
     except Exception as error:
         if len(requests) == 1:

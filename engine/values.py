@@ -5,7 +5,6 @@ Attributes of customers and features of requests, checked against the program on
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +14,7 @@ from engine.errors import InputError, nearest
 from engine.once import once
 
 FEATURES_AT_MOST = 256
-_WHOLE = range(-(1 << 63), 1 << 63)
+LARGEST = 2.0**63  # of a number: what 64 bits hold, and far from where products overflow
 
 _PYTHON: dict[AttributeType, tuple[type, ...]] = {
     "number": (float, int),
@@ -46,7 +45,7 @@ def checked(program: Program, values: Mapping[str, Any], where: str) -> dict[str
     known = types(program)
     return {
         name: value
-        if type(value) is float and known.get(name) == "number" and math.isfinite(value)
+        if type(value) is float and known.get(name) == "number" and -LARGEST < value < LARGEST
         else _value(known, name, value, where, program.name)
         for name, value in values.items()
     }
@@ -67,11 +66,9 @@ def _value(known: Mapping[str, AttributeType], name: str, value: Any, where: str
         raise InputError(
             f"{where}: {name} == {value!r}, must be of type {kind}; correct the value or the program."
         )
-    if isinstance(value, int) and value not in _WHOLE:
-        raise InputError(f"{where}: {name} is an integer of more than 64 bits; correct it.")
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, int | float) and not -LARGEST < value < LARGEST:
         raise InputError(
-            f"{where}: {name} == {value!r}, must be a finite number; leave it out if it is not known."
+            f"{where}: {name} is not a finite number within +-{LARGEST:.2g}; leave it out if it is not known."
         )
     return value
 
@@ -82,7 +79,7 @@ _AS_IT_STANDS: dict[AttributeType, type] = {"number": float, "text": str, "boole
 def fits(kind: AttributeType, value: Any) -> bool:
     """Whether a stored value, which may be older than the program's declaration, is of its type."""
     if type(value) is _AS_IT_STANDS.get(kind):
-        return True
+        return type(value) is not float or -LARGEST < value < LARGEST
     try:
         return _value({"": kind}, "", value, "", "") is not None
     except InputError:

@@ -83,7 +83,7 @@ class Linear:
         self._loading: dict[str, dict[str, float]] = {}
         self._fits: dict[str, Fit] = {}
         self._solution: Solution | None = None
-        self._weights: tuple[Actions, Floats] | None = None
+        self._weights: tuple[Actions, Floats, Floats] | None = None
         self._seen: tuple[float, float] | None = None
 
     def pmf(self, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
@@ -122,7 +122,7 @@ class Linear:
         """(n, k) expected rewards: the prior plus what was learnt over it."""
         scores = np.ascontiguousarray(prior, dtype=np.float64)
         if self._moments:
-            scores = self._learnt(X, self.weights(actions).T) + scores
+            scores = self._learnt(X, actions) + scores
         if not (fine := np.isfinite(scores).all(axis=1)).all():
             raise PolicyError(f"row {int(np.argmin(fine))}: contexts and priors must be finite numbers.")
         return scores
@@ -132,7 +132,8 @@ class Linear:
         if not self._moments:
             return np.zeros((len(actions), 0))
         if self._weights is None or self._weights[0] is not actions:
-            self._weights = (actions, self._solve().weights(actions))
+            solved = self._solve().weights(actions)
+            self._weights = (actions, solved, grid.snap_weights(solved.T))
         return self._weights[1]
 
     def merge(self, other: Linear) -> None:
@@ -190,8 +191,10 @@ class Linear:
         shared = dict(zip(state.words["factors"], arrays["shared"], strict=True))
         self._solution = Solution(theta, shared, arrays["b"].shape[2])
 
-    def _learnt(self, X: Floats, W: Floats) -> Floats:
-        waves, W = self._waves_for(X.shape[1]), grid.snap_weights(W)
+    def _learnt(self, X: Floats, actions: Actions) -> Floats:
+        self.weights(actions)
+        assert self._weights is not None
+        waves, W = self._waves_for(X.shape[1]), self._weights[2]
         parts = [expand(X[start : start + _ASKED], waves) @ W for start in range(0, len(X), _ASKED)]
         return np.vstack(parts) if parts else np.zeros((0, W.shape[1]))
 

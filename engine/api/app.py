@@ -39,7 +39,7 @@ def create_app(settings: Settings | None = None, learn_every_s: float = 0.0) -> 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            app.state.parts = stack.enter_context(running(chosen))
+            app.state.parts = await stack.enter_async_context(running(chosen))
             if learn_every_s > 0:
                 stack.callback(Teacher(app.state.parts.store, learn_every_s, now).close)
             yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import msgspec
@@ -19,7 +18,7 @@ from engine.errors import InputError
 from engine.store import predictions
 from engine.store.rows import PredictionRow
 from engine.track import Instant
-from engine.values import check_id
+from engine.values import LARGEST, check_id
 
 router = APIRouter()
 
@@ -88,6 +87,8 @@ def _by_customer(given: Scores) -> Mapping[str, float]:
             raise InputError("body: a customer stands twice in scores; send one score each.")
     for customer, score in scores.items():
         check_id(customer, "customer", "body")
-        if not math.isfinite(score):
-            raise InputError(f"body: the score of {customer!r} == {score!r}, must be finite; leave it out.")
+        if not -LARGEST < score < LARGEST:
+            raise InputError(
+                f"body: the score of {customer!r} == {score!r}, must be within +-{LARGEST:.2g}; correct it."
+            )
     return scores

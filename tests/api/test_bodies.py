@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engine.api.body import BODY_BYTES, DEPTH
@@ -107,6 +107,8 @@ def test_a_sound_request_with_one_field_replaced_is_decided_or_refused(
 
 
 @quiet
+@example(name="p_buy.sale", value=1e308)
+@example(name="spend", value=-1e308)
 @given(name=st.sampled_from(["age", "spend", "country", "p_buy.sale", "other"]), value=json_values)
 def test_any_value_of_a_feature_is_decided_on_or_refused(client: Client, name: str, value: Any) -> None:
     body = json.dumps(question(context={name: value})).encode("utf-8", "surrogatepass")
