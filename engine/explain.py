@@ -94,7 +94,8 @@ def _sentence(live: Live, situation: Situation, choices: Choices) -> str:
         return (
             f"{situation.customer} is in the holdout and gets nothing; {_said(action)} would have been sent."
         )
-    served = {"policy": "what was learnt", "random": "the random arm", "bau": "today's rules"}[situation.arm]
+    learnt = "what was learnt" if live.snapshot_version else "the predictions, as nothing is learnt yet"
+    served = {"policy": learnt, "random": "the random arm", "bau": "today's rules"}[situation.arm]
     if not action.offer:
         return f"{situation.customer} gets nothing: {served} chose no action."
     return f"{situation.customer} gets {_said(action)}, chosen by {served}."

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from engine.calendar import instant, known_zone
 from engine.choose import Live
+from engine.domain import Program
 from engine.explain import Explanation, explain
 from engine.live import live
 from engine.situation import Situation, decode
@@ -51,8 +52,8 @@ class Decision(msgspec.Struct, frozen=True):
     reasons: list[str] = []
 
 
-def reply(row: DecisionRow, policy: str, replayed: bool, reasons: list[str] | None = None) -> Decision:
-    """Tell a logged decision; `policy` is the kind of policy that made it."""
+def reply(row: DecisionRow, program: Program, replayed: bool, reasons: list[str] | None = None) -> Decision:
+    """Tell a logged decision of a program, in the version it was made under."""
     return Decision(
         row.id,
         row.customer,
@@ -63,7 +64,7 @@ def reply(row: DecisionRow, policy: str, replayed: bool, reasons: list[str] | No
         row.explored,
         row.fallback is not None,
         replayed,
-        f"{policy}@{row.snapshot_version}",
+        _made_by(row, program),
         row.program_version,
         instant(row.at_us),
         instant(row.send_at_us) + VALID_FOR if row.send_at_us is not None else None,
@@ -97,6 +98,13 @@ class _Place(msgspec.Struct, frozen=True):
 
 
 _decode_place = msgspec.json.Decoder(_Place).decode
+
+
+def _made_by(row: DecisionRow, program: Program) -> str:
+    """What chose: the policy with its snapshot, today's rules, or chance; in the holdout what would have."""
+    if row.arm == "random":
+        return "uniform"
+    return program.bau.kind if row.arm == "bau" else f"{program.policy.kind}@{row.snapshot_version}"
 
 
 def _action(row: DecisionRow) -> SentAction | None:

@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Connection
 
+from engine.applied import stored_program
 from engine.calendar import microseconds
 from engine.errors import InputError
-from engine.store import customers, outcomes
+from engine.store import customers, outcomes, programs
 from engine.store.rows import CustomerRow, OutcomeRow
 from engine.values import check_id
 
@@ -131,6 +132,13 @@ def track(connection: Connection, events: Iterable[Event], received_us: int) -> 
     for batch in _one_each(known):
         customers.put_customers(connection, batch)
     return Tracked(new, len(happened) - new, len({row.id for row in known}))
+
+
+def kinds_without_worth(connection: Connection, events: Iterable[Event]) -> list[str]:
+    """Kinds of outcome among the events that no program of the store has in its goal."""
+    goals = [stored_program(connection, name).goal for name in programs.program_names(connection)]
+    named = {kind for goal in goals for kind in goal.outcomes}
+    return sorted({event.kind for event in events if isinstance(event, OutcomeEvent)} - named)
 
 
 def _one_each(rows: Sequence[CustomerRow]) -> list[list[CustomerRow]]:

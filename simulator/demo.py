@@ -94,6 +94,12 @@ class Stage:
         for line in lines:
             self.console.print(line, markup=False, highlight=False)
 
+    def commands(self, *commands: tuple[str, str]) -> None:
+        """What each does, then the command on a line of its own, ready to be pasted."""
+        for what, command in commands:
+            self.console.print(f"  # {what}", style="dim", markup=False, highlight=False)
+            self.console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
+
 
 def play(folder: Path, quiet: bool = False) -> None:
     """Run the whole demo into `folder`; a demo that was killed is simply run again.
@@ -207,7 +213,7 @@ def _explanation(stage: Stage, store: Store, program: Program, rows: list[Decisi
     row = next(row for row in rows if row.arm == "policy" and not row.explored and row.offer == "mens_email")
     with store.read() as connection:
         told = explained(connection, row)
-    stage.say(story(reply(row, program.policy.kind, False), told))
+    stage.say(story(reply(row, program, False), told))
 
 
 def _evaluation(stage: Stage) -> Evaluation:
@@ -250,12 +256,12 @@ def _season(stage: Stage) -> Season:
 
 def _try_next(stage: Stage, rows: list[DecisionRow]) -> None:
     store = f"--store {stage.folder / 'nextbest.db'}"
-    stage.say(
-        f"  nextbest decide c_1 -p hillstrom {store} --why      # one customer, explained",
-        f"  nextbest replay {rows[0].id} {store}",
-        f"  nextbest serve -p {CAMPAIGN.parent.name}/hillstrom/program.yaml {store}   # the same over HTTP",
-        f"Open {stage.folder / 'report.html'} in a browser; it needs no network.",
+    stage.commands(
+        ("one customer, explained", f"nextbest decide c_1 -p hillstrom {store} --why"),
+        ("a decision made again, bit for bit", f"nextbest replay {rows[0].id} {store}"),
+        ("the same over HTTP", f"nextbest serve {store}"),
     )
+    stage.say(f"Open {stage.folder / 'report.html'} in a browser; it needs no network.")
 
 
 def _figures(summary: BatchSummary, evaluation: Evaluation, report: Report, season: Season) -> dict[str, Any]:

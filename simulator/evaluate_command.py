@@ -72,9 +72,11 @@ def _listed(text: str) -> list[str]:
 
 
 def _number_or_name(text: str) -> str | float:
+    """`0.25` and `1/3` are numbers, anything else is a column."""
+    above, slash, below = text.partition("/")
     try:
-        return float(text)
-    except ValueError:
+        return float(above) / float(below) if slash else float(text)
+    except (ValueError, ZeroDivisionError):
         return text
 
 
@@ -164,6 +166,9 @@ def estimates_table(found: Evaluation) -> Table:
     from rich.markup import escape
 
     made, digits = _columns("policy", "estimator", "value", "interval", "standard error"), _decimals(found)
+    made.caption = (
+        "Intervals say nothing of bias: dm trusts its model, switch_dr, dros and subgaussian in part."
+    )
     for one in found.policies:
         for each in one.estimates:
             name = f"{each.estimator} *" if each.estimator == one.chosen else each.estimator

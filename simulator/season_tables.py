@@ -15,7 +15,9 @@ from simulator.season import LAST, Rung, Season
 
 def earnings(seasons: Sequence[Season]) -> Table:
     """Net reward per customer of each policy, then of the arms that all seasons share, with the truth."""
-    made = _table("Net reward per customer", "policy", "estimate", "95 %", "truth", "lift", "95 %", "truth")
+    made = _table(
+        "Net reward per customer", "policy", "estimate", "95 %", "truth", "lift", "95 %", "true lift"
+    )
     for name, one in rungs(seasons):
         estimate, lift = one.estimate, one.lift
         made.add_row(
@@ -69,9 +71,9 @@ def judged(season: Season) -> Table:
         span = None if found.low is None or found.high is None else (found.low, found.high)
         made.add_row(
             found.name,
-            "-" if found.value is None else f"{found.value:.3f}",
-            "-" if span is None else f"{span[0]:.3f} to {span[1]:.3f}",
-            f"{one.value:.3f}",
+            "-" if found.value is None else _milli(found.value),
+            "-" if span is None else f"{_milli(span[0])}, {_milli(span[1])}",
+            _milli(one.value),
             found.verdict,
         )
     return made
@@ -127,6 +129,10 @@ def _middle(span: Interval | None) -> float | None:
 
 def _number(value: float | None, sign: str = "") -> str:
     return "-" if value is None else f"{round(value, 2) + 0.0:{sign}.2f}"  # never -0.00
+
+
+def _milli(value: float) -> str:
+    return f"{round(value, 3) + 0.0:.3f}"  # + 0.0: no "-0.000"
 
 
 def _range(span: Interval | None, sign: str = "") -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def simulate(
-    world: Annotated[str, typer.Argument(help="The world: retail, null.")],
+    world: Annotated[str, typer.Argument(help="The world: retail, newsletter, null.")],
     policy: Annotated[
         list[str] | None,
         typer.Option(

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from engine.applied import stored_program
 from engine.choose import Live, choose
+from engine.domain import Program
 from engine.errors import NotFoundError
 from engine.explain import Explanation, explain, reasons
 from engine.live import live
@@ -27,7 +28,7 @@ class Archive:
         self._store = store
         self._lock = Lock()
         self._kept: OrderedDict[tuple[str, int, int | None], Live] = OrderedDict()
-        self._kinds: dict[tuple[str, int], str] = {}
+        self._programs: dict[tuple[str, int], Program] = {}
 
     def decision(self, id: str) -> Decision:
         """A decision by its id. Raises `NotFoundError`."""
@@ -48,13 +49,13 @@ class Archive:
                 return self._told(connection, row)
             as_it_was = self._as_it_was(connection, row)
         choices = choose(as_it_was, columns(as_it_was.program, [decode(row.situation)]))
-        return reply(row, as_it_was.program.policy.kind, True, reasons(as_it_was, choices, 0))
+        return reply(row, as_it_was.program, True, reasons(as_it_was, choices, 0))
 
     def _told(self, connection: Connection, row: DecisionRow) -> Decision:
         named = (row.program, row.program_version)
-        if named not in self._kinds:
-            self._kinds[named] = stored_program(connection, *named).policy.kind
-        return reply(row, self._kinds[named], True)
+        if named not in self._programs:
+            self._programs[named] = stored_program(connection, *named)
+        return reply(row, self._programs[named], True)
 
     def _as_it_was(self, connection: Connection, row: DecisionRow) -> Live:
         named = (row.program, row.program_version, row.snapshot_version)

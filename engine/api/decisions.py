@@ -121,7 +121,7 @@ async def _told(server: Parts, request: Request, answer: Decided | Missed, why: 
         return await run_in_threadpool(server.archive.again, answer.row, why)
     made = answer.made
     said = reasons(made.live, made.choices, made.index) if why else []
-    return reply(answer.row, made.live.program.policy.kind, False, said)
+    return reply(answer.row, made.live.program, False, said)
 
 
 def nothing(request: Request, reason: str) -> Decision:

@@ -49,7 +49,7 @@ def decide(
             if isinstance(answer, NextbestError):
                 raise answer
             told = explained(connection, answer.row) if why else None
-    decision = reply(answer.row, loaded.policy.kind, answer.replayed, told.reasons if told else None)
+    decision = reply(answer.row, loaded, answer.replayed, told.reasons if told else None)
     if json:
         show_json(decision if told is None else {**_fields(decision), "explanation": told})
     else:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from engine.batch import BatchSummary
 from engine.feasible import STAGES, Funnel
 
+MOST_SHOWN = 6
+
 
 def funnel_lines(summary: BatchSummary) -> list[str]:
     """What a batch did, for a terminal."""
     again = f" ({summary.replayed} were decided before)" if summary.replayed else ""
-    lines = [f"{summary.customers:,} customers decided{again}; snapshot {summary.snapshot}."]
-    lines += ["Arms:    " + _shares(summary.arms, summary.customers)]
-    lines += ["Actions: " + _shares(summary.actions, summary.customers)]
+    learnt = f"snapshot {summary.snapshot}" if summary.snapshot else "nothing is learnt yet"
+    lines = [f"{summary.customers:,} customers decided{again}; {learnt}."]
+    lines += _shares("Arms:", summary.arms, summary.customers)
+    lines += _shares("Actions:", summary.actions, summary.customers)
     lines += [f"Withheld in the holdout: {summary.withheld:,}; explored: {summary.explored:,}."]
     return lines + stages(summary.funnel)
 
@@ -29,5 +32,10 @@ def stages(funnel: Funnel) -> list[str]:
     return lines
 
 
-def _shares(counts: dict[str, int], total: int) -> str:
-    return ", ".join(f"{name} {count:,} ({count / total:.1%})" for name, count in counts.items())
+def _shares(title: str, counts: dict[str, int], total: int) -> list[str]:
+    """One line each of the largest counts, the others together."""
+    largest = list(counts.items())[:MOST_SHOWN]
+    rest = total - sum(count for _, count in largest)
+    shown = [*largest, *([(f"{len(counts) - len(largest)} others", rest)] if rest else [])]
+    width = max(len(name) for name, _ in shown)
+    return [title, *(f"  {name:<{width}}  {count:>9,}  {count / total:6.1%}" for name, count in shown)]

@@ -43,7 +43,10 @@ def serve(
         programs = {one.name: one.version for one in loaded}
         show_json({"address": address, "store": str(settings.store), "programs": programs})
     else:
-        print(f"nextbest serves {settings.store} at {address} (see {address}/docs). Ctrl-C stops it.")
+        print(
+            f"nextbest serves {settings.store} at {address} (see {address}/docs). Ctrl-C stops it.",
+            flush=True,
+        )
     _run(settings, learn_every, listening)
 
 

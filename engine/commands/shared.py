@@ -75,4 +75,4 @@ def show_json(shown: Any) -> None:
     """Print anything of ours as indented JSON."""
     import msgspec
 
-    print(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
+    print(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode(), flush=True)

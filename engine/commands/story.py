@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.explain import Explanation, Rival
 from engine.reply import Decision
+
+MOST_NAMED = 3  # actions dropped for one reason that are named
 
 
 def story(decision: Decision, told: Explanation | None) -> str:
@@ -11,7 +15,7 @@ def story(decision: Decision, told: Explanation | None) -> str:
     lines = [_headline(decision)]
     if told is not None:
         lines += [told.sentence, *[f"  · {reason}" for reason in told.reasons]]
-        lines += [f"  not {line}" for line in map(_rival_line, told.rivals)]
+        lines += [f"  {line}" for line in _rivals(told.rivals)]
     if decision.replayed:
         lines.append("This key was decided before; nothing new was logged.")
     lines.append(f"Logged as {decision.id}; `nextbest replay {decision.id}` makes it again.")
@@ -26,7 +30,17 @@ def _headline(decision: Decision) -> str:
     return f"{decision.customer} -> {what} ({how})"
 
 
-def _rival_line(rival: Rival) -> str:
-    if rival.feasible:
-        return f"{rival.action}: expected {rival.value:.4g}, probability {rival.probability:.3g}"
-    return f"{rival.action}: {rival.stage}, {rival.rule}"
+def _rivals(rivals: Sequence[Rival]) -> list[str]:
+    """Why not the others: the feasible ones by their value, then what dropped the rest, one line a reason."""
+    free = sorted((one for one in rivals if one.feasible), key=lambda one: -(one.value or 0.0))
+    lines = [f"not {one.action}: expected {one.value:.4g}, probability {one.probability:.3g}" for one in free]
+    dropped: dict[tuple[str, str], list[str]] = {}
+    for one in rivals:
+        if not one.feasible:
+            dropped.setdefault((one.stage, one.rule), []).append(one.action)
+    return lines + [f"not {_listed(names)}: {stage}, {rule}" for (stage, rule), names in dropped.items()]
+
+
+def _listed(names: Sequence[str]) -> str:
+    few = ", ".join(names[:MOST_NAMED])
+    return few if len(names) <= MOST_NAMED else f"{few} and {len(names) - MOST_NAMED} more"

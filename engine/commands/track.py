@@ -19,14 +19,19 @@ def track(
 ) -> None:
     """Take in outcomes and customer profiles from a file; events that came before are skipped."""
     from engine.calendar import microseconds
-    from engine.track import read_events
+    from engine.track import kinds_without_worth, read_events
     from engine.track import track as take_in
 
     found = read_events(events)
     with opened(store) as its_store, its_store.write() as connection:
         tracked = take_in(connection, found, microseconds(moment(at)))
+        worthless = kinds_without_worth(connection, found)
     if json:
-        show_json(dataclasses.asdict(tracked))
+        show_json({**dataclasses.asdict(tracked), "kinds_without_worth": worthless})
     else:
         known = f"{tracked.duplicates:,} known before"
         print(f"{tracked.outcomes:,} new outcomes, {known}, {tracked.customers:,} customers identified.")
+        for kind in worthless:
+            print(
+                f"No program's goal names '{kind}': it is kept and earns nothing; is it spelt as in the goal?"
+            )

@@ -9,7 +9,7 @@ from engine.replay import replay
 from engine.reply import explained, reply
 from engine.store import Store
 from engine.store.rows import DecisionRow
-from tests.engine.programs import AT, applied, ask, people, settled
+from tests.engine.programs import AT, applied, ask, people, settled, spring
 from tests.engine.test_learn import bought
 
 
@@ -69,7 +69,7 @@ def test_a_held_out_customer_is_told_what_would_have_been_sent(store: Store) -> 
         row = next(row for row in learnt_rows(connection) if row.arm == "holdout")
         told = explained(connection, row)
     assert "is in the holdout and gets nothing" in told.sentence
-    decision = reply(row, "linear", False)
+    decision = reply(row, spring(), False)
     assert decision.action is None
     assert decision.arm == "holdout"
 
@@ -77,7 +77,7 @@ def test_a_held_out_customer_is_told_what_would_have_been_sent(store: Store) -> 
 def test_a_reply_names_what_is_sent_and_when_in_the_customers_time(store: Store) -> None:
     with store.write() as connection:
         row = next(row for row in learnt_rows(connection) if row.slot == "tonight")
-    action = reply(row, "linear", False).action
+    action = reply(row, spring(), False).action
     assert action is not None
     assert (action.offer, action.channel, action.slot) == (row.offer, row.channel, "tonight")
     assert f"{action.send_at:%H:%M %Z}" == "18:30 CET"

@@ -51,9 +51,6 @@ def test_no_statement_reads_a_whole_table(store: Store, module: ModuleType, name
         (decisions._CONTACTS, "SEARCH decision USING COVERING INDEX decision_customer (customer=?)"),
         (outcomes._OF, "SEARCH decision USING INTEGER PRIMARY KEY (rowid=?)"),
         (outcomes._OF, "USING INDEX outcome_customer (customer=? AND at_us>? AND at_us<?)"),
-        (
-            outcomes._OF,
-        ),
         (learning._NOT_PENDING, "SEARCH pending USING PRIMARY KEY (program=? AND at_us=? AND decision=?)"),
         (learning._NOT_LATE, "SEARCH late USING PRIMARY KEY (program=? AND decision=?)"),
         (late._NAMED, "SEARCH decision USING INDEX sqlite_autoindex_decision_1 (id=?)"),
