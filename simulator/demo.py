@@ -233,6 +233,7 @@ def _report(stage: Stage) -> Report:
         control="No E-Mail",
         metrics=["visit", "conversion", "spend"],
         primary=["visit", "spend"],
+        name="Hillstrom's e-mail campaign of 2008",
     )
     write_whole(stage.folder / "report.html", render(found).encode())
     write_whole(stage.folder / "report.json", json.dumps(found.as_dict(), indent=2, allow_nan=False).encode())

@@ -26,7 +26,7 @@ def show(report: Report, html: Path | None = None, console: Console | None = Non
     out.print(f"[{style}]{escape(report.verdict.heading)}.[/] {escape(report.verdict.guidance)}\n")
     for check in report.trust:
         mark = "[green]passed[/]" if check.passed else "[bold red]FAILED[/]"
-        out.print(f"{mark}  {check.name}: {escape(check.sentence)}")
+        out.print(f"{mark}  {escape(check.title)} {escape(check.sentence)}")
     out.print()
     out.print(_table(report))
     if html is not None:

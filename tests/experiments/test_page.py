@@ -154,7 +154,7 @@ def test_the_command_prints_json_and_writes_the_page(tmp_path: Path) -> None:
 def test_the_command_prints_a_table() -> None:
     code, out = run(str(HILLSTROM), *ASKED)
     assert code == 0
-    for part in ("keep it", "passed  srm", "0.0766", "0.0700 to 0.0832"):
+    for part in ("keep it", "passed  Split as promised?", "0.0766", "0.0700 to 0.0832"):
         assert part in out
 
 
