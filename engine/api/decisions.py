@@ -7,6 +7,7 @@ import time
 from typing import Annotated
 
 import msgspec
+import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
@@ -57,6 +58,7 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     explain: bool = False
 
 
+log = structlog.get_logger()
 _decoder = msgspec.json.Decoder(Question)
 _REPLAYED = (b"idempotent-replayed", b"true")
 
@@ -115,8 +117,17 @@ def _key(given: str | None, named: bytes | None) -> str:
 
 
 async def _told(server: Parts, request: Request, answer: Decided | Missed, why: bool) -> Decision:
+    """The answer; a decision that cannot be told is answered with nothing to send."""
     if isinstance(answer, Missed):
         return nothing(request, answer.reason)
+    try:
+        return await _as_logged(server, answer, why)
+    except Exception as error:  # whatever it is, the caller gets an answer
+        log.error("a logged decision cannot be told", id=answer.row.id, exc_info=error)
+        return nothing(request, "the logged decision cannot be told; nothing is sent")
+
+
+async def _as_logged(server: Parts, answer: Decided, why: bool) -> Decision:
     if answer.made is None:
         return await run_in_threadpool(server.archive.again, answer.row, why)
     made = answer.made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
@@ -48,6 +49,8 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
     intake = Intake(store)
     try:
         service.prepare()
+        gc.collect()
+        gc.freeze()  # programs, rules and libraries stay: the collector need not walk over them again
         desk = Desk(service, settings.deadline_ms, metrics)
         yield Parts(settings, store, desk, intake, Archive(store), Catalogue(), metrics)
     finally:

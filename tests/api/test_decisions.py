@@ -214,3 +214,16 @@ def test_a_stored_value_of_another_type_than_declared_counts_as_not_known(client
     assert [answer.json()["fallback"] for answer in answers] == [False, False]
     known = client.get(f"/v1/decisions/{answers[0].json()['id']}/explanation")
     assert known.status_code == 200
+
+
+def test_a_logged_decision_that_cannot_be_told_is_answered_with_nothing_to_send(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.api import decisions as route
+
+    def broken(*given: Any) -> Any:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(route, "reply", broken)
+    answer = client.decide(question())
+    assert (answer.status_code, answer.json()["fallback"], answer.json()["action"]) == (200, True, None)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from engine.api.app import create_app
+from engine.api.teacher import Teacher
+from engine.settings import Settings
+from engine.store import Store, open_store, snapshots
+from tests.api.client import calling
+from tests.engine.programs import applied, ask, people
+
+LONG_AGO = datetime(2020, 1, 6, 9, tzinfo=UTC)
+LATER = LONG_AGO + timedelta(days=30)
+PATIENCE_S = 30
+
+
+def taught(path: Path) -> Store:
+    """A store with decisions whose time to be learnt has come."""
+    store = open_store(path)
+    with store.write() as c:
+        applied(c)
+        ask(c, people(c, 40), LONG_AGO)
+    return store
+
+
+def newest(store: Store) -> int:
+    with store.read() as c:
+        return snapshots.newest_version(c, "spring")
+
+
+def await_snapshot(store: Store) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not newest(store) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert newest(store)
+
+
+def test_what_has_matured_is_learnt_beside_serving_and_serves(tmp_path: Path) -> None:
+    store = taught(tmp_path / "store.db")
+    settings = Settings(store=tmp_path / "store.db", deadline_ms=30_000)
+    with calling(create_app(settings, learn_every_s=0.01)) as client:
+        await_snapshot(store)
+        asked = {"customer": "c30", "program": "spring", "key": "k", "at": datetime.now(UTC).isoformat()}
+        assert client.decide(asked).json()["fallback"] is False
+    store.close()
+
+
+def test_a_round_that_fails_does_not_end_learning(tmp_path: Path) -> None:
+    store = taught(tmp_path / "store.db")
+    calls = 0
+
+    def clock() -> datetime:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise RuntimeError("a bug")
+        return LATER
+
+    teacher = Teacher(store, 0.01, clock)
+    await_snapshot(store)
+    teacher.close()
+    store.close()
+    assert calls > 1
