@@ -22,7 +22,7 @@ from engine.calendar import microseconds
 from engine.errors import InputError
 from engine.store import customers, outcomes, programs
 from engine.store.rows import CustomerRow, OutcomeRow
-from engine.values import check_id
+from engine.values import Id, check_id
 
 LARGEST_VALUE = 1e12
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -34,9 +34,9 @@ class OutcomeEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_
     `event` is the sender's id of it; `decision` the decision it follows, if known.
     """
 
-    event: str
-    customer: str
-    kind: str
+    event: Id
+    customer: Id
+    kind: Id
     at: Instant
     value: float = 0.0
     decision: str | None = None

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from engine.domain import AttributeType, Program
 from engine.errors import InputError, nearest
@@ -97,6 +99,13 @@ def _timestamp(name: str, value: str, where: str) -> datetime:
 
 
 ID_LENGTH = 128
+Id = Annotated[
+    str,
+    msgspec.Meta(
+        description=f"1-{ID_LENGTH} printable characters.",
+        extra_json_schema={"minLength": 1, "maxLength": ID_LENGTH},
+    ),
+]
 
 
 def check_id(value: str, what: str, where: str) -> str:

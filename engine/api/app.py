@@ -16,6 +16,7 @@ from engine.api import customers, docs, health, lookups, openapi, predictions
 from engine.api.body import problem_response
 from engine.api.decisions import DecisionRoute
 from engine.api.moments import now
+from engine.api.operations import methods
 from engine.api.outcomes import OutcomeRoute
 from engine.api.parts import running
 from engine.api.problem import problem, problem_of
@@ -90,6 +91,8 @@ async def _routing(request: Request, error: Exception) -> Response:
         problem(kind, f"{request.method} {request.url.path}: {error.detail}; see /docs.")
     )
     response.headers.update(error.headers or {})
+    if error.status_code == 405:
+        response.headers["allow"] = ", ".join(methods(request.url.path))
     return response
 
 

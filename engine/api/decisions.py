@@ -23,16 +23,9 @@ from engine.explain import reasons
 from engine.reply import Decision, reply
 from engine.request import Request
 from engine.track import Instant
-from engine.values import FEATURES_AT_MOST, ID_LENGTH, check_id
+from engine.values import FEATURES_AT_MOST, Id, check_id
 
 Feature = str | float | int | bool | None
-Id = Annotated[
-    str,
-    msgspec.Meta(
-        description=f"1-{ID_LENGTH} printable characters.",
-        extra_json_schema={"minLength": 1, "maxLength": ID_LENGTH},
-    ),
-]
 Features = Annotated[
     dict[str, Feature],
     msgspec.Meta(

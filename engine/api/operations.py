@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -138,3 +139,13 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("get", "/readyz", _says(health.ready), None, Ready, _STORE),
     Operation("get", "/metrics", _says(health.metrics), None, str, ()),
 )
+
+
+def methods(path: str) -> list[str]:
+    """The methods that an address takes."""
+    return sorted(
+        one.method.upper() for one in OPERATIONS if re.fullmatch(_PLACE.sub("[^/]+", one.path), path)
+    )
+
+
+_PLACE = re.compile(r"{\w+}")

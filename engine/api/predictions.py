@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from engine.api.body import decode, json_response, read, refuse_repeated
-from engine.api.decisions import Id
 from engine.api.moments import check_moment, now
 from engine.api.parts import parts
 from engine.calendar import microseconds
@@ -18,7 +17,7 @@ from engine.errors import InputError
 from engine.store import predictions
 from engine.store.rows import PredictionRow
 from engine.track import Instant
-from engine.values import LARGEST, check_id
+from engine.values import LARGEST, Id, check_id
 
 router = APIRouter()
 

@@ -242,3 +242,4 @@ def test_an_address_or_a_method_that_is_not_there_is_a_problem_detail(client: Cl
     answer = client.get("/v1/decisions")
     refused(answer, 405)
     assert answer.headers["allow"] == "POST"
+    assert client.ask("POST", "/v1/customers/c1").headers["allow"] == "DELETE, GET, PATCH"
