@@ -143,9 +143,5 @@ OPERATIONS: tuple[Operation, ...] = (
 
 def methods(path: str) -> list[str]:
     """The methods that an address takes."""
-    return sorted(
-        one.method.upper() for one in OPERATIONS if re.fullmatch(_PLACE.sub("[^/]+", one.path), path)
-    )
-
-
-_PLACE = re.compile(r"{\w+}")
+    at = [one for one in OPERATIONS if re.fullmatch(re.sub(r"{\w+}", "[^/]+", one.path), path)]
+    return sorted(one.method.upper() for one in at)
