@@ -22,6 +22,7 @@ from policies.snapshot import SnapshotError, pack, unpack
 from policies.state import Kept
 
 log = structlog.get_logger()
+LAST_GOOD, PRIORITY_LIST = "last good snapshot", "priority list"  # the rungs below the newest snapshot
 
 
 class Learnt(msgspec.Struct, frozen=True, array_like=True):
@@ -57,9 +58,17 @@ def built(spec: PolicySpec, loaded: Program) -> Kept:
     return make(spec.kind, settings)
 
 
-def live(connection: Connection, name: str, version: int | None = None, snapshot: int | None = None) -> Live:
-    """The program ready to decide; given a version and a snapshot, exactly as it was then."""
+def live(
+    connection: Connection,
+    name: str,
+    version: int | None = None,
+    snapshot: int | None = None,
+    fallback: str | None = None,
+) -> Live:
+    """The program ready to decide; given version, snapshot and rung of the ladder, exactly as it was then."""
     loaded = stored_program(connection, name, version)
+    if fallback == PRIORITY_LIST:
+        return _priority_list(loaded)
     if snapshot is not None:
         return _with(loaded, *_exactly(connection, loaded, snapshot), snapshot)
     return _newest_sound(connection, loaded)
@@ -77,14 +86,12 @@ def _newest_sound(connection: Connection, loaded: Program) -> Live:
         except (SnapshotError, StoreError) as error:
             log.error("snapshot refused, taking the one before it", program=loaded.name, why=str(error))
         else:
-            return _with(
-                loaded, encoding, policy, number, "" if number == numbers[0] else "last good snapshot"
-            )
-    if numbers:
-        return _with(
-            loaded, context.fit(loaded, {}), built(PolicySpec("priority"), loaded), 0, "priority list"
-        )
-    return _with(loaded, *_exactly(connection, loaded, 0), 0)
+            return _with(loaded, encoding, policy, number, "" if number == numbers[0] else LAST_GOOD)
+    return _priority_list(loaded) if numbers else _with(loaded, *_exactly(connection, loaded, 0), 0)
+
+
+def _priority_list(loaded: Program) -> Live:
+    return _with(loaded, context.fit(loaded, {}), built(PolicySpec("priority"), loaded), 0, PRIORITY_LIST)
 
 
 def _exactly(connection: Connection, loaded: Program, number: int) -> tuple[Encoding, Kept]:

@@ -82,7 +82,7 @@ def as_decided(
         row.fallback or "",
     )
     if current is None or not same:
-        current = live(connection, row.program, row.program_version, row.snapshot_version)
+        current = live(connection, row.program, row.program_version, row.snapshot_version, row.fallback)
     return current, decode(row.situation)
 
 

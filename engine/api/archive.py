@@ -27,7 +27,7 @@ class Archive:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = Lock()
-        self._kept: OrderedDict[tuple[str, int, int | None], Live] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, int | None, str | None], Live] = OrderedDict()
         self._programs: dict[tuple[str, int], Program] = {}
 
     def decision(self, id: str) -> Decision:
@@ -58,7 +58,7 @@ class Archive:
         return reply(row, self._programs[named], True)
 
     def _as_it_was(self, connection: Connection, row: DecisionRow) -> Live:
-        named = (row.program, row.program_version, row.snapshot_version)
+        named = (row.program, row.program_version, row.snapshot_version, row.fallback)
         with self._lock:
             if named not in self._kept:
                 self._kept[named] = live(connection, *named)

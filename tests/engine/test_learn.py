@@ -10,6 +10,7 @@ from engine.calendar import microseconds
 from engine.errors import InputError
 from engine.learn import learn
 from engine.live import live, thaw
+from engine.replay import replay
 from engine.store import Store, decisions, learning, outcomes, snapshots
 from engine.store.rows import OutcomeRow
 from policies.linear import Linear
@@ -142,6 +143,9 @@ def test_with_no_sound_snapshot_the_priority_list_serves(store: Store) -> None:
         people(connection, 3)
         snapshots.put_snapshot(connection, "spring", b"nonsense", "", 0, "damaged")
         current = live(connection, "spring")
+        made = settled(ask(connection, ["c0", "c1", "c2"]))
+        assert all(one.row.fallback == "priority list" for one in made)
+        assert all(replay(connection, one.row.id).differences == () for one in made)
     assert (current.snapshot_version, current.fallback, current.policy.kind) == (
         0,
         "priority list",
