@@ -7,11 +7,12 @@ from pathlib import Path
 
 import polars as pl
 
+from engine.calendar import known_zone
 from engine.domain import AttributeType, Program
 from engine.errors import InputError
 from engine.store.rows import CustomerRow
-from engine.tables import require
-from engine.values import types
+from engine.tables import ID_RULE, require, unsound
+from engine.values import LARGEST, types
 
 CONSENT = "consent."
 _TRUTH = {"true": True, "false": False, "1": True, "0": False}
@@ -43,11 +44,12 @@ def customer_table(
     ids = frame[customer].cast(pl.String)
     _refuse(ids.is_null() | (ids == ""), ids, source, customer, "must be given")
     _refuse(~ids.is_unique() & ~ids.is_first_distinct(), ids, source, customer, "must occur once")
+    _refuse(unsound(ids), ids, source, customer, ID_RULE)
     typed = [ids.alias("customer")]
     typed += [_typed(frame[name], kind, source) for name, kind in known.items()]
     typed += [_typed(frame[name], "boolean", source) for name in consent]
     if "zone" in frame.columns:
-        typed.append(frame["zone"].cast(pl.String))
+        typed.append(_zones(frame["zone"].cast(pl.String), source))
     return pl.DataFrame(typed)
 
 
@@ -77,6 +79,8 @@ def _known(names: Sequence[str], row: Sequence[object]) -> dict[str, object]:
 
 def _typed(column: pl.Series, kind: AttributeType, source: str | Path) -> pl.Series:
     """The column in the program's type; 0, 1, true and false pass for booleans, numbers never for text."""
+    if column.dtype.is_nested() or (column.dtype == pl.Boolean and kind != "boolean"):
+        _refuse(column.is_not_null(), column, source, column.name, f"must be of type {kind}")
     if kind == "text" and column.dtype != pl.String:
         first = column.drop_nulls().head(1).to_list()
         raise InputError(
@@ -92,9 +96,21 @@ def _typed(column: pl.Series, kind: AttributeType, source: str | Path) -> pl.Ser
     if kind == "integer" and column.dtype.is_float():
         lost |= (typed.cast(pl.Float64) != column).fill_null(False)
     if kind == "number":
-        lost |= ~typed.is_finite().fill_null(True)
+        lost |= ~typed.abs().lt(LARGEST).fill_null(True)
     _refuse(lost, column, source, column.name, f"must be of type {kind}")
     return typed.alias(column.name)
+
+
+def _zones(column: pl.Series, source: str | Path) -> pl.Series:
+    unknown = [zone for zone in column.unique() if zone is not None and known_zone(zone) is None]
+    _refuse(
+        column.is_in(unknown).fill_null(False),
+        column,
+        source,
+        "zone",
+        "must be a time zone such as 'Europe/Oslo'",
+    )
+    return column
 
 
 def _refuse(bad: pl.Series, column: pl.Series, source: str | Path, name: str, rule: str) -> None:

@@ -12,6 +12,9 @@ from pathlib import Path
 import polars as pl
 
 from engine.errors import InputError, nearest
+from engine.values import ID_LENGTH, is_id
+
+ID_RULE = f"must be 1-{ID_LENGTH} printable characters without control characters"
 
 
 def _csv(path: Path) -> pl.DataFrame:
@@ -60,6 +63,11 @@ def require(frame: pl.DataFrame, columns: Iterable[str], source: str | Path) -> 
     for name in columns:
         if name not in frame.columns:
             raise InputError(f"{source}: there is no column '{name}'.{nearest(name, frame.columns)}")
+
+
+def unsound(ids: pl.Series) -> pl.Series:
+    """(n,) True where a text may not be an id (`engine.values.check_id`); missing ones are left alone."""
+    return pl.Series([one is not None and not is_id(one) for one in ids], dtype=pl.Boolean)
 
 
 def write_whole(path: str | Path, body: bytes) -> None:

@@ -108,9 +108,14 @@ Id = Annotated[
 ]
 
 
+def is_id(value: str) -> bool:
+    """Whether a text may be an id: 1-128 printable characters."""
+    return 0 < len(value) <= ID_LENGTH and value.isprintable()
+
+
 def check_id(value: str, what: str, where: str) -> str:
     """An id of 1-128 printable characters. Raises `InputError` with the rule otherwise."""
-    if not value or len(value) > ID_LENGTH or not value.isprintable():
+    if not is_id(value):
         raise InputError(
             f"{where}: {what} == {value[:40]!r} ({len(value)} characters), must be 1-{ID_LENGTH} printable "
             f"characters without control characters; send another id."

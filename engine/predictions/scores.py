@@ -8,8 +8,8 @@ import polars as pl
 
 from engine.errors import InputError
 from engine.store.rows import PredictionRow
-from engine.tables import read_table, require
-from engine.values import check_id
+from engine.tables import ID_RULE, read_table, require, unsound
+from engine.values import LARGEST, check_id
 
 
 def read_scores(
@@ -27,8 +27,10 @@ def read_scores(
     require(frame, [customer, score], path)
     ids, scores = frame[customer].cast(pl.String), frame[score].cast(pl.Float64, strict=False)
     _refuse(ids.is_null() | (ids == ""), frame[customer], path, "must be given")
+    _refuse(unsound(ids), ids, path, ID_RULE)
     _refuse(~ids.is_first_distinct(), ids, path, "must occur once")
-    _refuse(~scores.is_finite().fill_null(False), frame[score], path, "must be a finite number")
+    number = scores.abs().lt(LARGEST).fill_null(False) & (frame[score].dtype != pl.Boolean)
+    _refuse(~number, frame[score], path, f"must be a finite number within +-{LARGEST:.2g}")
     return [
         PredictionRow(one, model, version, value, as_of_us, received_us)
         for one, value in zip(ids, scores, strict=True)
