@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import polars as pl
 
@@ -22,6 +24,7 @@ from engine.profiles import profiles
 from engine.request import Request
 from engine.store import Store, customers, decisions, predictions
 from engine.store.rows import DecisionRow, PredictionRow
+from engine.tables import write_whole
 from engine.uncollected import uncollected
 
 CHUNK = 10_000
@@ -106,14 +109,33 @@ def as_table(rows: Sequence[DecisionRow]) -> pl.DataFrame:
 
 def write_table(rows: Sequence[DecisionRow], path: str | Path) -> None:
     """The decisions as one Parquet (or, by the name's ending, CSV) file, whole or not at all."""
+    path, table, body = check_out(path), as_table(rows), BytesIO()
+    (table.write_parquet if path.suffix == ".parquet" else table.write_csv)(body)
+    try:
+        write_whole(path, body.getvalue())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); name another file.") from error
+
+
+def check_out(path: str | Path) -> Path:
+    """The path, if decisions can be written there; asked before a batch is decided.
+
+    Raises:
+        InputError: the name's ending is no form that is written, or the place cannot be written to.
+    """
     path = Path(path)
     if path.suffix not in (".parquet", ".csv"):
         raise InputError(f"{path}: decisions are written as .parquet or .csv; name the file so.")
-    temporary = path.with_name(f".{path.name}.part")
-    table = as_table(rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    (table.write_parquet if path.suffix == ".parquet" else table.write_csv)(temporary)
-    temporary.replace(path)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file.")
+    folder = next(one for one in path.absolute().parents if one.exists())
+    try:
+        with TemporaryFile(dir=folder):
+            return path
+    except OSError as error:
+        raise InputError(
+            f"{path}: nothing can be written in {folder} ({error.strerror}); name another file."
+        ) from error
 
 
 def _refuse_used_name(store: Store, program: Program, table: pl.DataFrame, name: str) -> None:

@@ -13,9 +13,8 @@ from engine.commands.shared import (
     JsonOption,
     ProgramOption,
     StoreOption,
-    applied,
+    at_work,
     moment,
-    opened,
     show_json,
 )
 
@@ -34,19 +33,20 @@ def batch(
     json: JsonOption = False,
 ) -> None:
     """Decide for every customer of a file, log the decisions and write them to a file."""
-    from engine.batch import run, write_table
+    from engine.batch import check_out, run, write_table
     from engine.commands.progress import bar
     from engine.profiles import customer_table, unknown_columns
     from engine.tables import read_table
+    from engine.values import check_id
 
-    when = moment(at)
+    when, out = moment(at), check_out(out)
+    name = check_id(customers.stem if name is None else name, "name", "--name")
     frame = read_table(customers)
-    with opened(store) as its_store:
-        loaded = applied(its_store, program, when)
+    with at_work(store, program, when) as (its_store, loaded):
         table = customer_table(loaded, frame, customers, customer)
         ignored = unknown_columns(loaded, frame, customer)
         with bar("deciding", table.height, quiet=json) as advance:
-            rows, summary = run(its_store, loaded, table, name or customers.stem, when, resume, advance)
+            rows, summary = run(its_store, loaded, table, name, when, resume, advance)
     write_table(rows, out)
     if json:
         show_json({**dataclasses.asdict(summary), "out": str(out), "ignored_columns": ignored})
