@@ -21,8 +21,13 @@ def apply(connection: Connection, path: str | Path, at: datetime) -> Program:
     Raises:
         ProgramError: the file does not hold a sound program; nothing is stored.
     """
+    return apply_text(connection, *read_program(path), at)
+
+
+def read_program(path: str | Path) -> tuple[Program, bytes]:
+    """The program of a file, and the file's bytes. Raises `ProgramError`."""
     loaded = load(path)
-    return apply_text(connection, loaded, Path(path).read_bytes(), at)
+    return loaded, Path(path).read_bytes()
 
 
 def apply_text(connection: Connection, loaded: Program, text: bytes, at: datetime) -> Program:

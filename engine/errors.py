@@ -27,6 +27,10 @@ class StoreError(NextbestError):
     """The store cannot do what was asked; nothing was half written."""
 
 
+class BusyError(StoreError):
+    """Another process is writing to the store; the same may be asked again later."""
+
+
 def nearest(name: str, known: object) -> str:
     """`" Did you mean 'x'?"` for the closest known name, else a list of what there is."""
     import difflib

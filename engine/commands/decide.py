@@ -12,9 +12,8 @@ from engine.commands.shared import (
     JsonOption,
     ProgramOption,
     StoreOption,
-    applied,
+    at_work,
     moment,
-    opened,
     show_json,
 )
 from engine.errors import InputError, NextbestError
@@ -38,11 +37,11 @@ def decide(
     from engine.values import check_id
 
     check_id(customer, "customer", "decide")
-    key = check_id(key or f"cli-{time.time_ns():x}", "key", "decide")
+    key = check_id(f"cli-{time.time_ns():x}" if key is None else key, "key", "decide")
     when = moment(at)
-    with opened(store) as its_store:
-        loaded = applied(its_store, program, when)
-        request = Request(customer, loaded.name, key, when, _features(context))
+    features = _features(context)
+    with at_work(store, program, when) as (its_store, loaded):
+        request = Request(customer, loaded.name, key, when, features)
         with its_store.write() as connection:
             current = live(connection, loaded.name)
             answer = pipeline(connection, [request], {loaded.name: current}).answers[0]

@@ -9,9 +9,8 @@ from engine.commands.shared import (
     JsonOption,
     ProgramOption,
     StoreOption,
-    applied,
+    at_work,
     moment,
-    opened,
     show_json,
 )
 
@@ -23,10 +22,8 @@ def learn(
     from engine.learn import learn as teach
 
     when = moment(at)
-    with opened(store) as its_store:
-        loaded = applied(its_store, program, when)
-        with its_store.write() as connection:
-            lesson = teach(connection, loaded.name, when)
+    with at_work(store, program, when) as (its_store, loaded), its_store.write() as connection:
+        lesson = teach(connection, loaded.name, when)
     if json:
         show_json(dataclasses.asdict(lesson))
     elif lesson.snapshot is None:

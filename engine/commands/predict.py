@@ -35,7 +35,7 @@ def take_in(
     from engine.store import predictions
 
     received = microseconds(moment(at))
-    dated = microseconds(moment(as_of)) if as_of else received
+    dated = microseconds(moment(as_of, "--as-of")) if as_of is not None else received
     rows = read_scores(file, model, version, customer, score, dated, received)
     with opened(store) as its_store, its_store.write() as connection:
         predictions.put_predictions(connection, rows)

@@ -18,7 +18,7 @@ def replay(
     """Make a logged decision again from its context, versions and key; exit 1 on any difference."""
     from engine.replay import replay as again
 
-    with opened(store) as its_store, its_store.read() as connection:
+    with opened(store, make=False) as its_store, its_store.read() as connection:
         result = again(connection, decision)
     if json:
         show_json({**dataclasses.asdict(result), "same": not result.differences})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.commands.shared import JsonOption, StoreOption, applied, moment, opened, show_json
+from engine.commands.shared import JsonOption, StoreOption, applied, meant, moment, opened, show_json
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ def serve(
 
     _refuse_workers(workers)
     settings = _settings(store, host, port)
+    found = [meant(one) for one in program or []]
     with opened(settings.store) as its_store:
-        loaded = [applied(its_store, one, moment(None)) for one in program or []]
+        loaded = [applied(its_store, one, moment(None)) for one in found]
     listening = _listen(settings.host, settings.port if port is None else port)
     log_to_stderr()
     address = f"http://{settings.host}:{listening.getsockname()[1]}"

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.errors import InputError
+from engine.errors import BusyError, InputError, StoreError
 
 if TYPE_CHECKING:
     from engine.domain import Program
     from engine.store import Store
+
+    Meant = str | tuple[Program, bytes]
 
 StoreOption = Annotated[
     Path | None, typer.Option(help="The store, one SQLite file. [default: $NEXTBEST_STORE or nextbest.db]")
@@ -32,43 +34,76 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 
 
 @contextmanager
-def opened(store: Path | None) -> Iterator[Store]:
-    """The store of the option, the environment or the folder; made if it is not there."""
+def opened(store: Path | None, make: bool = True) -> Iterator[Store]:
+    """The store of the option, the environment or the folder; made if it is not there.
+
+    Raises:
+        InputError: it is no store, or is not there and `make` is False.
+        BusyError: another process is writing.
+    """
     from engine.settings import Settings
     from engine.store import open_store
 
-    found = open_store(store or Settings().store)
+    path = store or Settings().store
+    if not make and not path.exists():
+        raise InputError(f"{path}: there is no store; name another with --store.")
+    try:
+        found = open_store(path)
+    except BusyError:
+        raise
+    except StoreError as error:
+        raise InputError(str(error)) from error
     try:
         yield found
     finally:
         found.close()
 
 
-def moment(at: str | None) -> datetime:
-    """The moment of `--at`, else now; a time without a zone is UTC."""
+def moment(at: str | None, option: str = "--at") -> datetime:
+    """The moment given with `option`, else now; a time without a zone is UTC."""
+    from engine.api.moments import check_moment
+
     if at is None:
         return datetime.now(UTC)
     try:
         given = datetime.fromisoformat(at)
     except ValueError:
         raise InputError(
-            f"--at == {at!r}, must be a time such as 2026-11-24T08:00:00Z; correct it."
+            f"{option} == {at!r}, must be a time such as 2026-11-24T08:00:00Z; correct it."
         ) from None
-    return given if given.tzinfo else given.replace(tzinfo=UTC)
+    return check_moment(given if given.tzinfo else given.replace(tzinfo=UTC), option)
 
 
-def applied(store: Store, program: str, at: datetime) -> Program:
-    """The program meant by `--program`.
+@contextmanager
+def at_work(store: Path | None, program: str, at: datetime) -> Iterator[tuple[Store, Program]]:
+    """The store, and the program meant by `--program` in it; a file is read before a store is made for it."""
+    found = meant(program)
+    with opened(store, make=not isinstance(found, str)) as its_store:
+        yield its_store, applied(its_store, found, at)
 
-    A file, stored as the newest version if it is new, or a stored name.
-    """
-    from engine.applied import apply, stored_program
+
+def meant(program: str) -> Meant:
+    """What `--program` means: a program file, which is read, or a name. Raises `ProgramError`."""
+    from engine.applied import read_program
 
     if Path(program).suffix in (".yaml", ".yml") or Path(program).is_file():
-        with store.write() as connection:
-            return apply(connection, program, at)
-    with store.read() as connection:
-        return stored_program(connection, program)
+        return read_program(program)
+    return program
+
+
+def applied(store: Store, found: Meant, at: datetime) -> Program:
+    """The program as the store has it: one from a file is its newest version, and stored if it is new.
+
+    Raises:
+        NotFoundError: there is no program of that name.
+    """
+    from engine.applied import apply_text, stored_program
+
+    if isinstance(found, str):
+        with store.read() as connection:
+            return stored_program(connection, found)
+    with store.write() as connection:
+        return apply_text(connection, *found, at)
 
 
 def show_json(shown: Any) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import Insert, dialect, insert
 from sqlalchemy.exc import DBAPIError
 
-from engine.errors import StoreError
+from engine.errors import BusyError, StoreError
 
 DIALECT = dialect()
 OLDEST = (3, 51, 3)  # every earlier SQLite can lose commits in WAL mode with two connections
@@ -80,7 +80,8 @@ def _prepare(connection: Any, path: Path, settings: Sequence[str]) -> None:
 def in_words(path: Path, error: DBAPIError | dbapi2.Error) -> StoreError:
     """The error as a sentence a person can act on."""
     cause = str(error.orig if isinstance(error, DBAPIError) else error)
-    return StoreError(f"{path}: {cause}.{_remedy(cause)} Nothing was written.")
+    kind = BusyError if "locked" in cause else StoreError
+    return kind(f"{path}: {cause}.{_remedy(cause)} Nothing was written.")
 
 
 def _remedy(cause: str) -> str:
