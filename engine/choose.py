@@ -86,8 +86,8 @@ def choose(live: Live, situations: Situations) -> Choices:
     """
     made = feasible(live.program, live.screen, situations)
     X = context.encode(live.encoding, situations)
-    prior = context.prior(live.program, situations)
     judge = scorer(live)
+    prior = prior_of(live, situations)
     value = prior if judge is None else judge.scores(X, live.actions, prior)
     pmf = _pmf(live, situations.arm, X, made.mask, prior, value)
     drawn, propensity = draw(pmf, uniforms(live.program.name, situations.key))
@@ -101,6 +101,18 @@ def choose(live: Live, situations: Situations) -> Choices:
         np.where(held, 1.0, propensity),
         propensity < pmf.max(axis=1),
     )
+
+
+def prior_of(live: Live, situations: Situations) -> Floats:
+    """(n, k) the prior; 0 for customers for whom nothing is predicted to earn, until a learner has learnt.
+
+    Otherwise costs alone would speak, and a new program would send nothing to nearly everyone and never
+    learn.
+    """
+    prior = context.prior(live.program, situations)
+    if scorer(live) is not None and live.snapshot_version == 0:
+        prior[(prior <= 0.0).all(axis=1)] = 0.0
+    return prior
 
 
 def scorer(live: Live) -> Scorer | None:

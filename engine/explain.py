@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from engine import context
-from engine.choose import Choices, Live, choose, scorer
+from engine.choose import Choices, Live, choose, prior_of, scorer
 from engine.context import Encoding, Levels
 from engine.domain import Action, Program
 from engine.once import once
@@ -127,7 +127,7 @@ def _factors(live: Live, situation: Situation, choices: Choices) -> list[Factor]
     if runner_up is None or judge is None:
         return []
     situations = columns(live.program, [situation])
-    X, prior = context.encode(live.encoding, situations), context.prior(live.program, situations)
+    X, prior = context.encode(live.encoding, situations), prior_of(live, situations)
     groups = feature_columns(live.encoding)
     without = np.repeat(X, len(groups) + 1, axis=0)
     for row, (_, members) in enumerate(groups, start=1):

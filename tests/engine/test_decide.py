@@ -175,3 +175,11 @@ def test_send_times_are_the_customers_own(store: Store) -> None:
     tonight = microseconds(AT.replace(hour=17, minute=30))
     assert {row.send_at_us for row in made if row.slot == "tonight"} == {tonight}
     assert {row.send_at_us for row in made if row.slot == "now"} == {microseconds(AT)}
+
+
+def test_a_program_without_predictions_explores_until_it_has_learnt(store: Store) -> None:
+    with store.write() as connection:
+        applied(connection)
+        rows = [one.row for one in settled(ask(connection, people(connection, 400)))]
+    served = [row for row in rows if row.arm == "policy"]
+    assert sum(row.contact for row in served) > len(served) / 2
