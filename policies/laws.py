@@ -11,12 +11,11 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from policies.base import (
-    NO_ACTION,
     Actions,
     Additive,
     Feedback,
@@ -25,8 +24,8 @@ from policies.base import (
     Mask,
     Policy,
     draw,
-    feedback,
 )
+from policies.cases import Case, make_case, part
 from policies.snapshot import SnapshotError, pack, unpack
 from policies.state import Kept
 
@@ -36,32 +35,6 @@ _SUM = 1e-9  # how far a row may be from 1
 
 class LawBroken(AssertionError):
     """A policy that does not do what every policy must; the message says which law, and where."""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One made-up problem: n contexts, k actions, what is feasible, what is predicted, and what happened."""
-
-    X: Floats
-    actions: Actions
-    mask: Mask
-    prior: Floats
-    feedback: Feedback
-
-
-def make_case(seed: int, n: int = 40, d: int = 4, plain: bool = False) -> Case:
-    """A random problem of no_action and 2 offers x 2 channels, or of plain actions."""
-    rng = np.random.Generator(np.random.PCG64(seed))
-    actions = Actions.plain((NO_ACTION, "a", "b", "c")) if plain else _crossed()
-    k = len(actions)
-    X = rng.standard_normal((n, d)) * rng.choice([0.1, 1.0, 4.0], (n, 1))
-    mask = rng.random((n, k)) < 0.7
-    mask[np.arange(n), rng.integers(0, k, n)] = True
-    prior = rng.choice([0.0, 1.0], (n, 1)) * rng.standard_normal((n, k))
-    action, propensity = draw(mask / mask.sum(axis=1, keepdims=True), rng.random(n))
-    reward = X[:, 0] * (action % 2) + rng.standard_normal(n)
-    chosen = prior[np.arange(n), action]
-    return Case(X, actions, mask, prior, feedback(X, actions, action, reward, propensity, chosen))
 
 
 def check_policy(make_policy: MakePolicy, seed: int = 0) -> None:
@@ -235,12 +208,6 @@ def draws_follow_the_pmf(
     _hold(p > level, f"draws follow the pmf (chi-square {statistic:.1f}, p = {p:.2g})")
 
 
-def part(feedback: Feedback, rows: slice) -> Feedback:
-    """Some rows of feedback."""
-    columns = ("X", "action", "propensity", "reward", "prior", "weight")
-    return replace(feedback, **{name: getattr(feedback, name)[rows] for name in columns})
-
-
 LAWS = (
     pmf_is_a_distribution,
     batch_equals_one_by_one,
@@ -257,20 +224,6 @@ ADDITIVE_LAWS = (
     restored_learners_learn_on,
 )
 KEPT_LAWS = (snapshot_brings_back_the_same_bits, damaged_snapshots_are_refused)
-
-
-def _crossed() -> Actions:
-    names = (NO_ACTION, "x/email/now", "x/sms/now", "y/email/now", "y/sms/now")
-    factors = (NO_ACTION, "offer=x", "offer=y", "channel=email", "channel=sms")
-    loading = [[float(factor in _made_of(name)) for factor in factors] for name in names]
-    return Actions(names, factors, np.array(loading))
-
-
-def _made_of(name: str) -> tuple[str, ...]:
-    if name == NO_ACTION:
-        return (NO_ACTION,)
-    offer, channel, _ = name.split("/")
-    return (f"offer={offer}", f"channel={channel}")
 
 
 def _learnt(make_policy: MakePolicy, case: Case) -> Policy:
