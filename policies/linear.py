@@ -22,8 +22,9 @@ from policies import explore as exploration
 from policies import grid
 from policies.base import Actions, Feedback, FeedbackError, Floats, Mask, check
 from policies.moments import Moments
-from policies.pool import Fit, Solution, solve
-from policies.settings import PolicyError, choice, number, whole
+from policies.pool import Solution
+from policies.settings import PolicyError, choice, number, truth, whole
+from policies.solver import Solver
 from policies.state import State
 from policies.waves import Waves, draw_waves, expand
 
@@ -38,6 +39,7 @@ class Linear:
     Args:
         ridge: prior precision of an action's weights around its factors' prediction, in observations.
         pool: prior precision of the factors' weights around 0, in observations.
+        tune: whether both are multiplied by what makes the rewards seen most likely; see `policies.evidence`.
         waves: number of random Fourier features; 0 for a plain linear model.
         bandwidth: of the waves: they see the kernel exp(-|x - x'|^2 / (bandwidth^2 d)).
         explore: "squarecb", "softmax" or "greedy".
@@ -56,6 +58,7 @@ class Linear:
         *,
         ridge: float = 1.0,
         pool: float = 1.0,
+        tune: bool = True,
         waves: int = 300,
         bandwidth: float = 1.0,
         explore: str = "squarecb",
@@ -68,6 +71,7 @@ class Linear:
         self.settings: Mapping[str, Any] = {
             "ridge": number("ridge", ridge, 1e-9, 1e9),
             "pool": number("pool", pool, 1e-9, 1e9),
+            "tune": truth("tune", tune),
             "waves": whole("waves", waves, 0, 10_000),
             "bandwidth": number("bandwidth", bandwidth, 1e-3, 1e3),
             "explore": choice("explore", explore, ("squarecb", "softmax", "greedy")),
@@ -81,7 +85,7 @@ class Linear:
         self._waves: Waves | None = None
         self._moments: dict[str, Moments] = {}
         self._loading: dict[str, dict[str, float]] = {}
-        self._fits: dict[str, Fit] = {}
+        self._solver = Solver(*(self.settings[name] for name in ("ridge", "pool", "tune")))
         self._solution: Solution | None = None
         self._weights: tuple[Actions, Floats, Floats] | None = None
         self._seen: tuple[float, float] | None = None
@@ -152,7 +156,7 @@ class Linear:
         for name, moments in other._moments.items():
             self._of(name).merge(moments)
             self._loading[name] = dict(other._loading[name])
-            self._fits.pop(name, None)
+            self._solver.forget(name)
         self._solution = self._weights = self._seen = None
 
     def state(self) -> State:
@@ -167,6 +171,7 @@ class Linear:
             "G": np.stack([one.half() for one in moments]),
             "b": np.stack([one.b for one in moments]),
             "square": np.stack([one.square for one in moments]),
+            "lift": np.stack([one.lift for one in moments]),
             "n": np.array([one.n for one in moments]),
             "theta": np.stack([solution.theta[name] for name in names]),
             "shared": np.array(list(solution.shared.values())),
@@ -184,8 +189,10 @@ class Linear:
         if not names:
             return
         self._waves = Waves(arrays["frequency"], arrays["phase"])
-        rows = zip(names, arrays["G"], arrays["b"], arrays["square"], arrays["n"], strict=True)
-        self._moments = {name: Moments.of_half(G, b, square, float(n)) for name, G, b, square, n in rows}
+        sums = zip(
+            *(arrays[name] for name in ("G", "b", "square", "lift")), arrays["n"].tolist(), strict=True
+        )
+        self._moments = {name: Moments.of_half(*one) for name, one in zip(names, sums, strict=True)}
         self._loading = {name: dict(one) for name, one in zip(names, state.words["loading"], strict=True)}
         theta = dict(zip(names, arrays["theta"], strict=True))
         shared = dict(zip(state.words["factors"], arrays["shared"], strict=True))
@@ -233,15 +240,17 @@ class Linear:
                 )
 
     def _add(self, actions: Actions, action: Any, phi: Floats, y: Floats, weight: Floats) -> None:
+        assert self._waves is not None
+        columns = 1 + len(self._waves.frequency)
         for a in np.unique(action):
             rows = action == a
-            self._of(actions.names[a]).add(phi[rows], y[rows], weight[rows])
+            self._of(actions.names[a]).add(phi[rows], y[rows], weight[rows], columns)
 
     def _settle(self, actions: Actions, touched: Any) -> None:
         """Note the factors of the actions just learnt; one of which all was taken back was never learnt."""
         for a in touched:
             name, moments = actions.names[a], self._moments[actions.names[a]]
-            self._fits.pop(name, None)
+            self._solver.forget(name)
             loading = {
                 actions.factors[j]: float(actions.features[a, j]) for j in np.flatnonzero(actions.features[a])
             }
@@ -250,22 +259,10 @@ class Linear:
                 del self._moments[name], self._loading[name]
         self._solution = self._weights = self._seen = None
 
-    def _ridge(self) -> Floats:
-        assert self._waves is not None
-        d, f = self._waves.frequency.shape
-        return float(self.settings["ridge"]) * np.repeat([1.0, f / 2.0], [1 + d, f])
-
     def _solve(self) -> Solution:
         if self._solution is None:
             assert self._waves is not None
-            ridge, columns = self._ridge(), 1 + len(self._waves.frequency)
-            pool = self.settings["pool"]
-            try:
-                self._solution = solve(self._moments, self._loading, ridge, pool, columns, self._fits)
-            except np.linalg.LinAlgError as error:
-                raise PolicyError(
-                    "what was taken back is not what was learnt; learn the log again into a new policy."
-                ) from error
+            self._solution = self._solver.solve(self._moments, self._loading, *self._waves.frequency.shape)
         return self._solution
 
     def _evidence(self, mask: Mask, prior: Floats) -> tuple[Floats, Floats]:

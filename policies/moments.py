@@ -18,23 +18,27 @@ class Moments:
         G: (D, D) sum of w x x'.
         b: (2, D) double-double sum of w x y.
         square: (2, 1) double-double sum of w y y.
+        lift: (2, 1) double-double sum of w y y |x|^2, x the first columns of the features.
         n: sum of w.
     """
 
     G: Floats
     b: Floats
     square: Floats
+    lift: Floats
     n: float
 
     @classmethod
     def empty(cls, D: int) -> Moments:
-        return cls(np.zeros((D, D)), exact.zeros(D), exact.zeros(1), 0.0)
+        return cls(np.zeros((D, D)), exact.zeros(D), exact.zeros(1), exact.zeros(1), 0.0)
 
-    def add(self, phi: Floats, y: Floats, w: Floats) -> None:
-        """Take in rows: phi (n, D) on the grid, y (n,), w (n,). Exact for whole weights."""
+    def add(self, phi: Floats, y: Floats, w: Floats, columns: int) -> None:
+        """Take in rows: phi (n, D) on the grid, y (n,), w (n,), x the first columns. Exact for whole w."""
         self.G = self.G + (phi.T @ phi if (w == 1.0).all() else (phi * w[:, None]).T @ phi)
         self.b = exact.add_products(self.b, phi, w * y)
-        self.square = exact.add_products(self.square, np.ones((len(y), 1)), w * y * y)
+        one, reach = np.ones((len(y), 1)), np.square(phi[:, :columns]).sum(axis=1)
+        self.square = exact.add_products(self.square, one, w * y * y)
+        self.lift = exact.add_products(self.lift, one, w * y * y * reach)
         self.n += float(w.sum())
 
     def half(self) -> Floats:
@@ -43,15 +47,16 @@ class Moments:
         return half
 
     @classmethod
-    def of_half(cls, half: Floats, b: Floats, square: Floats, n: float) -> Moments:
+    def of_half(cls, half: Floats, b: Floats, square: Floats, lift: Floats, n: float) -> Moments:
         """The moments whose lower half of G this is."""
         G = np.zeros((b.shape[1], b.shape[1]))
         G[np.tri(len(G), dtype=np.bool_)] = half
-        return cls(G + np.tril(G, -1).T, b, square, n)
+        return cls(G + np.tril(G, -1).T, b, square, lift, n)
 
     def merge(self, other: Moments) -> None:
         """Take in what another learner saw."""
         self.G = self.G + other.G
         self.b = exact.merge(self.b, other.b)
         self.square = exact.merge(self.square, other.square)
+        self.lift = exact.merge(self.lift, other.lift)
         self.n += other.n

@@ -11,7 +11,7 @@ unbiased estimation and prediction under a selection model" (absorption of the a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,16 +61,29 @@ def share(fits: list[Fit], Z: Floats, ridge: Floats, pool: float) -> Floats:
     m, p = Z.shape[1], len(ridge)
     if not m:
         return np.zeros((0, p))
+    schurs = [ridge[:, None] * (np.eye(p) - one.borrow[:p]) for one in fits]
+    A, c = crossed(schurs, [ridge * one.own[:p] for one in fits], Z)
+    system = A + pool * np.eye(m * p)
+    factor = cho_factor((system + system.T) / 2.0, lower=True, check_finite=False)
+    return np.asarray(cho_solve(factor, c, check_finite=False)).reshape(m, p)
+
+
+def crossed(schurs: Sequence[Floats], pulls: Sequence[Floats], Z: Floats) -> tuple[Floats, Floats]:
+    """(m p, m p) and (m p,) the factors' system without its prior: what the k actions have to say.
+
+    Args:
+        schurs: k of (p, p), an action's information on its factors' prediction.
+        pulls: k of (p,), the same times where it would have it.
+        Z: (k, m) factor loadings.
+    """
+    m, p = Z.shape[1], len(pulls[0])
     A, c = np.zeros((m, p, m, p)), np.zeros((m, p))
-    for one, z in zip(fits, Z, strict=True):
-        S = ridge[:, None] * (np.eye(p) - one.borrow[:p])
+    for S, pull, z in zip(schurs, pulls, Z, strict=True):
         for i in np.flatnonzero(z):
-            c[i] += z[i] * ridge * one.own[:p]
+            c[i] += z[i] * pull
             for j in np.flatnonzero(z):
                 A[i, :, j, :] += z[i] * z[j] * S
-    system = A.reshape(m * p, m * p) + pool * np.eye(m * p)
-    factor = cho_factor((system + system.T) / 2.0, lower=True, check_finite=False)
-    return np.asarray(cho_solve(factor, c.ravel(), check_finite=False)).reshape(m, p)
+    return A.reshape(m * p, m * p), c.ravel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,37 +110,52 @@ class Solution:
         return theta
 
 
-def solve(
-    moments: Mapping[str, Moments],
-    loading: Mapping[str, Mapping[str, float]],
-    ridge: Floats,
-    pool: float,
-    columns: int,
-    fits: dict[str, Fit],
-) -> Solution:
-    """Weights of all learnt actions and factors, by sorted names, so that the order of learning is no matter.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What is pooled: k actions and m factors by sorted names, so that the order of learning is no matter.
 
-    Args:
-        moments: of each learnt action, over D features.
-        loading: factor -> loading of each learnt action; a factor with the action's own name is left out,
-            since the action's own weights say the same.
-        ridge: (D,) precision of an action's weights around its factors' prediction.
-        pool: precision of the factors' weights around 0.
-        columns: how many of the D features the factors are crossed with, at most.
-        fits: solutions of single actions kept from the last time; those missing are added.
+    Attributes:
+        names: of the k learnt actions.
+        factors: names of the m factors; one with its action's own name is left out, since the action's own
+            weights say the same.
+        Z: (k, m) factor loadings.
+        p: how many columns the factors are crossed with, the first ones.
     """
-    names = sorted(moments)
-    factors = sorted({factor for name in names for factor in loading[name] if factor != name})
-    p = min(columns, LARGEST_SYSTEM // len(factors)) if factors else 0
-    for name in names:
-        if name not in fits or fits[name].borrow.shape[1] != p:
-            fits[name] = fit(moments[name].G, moments[name].b[0], ridge, p)
+
+    names: tuple[str, ...]
+    factors: tuple[str, ...]
+    Z: Floats
+    p: int
+
+
+def lay_out(loading: Mapping[str, Mapping[str, float]], columns: int) -> Layout:
+    """The layout of learnt actions, from their loadings by factor and the most columns to pool."""
+    names = tuple(sorted(loading))
+    factors = tuple(sorted({factor for name in names for factor in loading[name] if factor != name}))
     Z = np.zeros((len(names), len(factors)))
     for row, name in zip(Z, names, strict=True):
         row[:] = [loading[name].get(factor, 0.0) for factor in factors]
-    W = share([fits[name] for name in names], Z, ridge[:p], pool)
-    theta = {name: _theta(fits[name], z, W) for name, z in zip(names, Z, strict=True)}
-    return Solution(theta, dict(zip(factors, W, strict=True)), len(ridge))
+    return Layout(names, factors, Z, min(columns, LARGEST_SYSTEM // len(factors)) if factors else 0)
+
+
+def solve(
+    moments: Mapping[str, Moments], layout: Layout, ridge: Floats, pool: float, fits: dict[str, Fit]
+) -> Solution:
+    """Weights of all learnt actions and factors.
+
+    Args:
+        moments: of each learnt action, over D features.
+        layout: what is pooled, and how.
+        ridge: (D,) precision of an action's weights around its factors' prediction.
+        pool: precision of the factors' weights around 0.
+        fits: solutions of single actions kept from the last time; those missing are added.
+    """
+    for name in layout.names:
+        if name not in fits or fits[name].borrow.shape[1] != layout.p:
+            fits[name] = fit(moments[name].G, moments[name].b[0], ridge, layout.p)
+    W = share([fits[name] for name in layout.names], layout.Z, ridge[: layout.p], pool)
+    theta = {name: _theta(fits[name], z, W) for name, z in zip(layout.names, layout.Z, strict=True)}
+    return Solution(theta, dict(zip(layout.factors, W, strict=True)), len(ridge))
 
 
 def _theta(one: Fit, z: Floats, W: Floats) -> Floats:

@@ -27,6 +27,13 @@ def whole(name: str, value: object, low: int, high: int) -> int:
     return value
 
 
+def truth(name: str, value: object) -> bool:
+    """`value`, if it is true or false."""
+    if not isinstance(value, bool):
+        raise PolicyError(f"{name} == {value!r}, must be true or false.")
+    return value
+
+
 def choice(name: str, value: object, allowed: Iterable[str]) -> str:
     """`value`, if it is one of the allowed words; the message offers the nearest one."""
     words = list(allowed)

@@ -35,7 +35,7 @@ def explicit_ridge(case, ridge: float, pool: float, factors: list[int]) -> np.nd
 
 
 def test_weights_equal_one_ridge_regression_on_explicit_crosses() -> None:
-    policy = Linear(waves=0, ridge=2.0, pool=0.5)
+    policy = Linear(waves=0, ridge=2.0, pool=0.5, tune=False)
     policy.learn(CASE.feedback)
     np.testing.assert_allclose(
         policy.weights(CASE.actions), explicit_ridge(CASE, 2.0, 0.5, [1, 2, 3, 4]), atol=1e-11
@@ -43,7 +43,7 @@ def test_weights_equal_one_ridge_regression_on_explicit_crosses() -> None:
 
 
 def test_plain_actions_are_solved_one_by_one() -> None:
-    policy = Linear(waves=0, ridge=2.0)
+    policy = Linear(waves=0, ridge=2.0, tune=False)
     policy.learn(PLAIN.feedback)
     np.testing.assert_allclose(policy.weights(PLAIN.actions), explicit_ridge(PLAIN, 2.0, 1.0, []), atol=1e-11)
 

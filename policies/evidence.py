@@ -1,0 +1,145 @@
+"""How far to trust the prior: one scale of all prior precisions, chosen by the sums themselves.
+
+The pooled model of `policies.pool` is normal: action a has weights theta_a around v_a = W'z_a with precision
+s R, the factors' weights W around 0 with precision s pool, both in units of the noise's variance. With the
+rows' weights integrated out, the density of the rewards y is normal with covariance noise * V(s), where
+
+    log det V = sum_a [log det A_a - log det(s R)] + log det(C) - m p log(s pool) = sum_a L_a + L_pool,
+    Q = y' V^-1 y = y'y - sum_a b_a' A_a^-1 b_a - c' C^-1 c,
+
+A_a = G_a + s R, and C w = c is the system of the factors' weights after absorption of the actions. The noise
+is profiled out, noise = Q / n, and s maximises
+
+    -n/2 (log(2 pi Q / n) + 1) - 1/2 (sum_a rho_a L_a + rho L_pool).
+
+With every rho = 1 that is the logarithm of the evidence. It supposes one noise for all rows, and rewards of
+campaigns are not like that: whoever buys much also has large contexts, so his luck is fitted as if it were
+his taste. To the first order in 1/s the fit of pure luck lowers Q by sum_i y_i^2 |x_i|^2 / (s ridge), where
+one noise for all would have it mean(y^2) sum_i |x_i|^2 / (s ridge). The dispersion rho is the ratio of the
+two, over the rows of an action, or over all of them: the evidence of a quasi-likelihood, in which luck gains
+nothing on average whatever its variance depends on.
+
+The scale is the best of a few, for the evidence is flat at its top and may have more than one.
+Only sums enter, so learners that saw the same rows choose the same scale, in any order, merged or not.
+
+Source: MacKay (1992), "Bayesian interpolation", section 4; Bishop (2006), "Pattern recognition and machine
+    learning", eq. 3.86; Henderson (1975) for the absorption; Wedderburn (1974), "Quasi-likelihood functions,
+    generalized linear models, and the Gauss-Newton method", for the dispersion.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+
+from policies.base import Floats
+from policies.moments import Moments
+from policies.pool import Layout, crossed
+
+SCALES = (1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6)  # what the settings' precisions are multiplied with
+_LEAST = 1e-12  # of y'y: Q is known no better than that
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One action at one scale, its own weights integrated out.
+
+    Attributes:
+        volume: L_a = log det A - log det R.
+        explained: b' A^-1 b.
+        schur: (p, p) its share in the factors' system, R - R A^-1 R on the pooled columns.
+        pull: (p,) its share in that system's right side, R A^-1 b.
+    """
+
+    volume: float
+    explained: float
+    schur: Floats
+    pull: Floats
+
+
+def part(G: Floats, b: Floats, ridge: Floats, p: int) -> Part:
+    """One action: G (D, D), b (D,), ridge (D,) its precision, p pooled columns, the first ones.
+
+    The columns are taken backwards, so that the last p x p block of the Cholesky factor is the root of what
+    is left of the pooled ones when all others are eliminated.
+    """
+    A, start = G[::-1, ::-1].copy(), len(b) - p
+    A.flat[:: len(b) + 1] += ridge[::-1]
+    L = cholesky(A.T, lower=True, overwrite_a=True, check_finite=False)
+    u = solve_triangular(L, b[::-1], lower=True, check_finite=False)
+    near = np.eye(p)[::-1] * ridge[:p]
+    back = solve_triangular(L[start:, start:], near, lower=True, check_finite=False)
+    volume = 2.0 * float(np.log(np.diag(L)).sum()) - float(np.log(ridge).sum())
+    return Part(volume, float(u @ u), np.diag(ridge[:p]) - back.T @ back, back.T @ u[start:])
+
+
+def evidence(
+    parts: Sequence[Part], Z: Floats, pool: float, square: float, n: float, dispersion: Floats
+) -> float:
+    """Logarithm of the evidence of n rows with the noise profiled out.
+
+    Args:
+        parts: of the k learnt actions.
+        Z: (k, m) factor loadings.
+        pool: precision of the factors' weights.
+        square: y'y > 0.
+        n: number of rows.
+        dispersion: (k + 1,) rho of every action, and of all rows; ones for the evidence of one noise.
+    """
+    explained, volumes = sum(one.explained for one in parts), [one.volume for one in parts]
+    A, c = crossed([one.schur for one in parts], [one.pull for one in parts], Z)
+    L = cholesky(A + pool * np.eye(len(A)), lower=True, check_finite=False)
+    u = solve_triangular(L, c, lower=True, check_finite=False)
+    volumes.append(2.0 * float(np.log(np.diag(L)).sum()) - len(A) * math.log(pool))
+    Q = max(square - explained - float(u @ u), _LEAST * square)
+    return -n / 2.0 * (math.log(2.0 * math.pi * Q / n) + 1.0) - float(dispersion @ volumes) / 2.0
+
+
+def dispersion(moments: Sequence[Moments], columns: int) -> Floats:
+    """(k + 1,) rho of every action, and of all rows, over the first columns of the features, [1, x]."""
+    lift = np.array([float(one.lift[0, 0]) for one in moments])
+    reach = np.array([float(np.diag(one.G)[:columns].sum()) for one in moments])
+    if (reach <= 0.0).any():
+        raise np.linalg.LinAlgError("rows without any features.")
+    noise = sum(float(one.square[0, 0]) for one in moments) / sum(one.n for one in moments)
+    ratio: Floats = np.append(lift / reach, lift.sum() / reach.sum()) / noise
+    return ratio
+
+
+def choose(
+    moments: Mapping[str, Moments],
+    layout: Layout,
+    ridge: Floats,
+    pool: float,
+    columns: int,
+    parts: dict[str, tuple[Part, ...]],
+) -> float:
+    """The scale of `SCALES` under which the sums are most likely; the largest where nothing was learnt.
+
+    Args:
+        moments: of each learnt action.
+        layout: what is pooled, and how.
+        ridge: (D,) precision of an action's first D weights at scale 1; other features are not looked at.
+        pool: precision of the factors' weights at scale 1.
+        columns: how many of the D features are [1, x].
+        parts: of actions by name, one a scale, kept from the last time; those missing are added.
+
+    Raises:
+        LinAlgError: the sums are not those of any rows.
+    """
+    known, D = [moments[name] for name in layout.names], len(ridge)
+    for name in layout.names:
+        if name not in parts or len(parts[name][0].pull) != layout.p:
+            G, b = moments[name].G[:D, :D], moments[name].b[0, :D]
+            parts[name] = tuple(part(G, b, scale * ridge, layout.p) for scale in SCALES)
+    n, square = sum(one.n for one in known), sum(float(one.square[0, 0]) for one in known)
+    if not (square > 0.0 and n > 0.0):
+        return SCALES[-1]
+    rho = dispersion(known, columns)
+    at = zip(*(parts[name] for name in layout.names), strict=True)
+    value = [evidence(one, layout.Z, s * pool, square, n, rho) for one, s in zip(at, SCALES, strict=True)]
+    return max(zip(value, SCALES, strict=True))[1]
