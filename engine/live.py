@@ -5,6 +5,8 @@ Its newest version, its newest sound snapshot, and the ladder below them.
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 import structlog
 from sqlalchemy import Connection
@@ -100,6 +102,8 @@ def _exactly(connection: Connection, loaded: Program, number: int) -> tuple[Enco
     row = snapshots.snapshot(connection, loaded.name, number)
     if row is None:
         raise StoreError(f"snapshot {number} of program '{loaded.name}' is not in the store.")
+    if hashlib.sha256(row.body).hexdigest() != row.sha256:
+        raise SnapshotError(f"snapshot {number} of program '{loaded.name}' is damaged (its SHA-256 differs).")
     return thaw(row.body)
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
-import numpy as np
+import msgspec
 from sqlalchemy import Connection
 
-from engine.choose import Choices, Live, choose
-from engine.errors import NotFoundError, RefusedError
+from engine.calendar import instant
+from engine.choose import Live, choose
+from engine.errors import NotFoundError, RefusedError, StoreError
+from engine.live import LAST_GOOD
+from engine.logbook import log_rows
 from engine.reply import as_decided
+from engine.request import Request
 from engine.situation import Situation, columns
-from engine.store import assignments, decisions
+from engine.store import assignments, decisions, programs
 from engine.store.rows import DecisionRow
+from engine.values import fits, types
+from policies.snapshot import SnapshotError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ def replay(connection: Connection, id: str) -> Replay:
 
     Raises:
         NotFoundError: there is no such decision.
-        StoreError: the program or snapshot it was made under is gone or damaged.
+        RefusedError: it was made elsewhere; or its context, program or snapshot is gone or damaged.
     """
     row = decisions.decision(connection, id)
     if row is None:
@@ -50,38 +56,57 @@ def replay(connection: Connection, id: str) -> Replay:
         raise RefusedError(
             f"decision '{id}' was taken in from another system's log; only decisions made here replay."
         )
-    current, situation = as_decided(connection, row)
+    current, situation = _evidence(connection, row)
+    again = _made_again(current, situation, row)
+    compared = [
+        *((name, logged, asdict(again)[name]) for name, logged in asdict(row).items()),
+        *_around(connection, row, current),
+    ]
+    differences = tuple(_difference(*one) for one in compared if one[1] != one[2])
+    return Replay(id, again.action_name, again.propensity, differences)
+
+
+def _evidence(connection: Connection, row: DecisionRow) -> tuple[Live, Situation]:
+    """What the decision was made with, if the store still has it whole."""
+    try:
+        current, situation = as_decided(connection, row)
+    except (StoreError, SnapshotError, NotFoundError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RefusedError(f"decision '{row.id}' cannot be made again: {error}") from error
+    kinds = types(current.program)
+    for name, value in situation.values.items():
+        if name not in kinds or not fits(kinds[name], value):
+            raise RefusedError(
+                f"decision '{row.id}' cannot be made again: its context holds {name} == {value!r}, "
+                f"which its program cannot have taken; the log was changed."
+            )
+    return current, situation
+
+
+def _made_again(current: Live, situation: Situation, row: DecisionRow) -> DecisionRow:
+    """The row the log would get now.
+
+    Three things stand in the row only: its place in the log, the hash of a request whose features are
+    merged into the context, and that a newer snapshot was found damaged.
+    """
+    request = Request(situation.customer, current.program.name, situation.key, instant(situation.at_us))
     choices = choose(current, columns(current.program, [situation]))
+    made = log_rows(current, [request], [situation], choices)[0]
+    fallback = LAST_GOOD if row.fallback == LAST_GOOD else made.fallback
+    return replace(made, seq=row.seq, request_sha=row.request_sha, fallback=fallback)
+
+
+def _around(connection: Connection, row: DecisionRow, current: Live) -> list[tuple[str, object, object]]:
+    """What the store says beside the row: the customer's arm, and the hash of the program file."""
     arm = assignments.assignments(connection, row.program, [row.customer]).get(row.customer)
-    differences = [
-        Difference(field, logged, again)
-        for field, logged, again in _compared(row, current, situation, choices, arm)
-        if logged != again
-    ]
-    return Replay(
-        id,
-        current.program.actions[int(choices.action[0])].name,
-        float(choices.propensity[0]),
-        tuple(differences),
-    )
+    sha256 = programs.program_sha256(connection, row.program, row.program_version)
+    return [("assigned arm", row.arm, arm), ("program file", sha256, current.program.sha256)]
 
 
-def _compared(
-    row: DecisionRow, current: Live, situation: Situation, choices: Choices, arm: str | None
-) -> list[tuple[str, object, object]]:
-    action, drawn = int(choices.action[0]), int(choices.drawn[0])
-    held = situation.arm == "holdout"
-    return [
-        ("customer", row.customer, situation.customer),
-        ("key", row.key, situation.key),
-        ("at", row.at_us, situation.at_us),
-        ("arm", row.arm, situation.arm),
-        ("assigned arm", row.arm, arm),
-        ("action", (row.action, row.action_name), (action, current.program.actions[action].name)),
-        ("withheld", row.withheld, current.program.actions[drawn].name if held else None),
-        ("propensity", row.propensity, float(choices.propensity[0])),
-        ("explored", row.explored, bool(choices.explored[0]) and situation.arm == "policy"),
-        ("value", row.value, float(choices.value[0, drawn])),
-        ("feasible set", row.feasible.hex(), np.packbits(choices.feasible.mask[0]).tobytes().hex()),
-        ("send time", row.send_at_us, int(choices.feasible.send_us[0, action]) if action else None),
-    ]
+def _difference(field: str, logged: object, replayed: object) -> Difference:
+    return Difference(field.replace("_", " "), _shown(logged), _shown(replayed))
+
+
+def _shown(value: object) -> object:
+    if not isinstance(value, bytes):
+        return value
+    return value.decode(errors="replace") if value.startswith(b"{") else value.hex()

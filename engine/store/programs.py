@@ -31,6 +31,11 @@ _text = select(_program.c.version, _program.c.text, _program.c.source).where(
 )
 _CURRENT = prepare(_text.order_by(_program.c.applied_seq.desc()).limit(1))
 _VERSION = prepare(_text.where(_program.c.version == bindparam("version")))
+_SHA256 = prepare(
+    select(_program.c.sha256).where(
+        _program.c.name == bindparam("name"), _program.c.version == bindparam("version")
+    )
+)
 _NAMES = prepare(select(_program.c.name).distinct().order_by(_program.c.name))
 
 
@@ -64,6 +69,12 @@ def program_text(c: Connection, name: str, version: int | None = None) -> tuple[
         which = f"'{name}'" if version is None else f"'{name}' version {version}"
         raise NotFoundError(f"The store has no program {which}.{nearest(name, program_names(c))}")
     return found[0][0], found[0][1], found[0][2]
+
+
+def program_sha256(c: Connection, name: str, version: int) -> str | None:
+    """SHA-256 of the program file as it was when applied; None if there is no such version."""
+    found = run(c, _SHA256, name=name, version=version)
+    return str(found[0][0]) if found else None
 
 
 def program_names(c: Connection) -> list[str]:
