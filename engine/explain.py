@@ -94,11 +94,18 @@ def _sentence(live: Live, situation: Situation, choices: Choices) -> str:
         return (
             f"{situation.customer} is in the holdout and gets nothing; {_said(action)} would have been sent."
         )
-    learnt = "what was learnt" if live.snapshot_version else "the predictions, as nothing is learnt yet"
-    served = {"policy": learnt, "random": "the random arm", "bau": "today's rules"}[situation.arm]
+    if not choices.feasible.mask[0, 1:].any():
+        return f"{situation.customer} gets nothing: every action is ruled out."
+    served = {"policy": _served(live), "random": "the random arm", "bau": "today's rules"}[situation.arm]
     if not action.offer:
-        return f"{situation.customer} gets nothing: {served} chose no action."
+        return f"{situation.customer} gets nothing: no action was chosen by {served}."
     return f"{situation.customer} gets {_said(action)}, chosen by {served}."
+
+
+def _served(live: Live) -> str:
+    if live.fallback:
+        return f"the {live.fallback}, as no snapshot of what was learnt is sound"
+    return "what was learnt" if live.snapshot_version else "the predictions, as nothing is learnt yet"
 
 
 def _said(action: Action) -> str:

@@ -5,6 +5,7 @@ Their common options, the store they open, the program they mean, the form they 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -44,6 +45,7 @@ def opened(store: Path | None, make: bool = True) -> Iterator[Store]:
     from engine.settings import Settings
     from engine.store import open_store
 
+    _log_to_stderr()
     path = store or Settings().store
     if not make and not path.exists():
         raise InputError(f"{path}: there is no store; name another with --store.")
@@ -57,6 +59,13 @@ def opened(store: Path | None, make: bool = True) -> Iterator[Store]:
         yield found
     finally:
         found.close()
+
+
+def _log_to_stderr() -> None:
+    """Stdout is for the answer alone."""
+    import structlog
+
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 def moment(at: str | None, option: str = "--at") -> datetime:

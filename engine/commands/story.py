@@ -27,7 +27,7 @@ def _headline(decision: Decision) -> str:
     if action is not None:
         what = f"{action.offer} by {action.channel}, {action.slot}, sent {action.send_at:%Y-%m-%d %H:%M %Z}"
     how = f"arm {decision.arm}, propensity {decision.propensity:.4g}, {decision.policy}"
-    return f"{decision.customer} -> {what} ({how})"
+    return f"{decision.customer} -> {what} ({how}{', a fallback' if decision.fallback else ''})"
 
 
 def _rivals(rivals: Sequence[Rival]) -> list[str]:

@@ -1,0 +1,101 @@
+"""`nextbest decide` and `nextbest batch`: one customer and many get the same arm, retries the same answer."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from engine import cli
+from engine.commands.init import start
+from engine.domain import ARMS
+
+AT = ["--at", "2026-11-24T10:00:00Z"]
+LATER = ["--at", "2026-12-24T10:00:00Z"]
+PROGRAM = ["-p", "program.yaml"]
+
+
+@pytest.fixture(autouse=True)
+def _shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A starter project with every second customer in the holdout, as the current folder."""
+    start(tmp_path / "shop")
+    monkeypatch.delenv("NEXTBEST_STORE", raising=False)
+    monkeypatch.chdir(tmp_path / "shop")
+    text = Path("program.yaml").read_text()
+    Path("program.yaml").write_text(
+        text.replace("policy: 0.80", "policy: 0.35").replace("holdout: 0.05", "holdout: 0.50")
+    )
+
+
+def answered(capsys: pytest.CaptureFixture[str], *line: str) -> Any:
+    """What a command line prints as JSON."""
+    assert cli.main([*line, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_customer_has_one_arm_in_batches_single_decisions_and_retries(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answered(capsys, "batch", "customers.csv", *PROGRAM, "--out", "one.csv", *AT)
+    answered(capsys, "batch", "customers.csv", *PROGRAM, "--out", "two.csv", "--name", "two", *LATER)
+    first, second = pl.read_csv("one.csv"), pl.read_csv("two.csv")
+    assert first["arm"].to_list() == second["arm"].to_list()
+    assert {"holdout", "policy"} <= set(first["arm"]) <= set(ARMS)
+    for row in first.iter_rows(named=True):
+        told = answered(capsys, "decide", row["customer"], *PROGRAM, "--key", f"k {row['customer']}", *LATER)
+        again = answered(capsys, "decide", row["customer"], *PROGRAM, "--key", f"k {row['customer']}")
+        assert told["arm"] == again["arm"] == row["arm"]
+        assert again == {**told, "replayed": True}
+        if row["arm"] == "holdout":
+            assert told["action"] is None and told["propensity"] == 1.0
+            assert row["offer"] is None and row["withheld"] is not None
+
+
+def test_a_batch_goes_on_after_it_was_stopped_and_decides_nobody_twice(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.batch.CHUNK", 20)
+    line = ["batch", "customers.csv", *PROGRAM, "--out", "out.csv", "--name", "monday", *AT]
+
+    def stop(done: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr("rich.progress.Progress.update", lambda *_, **__: stop(0))
+        assert cli.main(line) == 130
+    assert not Path("out.csv").exists()
+    capsys.readouterr()
+    assert cli.main(line) == 2
+    assert "--resume" in capsys.readouterr().err
+    told = answered(capsys, *line, "--resume")
+    assert (told["customers"], told["replayed"]) == (50, 20)
+    with closing(sqlite3.connect("nextbest.db")) as store:
+        assert store.execute("SELECT count(*), count(DISTINCT customer) FROM decision").fetchone() == (50, 50)
+
+
+def test_a_damaged_snapshot_is_told_on_stderr_and_the_answer_is_flagged(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answered(capsys, "batch", "customers.csv", *PROGRAM, "--out", "one.csv", *AT)
+    assert answered(capsys, "learn", *PROGRAM, *LATER)["snapshot"] == 1
+    with closing(sqlite3.connect("nextbest.db", isolation_level=None)) as store:
+        store.execute("UPDATE snapshot SET body = substr(body, 1, length(body) / 2)")
+    assert cli.main(["decide", "c_0001", *PROGRAM, *LATER, "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["fallback"] is True
+    assert "SHA-256 differs" in said.err
+    assert cli.main(["decide", "c_0001", *PROGRAM, *LATER]) == 0
+    assert "a fallback" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_who_may_be_sent_nothing_is_told_why(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a stranger", "another", "a third"):
+        assert cli.main(["decide", name, *PROGRAM, "--why", *AT]) == 0
+        said = capsys.readouterr().out
+        assert "every action is ruled out" in said or "is in the holdout" in said
+        assert "consent, channel email: no consent to email" in said
