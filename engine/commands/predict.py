@@ -31,7 +31,7 @@ def take_in(
 ) -> None:
     """Import the scores of one model; the next decision uses them."""
     from engine.calendar import microseconds
-    from engine.predictions.scores import read_scores
+    from engine.predictions.scores import asking, read_scores
     from engine.store import predictions
 
     received = microseconds(moment(at))
@@ -39,7 +39,10 @@ def take_in(
     rows = read_scores(file, model, version, customer, score, dated, received)
     with opened(store) as its_store, its_store.write() as connection:
         predictions.put_predictions(connection, rows)
+        used_by = asking(connection, model)
     if json:
-        show_json({"model": model, "version": version, "customers": len(rows)})
+        show_json({"model": model, "version": version, "customers": len(rows), "used_by": used_by})
     else:
         print(f"{len(rows):,} scores of {model} (version {version}) imported.")
+        if not used_by:
+            print(f"No program of the store names '{model}' under predictions; is it spelt as there?")

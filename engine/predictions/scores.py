@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+from sqlalchemy import Connection
 
+from engine.applied import stored_program
 from engine.errors import InputError
+from engine.store import programs
 from engine.store.rows import PredictionRow
 from engine.tables import ID_RULE, read_table, require, unsound
 from engine.values import LARGEST, check_id
@@ -35,6 +38,12 @@ def read_scores(
         PredictionRow(one, model, version, value, as_of_us, received_us)
         for one, value in zip(ids, scores, strict=True)
     ]
+
+
+def asking(connection: Connection, model: str) -> list[str]:
+    """The programs of the store whose decisions use the scores of a model."""
+    names = programs.program_names(connection)
+    return [name for name in names if model in stored_program(connection, name).predictions]
 
 
 def _refuse(bad: pl.Series, column: pl.Series, path: Path, rule: str) -> None:

@@ -201,6 +201,19 @@ def test_a_bad_score_is_refused(shop: Path, capsys: pytest.CaptureFixture[str], 
     refused(capsys, line, "scores.csv", named)
 
 
+def test_scores_of_a_model_that_no_program_uses_are_taken_with_a_word(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("scores.csv").write_text("customer,score\na,0.1\n")
+    assert cli.main(["learn", *PROGRAM, *AT]) == 0
+    line = ["predict", "import", "scores.csv", "--version", "1", *AT, "--model"]
+    capsys.readouterr()
+    assert cli.main([*line, "p_comeback"]) == 0
+    assert "No program of the store names 'p_comeback'" in capsys.readouterr().out
+    assert cli.main([*line, "p_come_back", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["used_by"] == ["first"]
+
+
 def test_a_wrong_date_of_scores_names_its_own_option(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("scores.csv").write_text("customer,score\na,0.1\n")
     line = ["predict", "import", "scores.csv", "--model", "p_come_back", "--version", "1", "--as-of", "soon"]

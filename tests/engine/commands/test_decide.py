@@ -99,3 +99,36 @@ def test_who_may_be_sent_nothing_is_told_why(capsys: pytest.CaptureFixture[str])
         said = capsys.readouterr().out
         assert "every action is ruled out" in said or "is in the holdout" in said
         assert "consent, channel email: no consent to email" in said
+
+
+def test_what_the_request_says_stands_before_the_profile(capsys: pytest.CaptureFixture[str]) -> None:
+    answered(capsys, "batch", "customers.csv", *PROGRAM, "--out", "one.csv", *AT)
+    known = pl.read_csv("customers.csv").filter(pl.col("spend") < 50)["customer"][0]
+
+    def rules(*more: str) -> set[str]:
+        told = answered(capsys, "decide", known, *PROGRAM, "--why", *more, *LATER)
+        return {rival["rule"] for rival in told["explanation"]["rivals"]}
+
+    assert "offer members_sale: spend >= 50" in rules()
+    assert "offer members_sale: spend >= 50" not in rules("--context", '{"spend": 51}')
+
+
+@pytest.mark.parametrize(
+    ("at", "inside"),
+    [
+        ("2026-11-22T23:59:59.999999Z", False),
+        ("2026-11-23T00:00:00Z", True),
+        ("2026-11-30T23:59:59.999999Z", True),
+        ("2026-12-01T00:00:00Z", False),
+        ("2026-12-01T00:30:00+01:00", True),
+    ],
+)
+def test_an_offer_is_open_from_its_first_microsecond_to_its_last(
+    capsys: pytest.CaptureFixture[str], at: str, inside: bool
+) -> None:
+    text = Path("program.yaml").read_text()
+    dated = "    title: New arrivals\n    starts: 2026-11-23\n    ends: 2026-11-30\n"
+    Path("program.yaml").write_text(text.replace("    title: New arrivals\n", dated))
+    told = answered(capsys, "decide", "c", *PROGRAM, "--why", "--at", at)
+    closed = "offer new_arrivals: outside its dates"
+    assert (closed in {rival["rule"] for rival in told["explanation"]["rivals"]}) is not inside
