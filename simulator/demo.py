@@ -67,7 +67,7 @@ MADE_HERE = (
     "report.html",
     "report.json",
 )
-SEASON_WORLD, SEASON_CUSTOMERS, SEASON_DAYS, SEASON_SEED = "newsletter", 2_000, 21, 1
+SEASON_WORLD, SEASON_CUSTOMERS, SEASON_DAYS, SEASON_SEED = "newsletter", 2_000, 21, 2026
 STEPS = 7
 
 
