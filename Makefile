@@ -4,6 +4,7 @@
 PYTHON ?=
 UPGRADE ?=
 WORKERS ?= 2
+FILES ?=
 BIN := .venv/bin
 export OPENBLAS_NUM_THREADS ?= 1
 
@@ -27,9 +28,10 @@ lint: .venv/dev.stamp  ## style, types and import direction only (seconds)
 	@$(BIN)/mypy --strict
 	@$(BIN)/lint-imports
 
-bench: .venv/dev.stamp  ## measure every speed the README claims, one JSON line each
-	@for script in benchmarks/[a-z]*.py; do \
-	  $(BIN)/python -m benchmarks.$$(basename "$$script" .py) --json || exit 1; \
+bench: .venv/dev.stamp  ## measure what is claimed, one JSON line each (FILES="a.csv.gz ..." adds the bake-offs)
+	@for name in hillstrom log serve validity coverage; do $(BIN)/python -m benchmarks.$$name --json || exit 1; done
+	@for name in $(if $(FILES),bakeoff ope_classification); do \
+	  $(BIN)/python -m benchmarks.$$name $(FILES) --json || exit 1; \
 	done
 
 lock: .venv/dev.stamp  ## pin the ranges of pyproject.toml anew (UPGRADE=--upgrade: to the newest versions)
