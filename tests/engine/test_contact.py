@@ -61,3 +61,9 @@ def test_a_channels_cap_counts_that_channel_only_and_the_overall_cap_all() -> No
 def test_the_cap_is_named_in_words() -> None:
     contacts = [Contact(0, "sale", "email"), Contact(1, "sale", "email")]
     assert blocking_cap(EMAIL, (), contacts, 2) == "email: 2 per 7 days"
+
+
+def test_contacts_exactly_one_window_apart_leave_room_between_them() -> None:
+    assert not exceeds(CAP, [0, 7 * DAY], 3 * DAY)
+    assert exceeds(CAP, [0, 7 * DAY - 1], 3 * DAY)
+    assert not exceeds(CAP, [0, 0], 7 * DAY)

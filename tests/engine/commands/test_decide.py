@@ -132,3 +132,17 @@ def test_an_offer_is_open_from_its_first_microsecond_to_its_last(
     told = answered(capsys, "decide", "c", *PROGRAM, "--why", "--at", at)
     closed = "offer new_arrivals: outside its dates"
     assert (closed in {rival["rule"] for rival in told["explanation"]["rivals"]}) is not inside
+
+
+def test_every_cap_of_a_channel_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    text = Path("program.yaml").read_text()
+    Path("program.yaml").write_text(
+        text.replace("caps: [2 per 7 days]", "caps: [5 per 1 day, 1 per 30 days]")
+    )
+    answered(capsys, "batch", "customers.csv", *PROGRAM, "--out", "one.csv", *AT)
+    mailed = pl.read_csv("one.csv").filter(pl.col("channel") == "email")["customer"].to_list()
+    assert len(mailed) > 5
+    for customer in mailed:
+        told = answered(capsys, "decide", customer, *PROGRAM, "--why", *AT)
+        assert told["action"] is None or told["action"]["channel"] != "email"
+        assert "email: 1 per 30 days" in {rival["rule"] for rival in told["explanation"]["rivals"]}
