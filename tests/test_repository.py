@@ -27,7 +27,7 @@ HOSTS = tuple(
 )
 MACHINE = re.compile(r"(?<![\w.~$}>-])/(home|Users|root|work|opt|tmp|mnt|private)/[\w.-]+")
 INDEX = re.compile(
-    r"^\s*(-i|-f|--index-url|--extra-index-url|--find-links|--trusted-host|--no-index)\b", re.M
+    r"^\s*(-i|-f|--(extra-)?index[-]url|--find[-]links|--trusted-host|--no-index)\b", re.M
 )
 
 
