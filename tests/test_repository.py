@@ -26,9 +26,7 @@ HOSTS = tuple(
     f"{name}.{end}" for name, end in (("pypi", "org"), ("pythonhosted", "org"), ("anaconda", "org"))
 )
 MACHINE = re.compile(r"(?<![\w.~$}>-])/(home|Users|root|work|opt|tmp|mnt|private)/[\w.-]+")
-INDEX = re.compile(
-    r"^\s*(-i|-f|--(extra-)?index[-]url|--find[-]links|--trusted-host|--no-index)\b", re.M
-)
+INDEX = re.compile(r"^\s*(-i|-f|--(extra-)?index[-]url|--find[-]links|--trusted-host|--no-index)\b", re.M)
 
 
 @cache
