@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from engine.live import live, thaw
 from engine.replay import replay
 from engine.store import Store, decisions, learning, outcomes, snapshots
 from engine.store.rows import OutcomeRow
+from policies.base import Feedback, feedback
 from policies.linear import Linear
 from tests.engine.programs import AT, applied, ask, people, settled
 
@@ -66,6 +68,23 @@ def test_the_holdout_never_teaches(store: Store) -> None:
         taught = sum(row.arm != "holdout" for row in rows)
         state = learner(connection).state()
     assert state.arrays["n"].sum() == taught
+
+
+def test_a_policy_is_taught_the_logged_propensities(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    taught: list[float] = []
+
+    def listening(*given: Any) -> Feedback:
+        made = feedback(*given)
+        taught.extend(made.propensity)
+        return made
+
+    monkeypatch.setattr("engine.learn.feedback", listening)
+    with store.write() as connection:
+        season(connection)
+        learn(connection, "spring", MATURE)
+        rows = decisions.decisions_iter(connection, "spring", 0, 1000)
+        logged = [row.propensity for row in rows if row.arm != "holdout"]
+    assert sorted(taught) == sorted(logged) and min(logged) < 0.2
 
 
 def test_the_reward_is_the_worth_of_outcomes_less_the_cost(store: Store) -> None:

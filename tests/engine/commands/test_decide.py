@@ -46,6 +46,7 @@ def test_a_customer_has_one_arm_in_batches_single_decisions_and_retries(
     first, second = pl.read_csv("one.csv"), pl.read_csv("two.csv")
     assert first["arm"].to_list() == second["arm"].to_list()
     assert {"holdout", "policy"} <= set(first["arm"]) <= set(ARMS)
+    assert set(first.filter(pl.col("explored"))["arm"]) == {"policy"}
     for row in first.iter_rows(named=True):
         told = answered(capsys, "decide", row["customer"], *PROGRAM, "--key", f"k {row['customer']}", *LATER)
         again = answered(capsys, "decide", row["customer"], *PROGRAM, "--key", f"k {row['customer']}")
