@@ -50,6 +50,15 @@ def test_a_batch_stores_profiles_and_predictions_and_decides_for_all(store: Stor
         assert predictions.predictions(connection, ["c3"])["c3"]["p_buy.sale"].score == 0.1
 
 
+def test_a_score_of_nothing_is_a_score(store: Store) -> None:
+    scored = FRAME.head(2).with_columns(pl.Series("p_buy.sale", [0.0, None]))
+    run(store, stored(store), table(scored), "monday", AT)
+    with store.read() as connection:
+        found = predictions.predictions(connection, ["c0", "c1"])
+    assert found["c0"]["p_buy.sale"].score == 0.0
+    assert "c1" not in found
+
+
 def test_a_batch_is_never_decided_twice_and_goes_on_where_it_stopped(store: Store) -> None:
     program = stored(store)
     half, _ = run(store, program, table().head(15), "monday", AT)

@@ -10,13 +10,13 @@ from sqlalchemy import Connection
 from engine.calendar import microseconds
 from engine.errors import InputError
 from engine.learn import learn
-from engine.live import live, thaw
+from engine.live import Lives, live, thaw
 from engine.replay import replay
 from engine.store import Store, decisions, learning, outcomes, snapshots
 from engine.store.rows import OutcomeRow
 from policies.base import Feedback, feedback
 from policies.linear import Linear
-from tests.engine.programs import AT, applied, ask, people, settled
+from tests.engine.programs import AT, TEXT, applied, ask, people, settled
 
 DAY = timedelta(days=1)
 MATURE = AT + 8 * DAY
@@ -170,3 +170,15 @@ def test_with_no_sound_snapshot_the_priority_list_serves(store: Store) -> None:
         "priority list",
         "priority",
     )
+
+
+def test_a_newer_snapshot_or_program_is_taken_up_at_once(store: Store) -> None:
+    lives = Lives()
+    with store.write() as connection:
+        season(connection)
+        first = lives.get(connection, "spring")
+        assert lives.get(connection, "spring") is first
+        learn(connection, "spring", MATURE)
+        assert (first.snapshot_version, lives.get(connection, "spring").snapshot_version) == (0, 1)
+        applied(connection, TEXT.replace("value: 40", "value: 41"))
+        assert lives.get(connection, "spring").program.version == first.program.version + 1

@@ -49,6 +49,10 @@ def test_the_draw_is_uniform_and_below_one() -> None:
     assert drawn.max() < 1.0
 
 
+def test_the_draws_of_two_programs_are_independent() -> None:
+    assert stats.spearmanr(uniforms("spring", UNITS), uniforms("autumn", UNITS)).pvalue > 0.001
+
+
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=6).filter(lambda s: sum(s) > 0))
 def test_ranges_are_ordered_and_cover_every_hash(raw: list[float]) -> None:
     bounds = upper_bounds([share / sum(raw) for share in raw])
