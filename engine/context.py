@@ -132,7 +132,8 @@ def encode(encoding: Encoding, situations: Situations) -> Floats:
     X, unknown = np.zeros((n, layout.width)), [None] * n
     if layout.numbers:
         numbers = _matrix([situations.values.get(name) or unknown for name in layout.numbers])
-        number = (numbers - layout.center) / layout.scale
+        with np.errstate(over="ignore"):  # beyond the largest float is beyond +-8 too
+            number = (numbers - layout.center) / layout.scale
         missing = np.isnan(number)
         X[:, layout.at] = np.where(missing, 0.0, number).T
         X[:, layout.at + 1] = missing.T

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -39,6 +39,80 @@ class RuleText:
 
 
 @dataclass(frozen=True, slots=True)
+class Cap:
+    """At most `count` contacts in any `window` that ends at the decision: a true rolling window."""
+
+    count: int
+    window: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Cooldown:
+    """After `count` times `kind` within any `window`, no contact for `pause` from the last of them.
+
+    `kind` is an outcome's kind, or "ignored": a contact that no outcome followed.
+    """
+
+    kind: str
+    count: int
+    window: timedelta
+    pause: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """At most `amount` in each calendar `period` of UTC; in the whole life of the program if None."""
+
+    amount: float
+    period: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What contacts use up and there is only so much of.
+
+    Attributes:
+        unit: "money" (cost of offer and channel), "contacts", or "stock" (one piece a contact).
+        offers, channels: whose contacts draw on it; () = every one.
+        settled_by: the kind of outcome that turns a reservation into use; "" = the decision itself does.
+        hold: how long after its send time a reservation is kept for that outcome before it is released.
+    """
+
+    name: str
+    unit: Literal["money", "contacts", "stock"]
+    quota: Quota
+    offers: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    settled_by: str = ""
+    hold: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Offers that belong together. `within` names the group it is part of; "" for an issue, the top level."""
+
+    name: str
+    title: str = ""
+    within: str = ""
+    lever: float = 1.0  # multiplies with the levers of the groups above and of the offer
+    caps: tuple[Cap, ...] = ()
+    cooldowns: tuple[Cooldown, ...] = ()
+    rules: tuple[RuleText, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Staleness:
+    """What a prediction is worth as it ages.
+
+    Older than `fresh` it is stale, and `stale` says what then; older than `expires` it counts as unknown.
+    """
+
+    fresh: timedelta
+    expires: timedelta | None = None
+    stale: Literal["use", "widen", "ignore"] = "use"
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """What can be said to a customer."""
 
@@ -55,14 +129,9 @@ class Offer:
     starts: datetime | None = None
     ends: datetime | None = None
     creative: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Cap:
-    """At most `count` contacts in any `window` that ends at the decision: a true rolling window."""
-
-    count: int
-    window: timedelta
+    caps: tuple[Cap, ...] = ()
+    cooldowns: tuple[Cooldown, ...] = ()
+    weight: RuleText | None = None  # a number by SQL, multiplies the predicted value in this context
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +152,7 @@ class Channel:
     caps: tuple[Cap, ...] = ()
     quiet: QuietHours | None = None
     rules: tuple[RuleText, ...] = ()
+    cooldowns: tuple[Cooldown, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +223,21 @@ class Program:
     caps: tuple[Cap, ...] = ()  # across all channels
     rules: tuple[RuleText, ...] = ()
     actions: tuple[Action, ...] = ()  # no_action first, then offers x channels x slots in the file's order
+    groups: tuple[Group, ...] = ()
+    cooldowns: tuple[Cooldown, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    staleness: Mapping[str, Staleness] = field(default_factory=dict)  # by model
+    holidays: tuple[date, ...] = ()  # local dates on which nothing is sent
+    arbitration: RuleText | None = None  # expected net value by SQL; p * value * lever - cost if None
+
+    def lineage(self, group: str) -> tuple[Group, ...]:
+        """The group of that name and those above it, innermost first; () for ""."""
+        known = {one.name: one for one in self.groups}
+        found: list[Group] = []
+        while group in known:
+            found.append(known[group])
+            group = known[group].within
+        return tuple(found)
 
     def action_set(self) -> Actions:
         """The actions as a policy sees them: one factor per offer, channel, slot, and one for no_action."""

@@ -23,8 +23,25 @@ class Contact(msgspec.Struct, frozen=True, array_like=True):
     channel: str
 
 
+class Happened(msgspec.Struct, frozen=True, array_like=True):
+    """An outcome of a customer: when (microseconds UTC), of which kind, and after which offer and channel.
+
+    Offer and channel are "" where the outcome names no decision.
+    """
+
+    at_us: int
+    kind: str
+    offer: str
+    channel: str
+
+
 class Situation(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One customer at the moment of decision, as it stands in the decision log."""
+    """One customer at the moment of decision, as it stands in the decision log.
+
+    `outcomes` are recent ones, for cool-downs and rules; `as_of` is when each prediction was made
+    (microseconds UTC); `limits` is the shadow price of each budget of the program, None where it is used up;
+    `explore` is False where the caller asked for no exploration.
+    """
 
     customer: str
     key: str
@@ -34,6 +51,10 @@ class Situation(msgspec.Struct, frozen=True, omit_defaults=True):
     consent: dict[str, bool] = {}
     contacts: list[Contact] = []
     zone: str | None = None
+    outcomes: list[Happened] = []
+    as_of: dict[str, int] = {}
+    limits: dict[str, float | None] = {}
+    explore: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +63,7 @@ class Situations:
 
     `values` has one column per attribute and prediction of the program, None where unknown; `consent` maps
     a purpose to granted or not; `contacts` are recent ones of any program, those of the holdout never among
-    them.
+    them. `outcomes`, `as_of`, `limits` and `explore` are as in `Situation`.
     """
 
     customer: Sequence[str]
@@ -53,6 +74,10 @@ class Situations:
     consent: Sequence[Mapping[str, bool]]
     contacts: Sequence[Sequence[Contact]]
     zone: Sequence[str | None]
+    outcomes: Sequence[Sequence[Happened]]
+    as_of: Sequence[Mapping[str, int]]
+    limits: Sequence[Mapping[str, float | None]]
+    explore: Sequence[bool]
 
     def __len__(self) -> int:
         return len(self.customer)
@@ -73,6 +98,10 @@ def columns(program: Program, rows: Sequence[Situation]) -> Situations:
         [r.consent for r in rows],
         [r.contacts for r in rows],
         [r.zone for r in rows],
+        [r.outcomes for r in rows],
+        [r.as_of for r in rows],
+        [r.limits for r in rows],
+        [r.explore for r in rows],
     )
 
 
