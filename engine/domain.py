@@ -113,6 +113,17 @@ class Staleness:
 
 
 @dataclass(frozen=True, slots=True)
+class Ramp:
+    """A new offer goes to a `share` of the customers first, and to all once `until` decisions are learnt.
+
+    In between the share grows with every decision learnt; see `engine.arbitrate`.
+    """
+
+    share: float
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """What can be said to a customer."""
 
@@ -132,6 +143,7 @@ class Offer:
     caps: tuple[Cap, ...] = ()
     cooldowns: tuple[Cooldown, ...] = ()
     weight: RuleText | None = None  # a number by SQL, multiplies the predicted value in this context
+    ramp: Ramp | None = None  # None: to everyone from the first day
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +240,8 @@ class Program:
     budgets: tuple[Budget, ...] = ()
     staleness: Mapping[str, Staleness] = field(default_factory=dict)  # by model
     holidays: tuple[date, ...] = ()  # local dates on which nothing is sent
-    arbitration: RuleText | None = None  # expected net value by SQL; p * value * lever - cost if None
+    arbitration: RuleText | None = None  # expected net value by SQL; see engine.arbitrate if None
+    options: int | None = None  # most actions that go to the policy, besides no_action; None = all
 
     def lineage(self, group: str) -> tuple[Group, ...]:
         """The group of that name and those above it, innermost first; () for ""."""

@@ -57,19 +57,23 @@ _COMPARISONS: Mapping[type[exp.Expr], Comparison] = {
 _OPERATORS: Mapping[type[exp.Expr], Operator] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
 
 
-def tree(text: str, schema: Mapping[str, Type], levels: Mapping[str, Sequence[str]]) -> Node:
-    """The condition as a typed tree.
+def tree(
+    text: str, schema: Mapping[str, Type], levels: Mapping[str, Sequence[str]], number: bool = False
+) -> Node:
+    """The condition, or the number, as a typed tree.
 
     Args:
-        text: the SQL condition.
+        text: the SQL condition, or the SQL of a number.
         schema: type of every attribute and prediction by name.
         levels: the values a text attribute may take, where they are declared.
+        number: whether the text is to be a number.
 
     Raises:
-        Fault: the text is no condition of the language, or does not fit the schema.
+        Fault: the text is none of the language, or does not fit the schema.
     """
+    reader = _Reader(schema, levels)
     try:
-        made = _Reader(schema, levels).condition(syntax(text))
+        made = reader.typed(syntax(text), "number") if number else reader.condition(syntax(text))
         size = sum(1 for _ in islice(walk(made), MAX_NODES + 1))
         nested = depth(made) if size <= MAX_NODES else 0
     except RecursionError:
