@@ -64,7 +64,22 @@ _FIRST: Step = (
         PRIMARY KEY (program, decision)) STRICT, WITHOUT ROWID""",
 )
 
-STEPS: tuple[Step, ...] = (_FIRST,)
+_MODEL_VERSIONS: Step = (
+    """CREATE TABLE modelversion (
+        model TEXT NOT NULL, version TEXT NOT NULL, first_as_of_us INTEGER NOT NULL,
+        last_as_of_us INTEGER NOT NULL, n INTEGER NOT NULL, mean REAL NOT NULL, squares REAL NOT NULL,
+        least REAL NOT NULL, most REAL NOT NULL, counts BLOB NOT NULL, horizon_us INTEGER,
+        target TEXT NOT NULL, probability INTEGER NOT NULL, sha256 TEXT NOT NULL,
+        received_us INTEGER NOT NULL, PRIMARY KEY (model, version)) STRICT""",
+    """INSERT INTO modelversion (model, version, first_as_of_us, last_as_of_us, n, mean, squares, least, most,
+            counts, target, probability, sha256, received_us)
+        SELECT model, version, min(as_of_us), max(as_of_us), count(*), avg(score),
+            max(0.0, sum(score * score) - count(*) * avg(score) * avg(score)), min(score), max(score),
+            x'', '', 0, '', min(received_us)
+        FROM prediction GROUP BY model, version""",
+)
+
+STEPS: tuple[Step, ...] = (_FIRST, _MODEL_VERSIONS)
 
 
 def migrate(connection: Connection, source: str, steps: Sequence[Step] = STEPS) -> int:

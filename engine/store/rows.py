@@ -35,6 +35,38 @@ class PredictionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelVersionRow:
+    """A version of a model: when its scores are true, how they spread, and what was said of them.
+
+    Attributes:
+        first_as_of_us, last_as_of_us: range of the scores' dates.
+        n, mean, squares, least, most, counts: as in `engine.predictions.distribution`; `counts` is b"" where
+            scores came in before counts were kept.
+        horizon_us: how far ahead the score looks, None if nobody said.
+        target: the offer it predicts the response to, "" for none.
+        probability: whether the score was declared to be one.
+        sha256: of the file or body that came last.
+        received_us: when the first of its scores came in.
+    """
+
+    model: str
+    version: str
+    first_as_of_us: int
+    last_as_of_us: int
+    n: int
+    mean: float
+    squares: float
+    least: float
+    most: float
+    counts: bytes
+    horizon_us: int | None
+    target: str
+    probability: bool
+    sha256: str
+    received_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class AssignmentRow:
     """The arm a customer is in, with the salted hash that chose it (signed 64 bit)."""
 

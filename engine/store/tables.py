@@ -50,6 +50,29 @@ class Prediction(SQLModel, table=True):
     received_us: int = Field(sa_type=BigInteger)
 
 
+class ModelVersion(SQLModel, table=True):
+    """What is known of each version of a model: the dates and the distribution of its scores.
+
+    They are kept as sums, so that a version may arrive in pieces.
+    """
+
+    model: str = Field(primary_key=True)
+    version: str = Field(primary_key=True)
+    first_as_of_us: int = Field(sa_type=BigInteger)
+    last_as_of_us: int = Field(sa_type=BigInteger)
+    n: int
+    mean: float
+    squares: float
+    least: float
+    most: float
+    counts: bytes
+    horizon_us: int | None = Field(sa_type=BigInteger)
+    target: str
+    probability: bool
+    sha256: str
+    received_us: int = Field(sa_type=BigInteger)
+
+
 class Assignment(SQLModel, table=True):
     """The arm of a customer in a program, once and for ever."""
 
