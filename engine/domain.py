@@ -13,6 +13,7 @@ from policies.base import NO_ACTION, Actions
 
 AttributeType = Literal["number", "integer", "text", "boolean", "timestamp"]
 Intent = Literal["eligible", "applicable", "suitable"]
+Unit = Literal["money", "contacts", "stock"]
 ArmName = Literal["policy", "random", "bau", "holdout"]
 ARMS: tuple[ArmName, ...] = ("policy", "random", "bau", "holdout")
 
@@ -28,11 +29,11 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class RuleText:
-    """A SQL condition as the marketer wrote it, with where it stands in the program file (1-based)."""
+    """A SQL condition or number as the marketer wrote it, and where it stands in the file (1-based)."""
 
-    intent: Intent
+    intent: Intent  # says nothing where the text is a number
     text: str
-    owner: str  # "program", "offer mens_email", "channel email"
+    owner: str  # "program", "group winter", "offer mens_email", "channel email"
     line: int = 0
     column: int = 0
     pieces: tuple[tuple[int, int, int], ...] = ()  # (offset, line, column) of each line of a longer text
@@ -79,7 +80,7 @@ class Budget:
     """
 
     name: str
-    unit: Literal["money", "contacts", "stock"]
+    unit: Unit
     quota: Quota
     offers: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()

@@ -11,17 +11,23 @@ from engine.domain import (
     Action,
     ArmName,
     Attribute,
+    Budget,
     Channel,
     Goal,
+    Group,
     Intent,
     Offer,
     PolicySpec,
     Program,
+    Quota,
+    Ramp,
     RuleText,
     Slot,
+    Staleness,
+    Unit,
     Weight,
 )
-from engine.program import schema
+from engine.program import fields, schema
 from engine.program.check import actions
 from engine.program.document import Document, Path
 from engine.program.words import words
@@ -42,7 +48,7 @@ def program(
         attributes=tuple(
             Attribute(name, one.type, tuple(one.levels)) for name, one in model.attributes.items()
         ),
-        predictions={name: offer or "" for name, offer in model.predictions.items()},
+        predictions={name: one.offer or "" for name, one in model.predictions.items()},
         offers=tuple(_offer(document, name, one) for name, one in model.offers.items()),
         channels=tuple(_channel(document, name, one) for name, one in model.channels.items()),
         slots=tuple(Slot(name, one.at, one.days) for name, one in model.slots.items()),
@@ -54,10 +60,21 @@ def program(
         caps=tuple(model.caps),
         rules=tuple(rule_texts(document, (), model)),
         actions=(Action(), *actions(model)),
+        groups=tuple(_group(document, name, one) for name, one in model.groups.items()),
+        cooldowns=tuple(model.cooldowns),
+        budgets=tuple(_budgets(model)),
+        staleness={
+            name: Staleness(one.fresh, one.expires, one.stale)
+            for name, one in model.predictions.items()
+            if one.fresh
+        },
+        holidays=tuple(model.holidays),
+        arbitration=_amount(document, ("arbitration",), model.arbitration),
+        options=model.options,
     )
 
 
-def rule_texts(document: Document, path: Path, model: schema.RuledModel) -> Iterator[RuleText]:
+def rule_texts(document: Document, path: Path, model: fields.RuledModel) -> Iterator[RuleText]:
     """The rules of one owner, in the order eligible, applicable, suitable."""
     for intent in INTENTS:
         for i, text in enumerate(getattr(model, intent)):
@@ -67,20 +84,62 @@ def rule_texts(document: Document, path: Path, model: schema.RuledModel) -> Iter
             yield RuleText(intent, text, words(path) or "program", line, column, document.pieces(here))
 
 
+def _amount(document: Document, path: Path, text: str | None) -> RuleText | None:
+    """A text that gives a number, and where it stands."""
+    if text is None:
+        return None
+    line, column = document.place(path)
+    return RuleText("suitable", text, words(path[:-1]) or "program", line, column, document.pieces(path))
+
+
+def _group(document: Document, name: str, model: schema.GroupModel) -> Group:
+    return Group(
+        name,
+        model.title,
+        model.within,
+        model.lever,
+        tuple(model.caps),
+        tuple(model.cooldowns),
+        tuple(rule_texts(document, ("groups", name), model)),
+    )
+
+
 def _offer(document: Document, name: str, model: schema.OfferModel) -> Offer:
     same = ("title", "group", "value", "cost", "priority", "lever", "starts", "ends", "creative")
+    path: Path = ("offers", name)
     return Offer(
         name=name,
         channels=tuple(model.channels),
         slots=tuple(model.slots),
-        rules=tuple(rule_texts(document, ("offers", name), model)),
+        rules=tuple(rule_texts(document, path, model)),
+        caps=tuple(model.caps),
+        cooldowns=tuple(model.cooldowns),
+        weight=_amount(document, (*path, "weight"), model.weight),
+        ramp=Ramp(model.ramp.share, model.ramp.until) if model.ramp else None,
         **{field: getattr(model, field) for field in same},
     )
 
 
 def _channel(document: Document, name: str, model: schema.ChannelModel) -> Channel:
     rules = tuple(rule_texts(document, ("channels", name), model))
-    return Channel(name, model.cost, model.consent, tuple(model.caps), model.quiet, rules)
+    caps, cooldowns = tuple(model.caps), tuple(model.cooldowns)
+    return Channel(name, model.cost, model.consent, caps, model.quiet, rules, cooldowns)
+
+
+def _budgets(model: schema.ProgramModel) -> Iterator[Budget]:
+    """What is shared, in the file's order, then the stock of offers, then the capacity of channels."""
+    for name, one in model.budgets.items():
+        members, waits = (tuple(one.offers), tuple(one.channels)), (one.settled_by or "", one.hold)
+        for unit in get_args(Unit):
+            if quota := getattr(one, unit):
+                yield Budget(name, unit, quota, *members, *waits)
+    for name, offer in model.offers.items():
+        if stock := offer.stock:
+            quota, waits = Quota(float(stock.count), stock.per), (stock.settled_by or "", stock.hold)
+            yield Budget(f"stock {name}", "stock", quota, (name,), (), *waits)
+    for name, channel in model.channels.items():
+        if channel.capacity:
+            yield Budget(f"capacity {name}", "contacts", channel.capacity, (), (name,))
 
 
 def _goal(model: schema.GoalModel) -> Goal:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import product
 
 from engine.domain import Action
 from engine.errors import nearest
+from engine.program.compiled import TERMS
 from engine.program.document import Document, Path
 from engine.program.schema import ProgramModel
+from engine.program.supply import SettledModel
 from engine.program.words import Problem, problem
 from policies.make import make
 from policies.settings import PolicyError
@@ -56,11 +58,78 @@ def _named(path: Path, given: Sequence[str], known: Iterable[str]) -> Found:
 
 
 def _predictions(model: ProgramModel) -> Found:
-    for name, offer in model.predictions.items():
-        if offer and offer not in model.offers:
-            yield ("predictions", name), f"there is no such offer.{nearest(offer, model.offers)}"
+    for name, one in model.predictions.items():
+        if one.offer and one.offer not in model.offers:
+            yield ("predictions", name, "offer"), f"there is no such offer.{nearest(one.offer, model.offers)}"
         if name in model.attributes:
             yield ("predictions", name), "is also the name of an attribute; rename one of them."
+
+
+def _ageing(model: ProgramModel) -> Found:
+    for name, one in model.predictions.items():
+        for field in ("expires", "stale"):
+            if one.fresh is None and field in one.model_fields_set:
+                yield ("predictions", name, field), "needs fresh beside it, such as fresh: 7 days."
+        if one.fresh and one.expires and one.expires <= one.fresh:
+            yield (
+                ("predictions", name, "expires"),
+                "must be longer than fresh; leave it out if it never does.",
+            )
+
+
+def _groups(model: ProgramModel) -> Found:
+    above = {name: one.within for name, one in model.groups.items()}
+    for name, within in above.items():
+        if within and within not in above:
+            yield ("groups", name, "within"), f"there is no such group.{nearest(within, above)}"
+        elif name in (path := _up(above, within)):
+            chain = " within ".join((name, *path[: path.index(name) + 1]))
+            yield ("groups", name, "within"), f"goes round in a circle: {chain}; one of them must be the top."
+    for name, offer in model.offers.items():
+        if above and offer.group and offer.group not in above:
+            yield ("offers", name, "group"), f"there is no such group.{nearest(offer.group, above)}"
+
+
+def _up(above: Mapping[str, str], group: str) -> list[str]:
+    """The groups from `group` upwards, each once."""
+    path: list[str] = []
+    while group in above and group not in path:
+        path.append(group)
+        group = above[group]
+    return path
+
+
+def _supplies(model: ProgramModel) -> Found:
+    for name, budget in model.budgets.items():
+        path: Path = ("budgets", name)
+        if [budget.money, budget.contacts, budget.stock].count(None) != 2:
+            yield path, "must have one of money, contacts and stock, such as money: 5000 per week."
+        yield from _named((*path, "offers"), budget.offers, model.offers)
+        yield from _named((*path, "channels"), budget.channels, model.channels)
+        yield from _settled(path, budget)
+    for name, offer in model.offers.items():
+        if offer.stock:
+            yield from _settled(("offers", name, "stock"), offer.stock)
+
+
+def _settled(path: Path, model: SettledModel) -> Found:
+    if model.hold and not model.settled_by:
+        yield (*path, "hold"), "needs settled_by beside it: the outcome it waits for."
+    if model.settled_by and not model.hold:
+        yield (*path, "settled_by"), "needs hold beside it: how long to wait for it, such as hold: 2 days."
+
+
+def _holidays(model: ProgramModel) -> Found:
+    for i, day in enumerate(model.holidays):
+        if day in model.holidays[:i]:
+            yield ("holidays", i), "stands twice; keep one of them."
+
+
+def _arbitration(model: ProgramModel) -> Found:
+    for section, names in (("attributes", model.attributes), ("predictions", model.predictions)):
+        for name in TERMS if model.arbitration is not None else ():
+            if name in names:
+                yield (section, name), "is a name that arbitration gives a meaning of its own; rename it."
 
 
 def _arms(model: ProgramModel) -> Found:
@@ -113,6 +182,11 @@ def _policies(model: ProgramModel) -> Found:
 _CHECKS: tuple[tuple[tuple[str, ...], Callable[[ProgramModel], Found]], ...] = (
     (("channels", "slots"), _references),
     (("offers", "attributes", "predictions"), _predictions),
+    ((), _ageing),
+    (("groups", "offers"), _groups),
+    (("offers", "channels", "budgets"), _supplies),
+    ((), _holidays),
+    ((), _arbitration),
     (("arms",), _arms),
     ((), _dates),
     ((), _slots),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
-from engine.domain import Cap, QuietHours
+from engine.domain import Cap, Cooldown, QuietHours, Quota
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 _LENGTH = re.compile(r"(?:([1-9][0-9]{0,4}) )?(minute|hour|day|week)s?")
 _CAP = re.compile(r"([1-9][0-9]{0,3}) per (.+)")
+_QUOTA = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(?: per (.+))?")
+_COOLDOWN = re.compile(
+    r"([A-Za-z0-9_.-]{1,64})(?: ([1-9][0-9]{0,3}) times?)?(?: in ([0-9a-z ]+))?: pause (.+)"
+)
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -33,6 +38,38 @@ def cap(text: object) -> Cap:
     return Cap(int(found[1]), window(found[2]))
 
 
+def cooldown(text: object) -> Cooldown:
+    """A cool-down such as "ignored 2 times in 30 days: pause 60 days"."""
+    found = _COOLDOWN.fullmatch(text) if isinstance(text, str) else None
+    if not found:
+        raise ValueError(
+            "must say after what to pause, and how long, in quotes, "
+            'such as "ignored 2 times in 30 days: pause 60 days" or "purchase: pause 90 days"'
+        )
+    kind, count, within, length = found.groups()
+    pause = window(length)
+    return Cooldown(kind, int(count or 1), window(within) if within else pause, pause)
+
+
+def quota(given: object) -> Quota:
+    """An amount, in all or in each length of time: 500, or "5000 per week"."""
+    found = _QUOTA.fullmatch(given) if isinstance(given, str) else None
+    if isinstance(given, bool) or not (found or isinstance(given, int | float)):
+        raise ValueError('must be an amount, such as 500, or an amount per length of time, "5000 per week"')
+    amount = float(found[1]) if found else float(given)  # type: ignore[arg-type]
+    if not 0 < amount < math.inf:
+        raise ValueError("must be more than 0 and finite; leave the limit out for none")
+    return Quota(amount, window(found[2]) if found and found[2] else None)
+
+
+def whole(given: object) -> Quota:
+    """A quota of pieces or contacts, of which there are no halves."""
+    found = quota(given)
+    if found.amount % 1:
+        raise ValueError("must be a whole number")
+    return found
+
+
 def wall_time(text: object) -> time:
     """A local wall time, "HH:MM"."""
     found = _TIME.fullmatch(text) if isinstance(text, str) else None
@@ -50,6 +87,16 @@ def quiet(text: object) -> QuietHours:
     if start == end:
         raise ValueError("must not start and end at the same time; leave it out for no quiet hours")
     return QuietHours(start, end)
+
+
+def day(text: object) -> date:
+    """A local date such as "2026-12-25"."""
+    try:
+        if isinstance(text, str) and _DATE.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ValueError('must be a date such as "2026-12-25"')
 
 
 def start(text: object) -> datetime:

@@ -8,12 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from engine.domain import AttributeType, Program, RuleText
+from engine.domain import Program
 from engine.errors import ProgramError
-from engine.program import build, check, words
+from engine.program import build, check, compiled, words
 from engine.program.document import Document, Path, Refused, read
 from engine.program.schema import ProgramModel
-from engine.rules import Rule, parse
 
 Said = tuple[int, int, str]  # line, column, the whole sentence
 _STAND_INS = {
@@ -67,16 +66,6 @@ def loads(text: bytes, source: str, version: int = 0) -> Program:
     return program
 
 
-def rules_of(program: Program) -> tuple[Rule, ...]:
-    """The rules of the program, its offers and its channels in the file's order. Each names its owner.
-
-    Raises:
-        ProgramError: a rule does not fit the program's attributes and predictions.
-    """
-    types, levels = _types(program)
-    return tuple(parse(rule, types, program.source, levels) for rule in _texts(program))
-
-
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a program file, for completion and help in an editor."""
     return {
@@ -121,33 +110,16 @@ def _without(values: Any, lost: Set[Path], path: Path = ()) -> Any:
     return {step: _without(values[step], lost, here) for step, here in below.items() if here not in lost}
 
 
-def _texts(program: Program) -> list[RuleText]:
-    owned = (program.rules, *(one.rules for one in program.offers), *(one.rules for one in program.channels))
-    return [rule for rules in owned for rule in rules]
-
-
-def _types(program: Program) -> tuple[dict[str, AttributeType], dict[str, Sequence[str]]]:
-    """Type by name of what a rule may read, and the levels of texts."""
-    types: dict[str, AttributeType] = {one.name: one.type for one in program.attributes}
-    levels: dict[str, Sequence[str]] = {
-        one.name: one.levels for one in program.attributes if one.type == "text"
-    }
-    return types | dict.fromkeys(program.predictions, "number"), levels
-
-
 def _rule_problems(program: Program, lost: Set[Path]) -> list[Said]:
-    """The rules that do not fit, less those that read an attribute which could itself not be read."""
-    types, levels = _types(program)
+    """The texts that do not fit, less those that read an attribute which could itself not be read."""
     unread = [str(path[-1]) for path in lost if path[0] in ("attributes", "predictions") and len(path) <= 2]
-    said: list[Said] = []
-    for rule in _texts(program):
-        if {"attributes", "predictions"} & set(unread) or any(name in rule.text for name in unread):
-            continue
-        try:
-            parse(rule, types, program.source, levels)
-        except ProgramError as error:
-            said.append((rule.line, rule.column, str(error)))
-    return said
+    if {"attributes", "predictions"} & set(unread):
+        return []
+    return [
+        (text.line, text.column, said)
+        for text, said in compiled.faults(program)
+        if not any(name in text.text for name in unread)
+    ]
 
 
 def _error(problems: Sequence[words.Problem], of_rules: Sequence[Said], source: str) -> ProgramError:

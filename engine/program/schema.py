@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from engine.domain import AttributeType, Cap, QuietHours
-from engine.program import forms
-
-
-def _text(pattern: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": pattern})
-
-
-def _several(given: Any) -> Any:
-    return [given] if isinstance(given, str) else given
-
-
-def _nothing(given: Any) -> Any:
-    return {} if given is None else given
-
-
-def _typed(given: Any) -> Any:
-    return {"type": given} if isinstance(given, str) else given
+from engine.program.fields import (
+    CapText,
+    DayText,
+    EndText,
+    Finite,
+    Model,
+    Money,
+    NameText,
+    PausedModel,
+    QuietText,
+    Share,
+    StartText,
+    TimeText,
+    WholeQuota,
+    WindowText,
+    nothing,
+)
+from engine.program.known import AttributeForm, PredictionForm
+from engine.program.supply import BudgetModel, StockForm
 
 
 def _weighed(given: Any) -> Any:
@@ -39,60 +39,41 @@ def _purpose(given: Any) -> Any:
     return None if given == "none" else given
 
 
-_CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]"
-_DATE = "^[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_LENGTH = "([1-9][0-9]{0,4} )?(minute|hour|day|week)s?"
-NAME = "^[A-Za-z0-9_.-]{1,64}$"
+class RampModel(Model):
+    """A new offer goes to few customers first."""
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Money = Annotated[float, Field(allow_inf_nan=False, ge=0)]
-Share = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
-NameText = Annotated[str, Field(pattern=NAME)]
-CapText = Annotated[Cap, PlainValidator(forms.cap), _text(f"^[1-9][0-9]{{0,3}} per {_LENGTH}$")]
-WindowText = Annotated[timedelta, PlainValidator(forms.window), _text(f"^{_LENGTH}$")]
-QuietText = Annotated[QuietHours, PlainValidator(forms.quiet), _text(f"^{_CLOCK} ?- ?{_CLOCK}$")]
-TimeText = Annotated[time, PlainValidator(forms.wall_time), _text(f"^{_CLOCK}$")]
-StartText = Annotated[datetime, PlainValidator(forms.start), _text(_DATE)]
-EndText = Annotated[datetime, PlainValidator(forms.end), _text(_DATE)]
-Rules = Annotated[list[str], BeforeValidator(_several, json_schema_input_type=str | list[str])]
+    share: Annotated[float, Field(allow_inf_nan=False, gt=0, le=1)] = Field(
+        description="Share of the customers it may go to at first.", examples=[0.1]
+    )
+    until: int = Field(
+        gt=0, description="Decisions to learn from before it may go to everyone.", examples=[500]
+    )
 
 
-class Model(BaseModel):
-    """A part of the file: no field but those named, nothing silently converted."""
+class GroupModel(PausedModel):
+    """Offers that belong together, and what holds for all of them and for the groups below."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class RuledModel(Model):
-    """What may carry rules. A customer passes a rule only where it is true; not known is not passed."""
-
-    eligible: Rules = Field(
+    title: str = Field(
+        default="", max_length=200, description="What people call it.", examples=["Keep customers"]
+    )
+    within: str = Field(
+        default="",
+        description="The group it is part of; left out for an issue, the top level.",
+        examples=["retention"],
+    )
+    lever: Money = Field(
+        default=1.0,
+        description="Your emphasis on all its offers; multiplies with the levers above and of the offer.",
+        examples=[1.2],
+    )
+    caps: list[CapText] = Field(
         default=[],
-        description="SQL condition, or a list of them: who may get this at all (law, contract).",
-        examples=["age >= 18"],
-    )
-    applicable: Rules = Field(
-        default=[],
-        description="SQL condition, or a list of them: for whom this makes sense now (has none yet).",
-        examples=["last_category <> 'shoes'"],
-    )
-    suitable: Rules = Field(
-        default=[],
-        description="SQL condition, or a list of them: for whom this is right (can afford it).",
-        examples=["clv > 50"],
+        description="Most contacts by its offers in any such stretch of time.",
+        examples=[["2 per 30 days"]],
     )
 
 
-class AttributeModel(Model):
-    """A fact about a customer that rules and learning may use."""
-
-    type: AttributeType = Field(
-        description="number, integer, text, boolean or timestamp.", examples=["integer"]
-    )
-    levels: list[str] = Field(default=[], description="The values a text may take.", examples=[["NO", "SE"]])
-
-
-class OfferModel(RuledModel):
+class OfferModel(PausedModel):
     """What can be said to a customer."""
 
     title: str = Field(
@@ -130,9 +111,29 @@ class OfferModel(RuledModel):
         description="What to send, per channel; handed on with the decision.",
         examples=[{"email": {"subject": "Winter sale"}}],
     )
+    caps: list[CapText] = Field(
+        default=[],
+        description="Most contacts with this offer in any such stretch of time.",
+        examples=[["1 per 30 days"]],
+    )
+    weight: str | None = Field(
+        default=None,
+        description="SQL number that multiplies the predicted value for this customer now; 1 if not known.",
+        examples=["CASE WHEN tier = 'gold' THEN 1.2 ELSE 1 END"],
+    )
+    ramp: RampModel | None = Field(
+        default=None,
+        description="Goes to a share of the customers until enough is learnt; to all at once if left out.",
+        examples=[{"share": 0.1, "until": 500}],
+    )
+    stock: StockForm | None = Field(
+        default=None,
+        description="How many there are, in all or per length of time; each contact takes one.",
+        examples=["40 per day"],
+    )
 
 
-class ChannelModel(RuledModel):
+class ChannelModel(PausedModel):
     """How an offer reaches the customer."""
 
     consent: Annotated[NameText | None, BeforeValidator(_purpose)] = Field(
@@ -144,6 +145,11 @@ class ChannelModel(RuledModel):
         default=[],
         description="Most contacts on this channel in any such stretch of time.",
         examples=[["2 per 7 days"]],
+    )
+    capacity: WholeQuota | None = Field(
+        default=None,
+        description="Most contacts with all customers together, in all or per length of time.",
+        examples=["200 per day"],
     )
     quiet: QuietText | None = Field(
         default=None,
@@ -170,9 +176,6 @@ class WeightModel(Model):
     share: Finite = Field(default=0.0, description="Share of the outcome's own value.", examples=[0.3])
 
 
-AttributeForm = Annotated[
-    AttributeModel, BeforeValidator(_typed, json_schema_input_type=AttributeType | AttributeModel)
-]
 WeightForm = Annotated[WeightModel, BeforeValidator(_weighed, json_schema_input_type=float | WeightModel)]
 
 
@@ -208,7 +211,7 @@ class PolicyModel(BaseModel):
     kind: str = Field(description="linear, vw, formula, priority, uniform or constant.", examples=["linear"])
 
 
-class ProgramModel(RuledModel):
+class ProgramModel(PausedModel):
     """One decision problem: what may be said, how and when, to what end."""
 
     program: NameText = Field(description="The program's name, for ever.", examples=["spring"])
@@ -225,24 +228,52 @@ class ProgramModel(RuledModel):
     attributes: dict[NameText, AttributeForm] = Field(
         default={}, description="Typed facts about a customer.", examples=[{"age": "integer"}]
     )
-    predictions: dict[NameText, str | None] = Field(
+    predictions: dict[NameText, PredictionForm] = Field(
         default={},
         description="Model scores by name, each with the offer it predicts the response to, or nothing.",
         examples=[{"p_visit.mens_email": "mens_email"}],
     )
+    groups: dict[
+        NameText, Annotated[GroupModel, BeforeValidator(nothing, json_schema_input_type=GroupModel | None)]
+    ] = Field(
+        default={},
+        description="Groups of offers, and groups within groups.",
+        examples=[{"retention": {}, "discounts": {"within": "retention"}}],
+    )
     offers: dict[
-        NameText, Annotated[OfferModel, BeforeValidator(_nothing, json_schema_input_type=OfferModel | None)]
+        NameText, Annotated[OfferModel, BeforeValidator(nothing, json_schema_input_type=OfferModel | None)]
     ] = Field(min_length=1, description="What can be said.", examples=[{"sale": {"value": 10}}])
     channels: dict[NameText, ChannelModel] = Field(
         min_length=1, description="How it is said.", examples=[{"email": {"consent": "marketing"}}]
     )
     slots: dict[
-        NameText, Annotated[SlotModel, BeforeValidator(_nothing, json_schema_input_type=SlotModel | None)]
+        NameText, Annotated[SlotModel, BeforeValidator(nothing, json_schema_input_type=SlotModel | None)]
     ] = Field(min_length=1, description="When it is sent.", examples=[{"now": {}}])
     caps: list[CapText] = Field(
         default=[],
         description="Most contacts over all channels in any such time.",
         examples=[["3 per 7 days"]],
+    )
+    budgets: dict[NameText, BudgetModel] = Field(
+        default={},
+        description="Money or contacts that offers and channels share.",
+        examples=[{"january": {"money": "5000 per week"}}],
+    )
+    holidays: list[DayText] = Field(
+        default=[],
+        description="Days in the customer's own calendar on which nothing is sent.",
+        examples=[["2026-12-25"]],
+    )
+    arbitration: str | None = Field(
+        default=None,
+        description="SQL number that actions are compared by, of p, value, lever, weight, cost and priority.",
+        examples=["p * value * lever * weight - cost"],
+    )
+    options: int | None = Field(
+        default=None,
+        gt=0,
+        description="Most actions a customer's decision chooses among, the best ones; all if left out.",
+        examples=[20],
     )
     goal: GoalModel = Field(
         description="What the program is for.",

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from engine.errors import nearest
-from engine.program import schema
+from engine.program import known, schema, supply
 from engine.program.document import Document, Path
 
 _ONE = {
@@ -20,11 +20,18 @@ _ONE = {
     "attributes": "attribute",
     "predictions": "prediction",
     "outcomes": "outcome",
+    "groups": "group",
+    "budgets": "budget",
 }
 _MODELS: Mapping[tuple[str, ...], type[BaseModel]] = {
     (): schema.ProgramModel,
-    ("attributes", "*"): schema.AttributeModel,
+    ("attributes", "*"): known.AttributeModel,
+    ("predictions", "*"): known.PredictionModel,
+    ("groups", "*"): schema.GroupModel,
     ("offers", "*"): schema.OfferModel,
+    ("offers", "*", "ramp"): schema.RampModel,
+    ("offers", "*", "stock"): supply.StockModel,
+    ("budgets", "*"): supply.BudgetModel,
     ("channels", "*"): schema.ChannelModel,
     ("slots", "*"): schema.SlotModel,
     ("goal",): schema.GoalModel,
@@ -71,7 +78,8 @@ def shown(value: object) -> str:
 
 
 def problem(document: Document, path: Path, sentence: str) -> Problem:
-    """A problem with the value at `path`."""
+    """A problem with the value at `path`, or with the text that stands for it written short."""
+    path = _held(document.values, path)
     line, column = document.place(path)
     return Problem(line, column, f"{words(path)}{_at(document.values, path)} {sentence}")
 
@@ -157,6 +165,15 @@ def _spoken(path: Path) -> Iterator[str]:
             yield f"{_ONE[step]} {path[i + 1]}"
         elif i == 0 or path[i - 1] not in _ONE:
             yield step
+
+
+def _held(values: Any, path: Path) -> Path:
+    """The path as far as it leads: not into a text or a number."""
+    for i, step in enumerate(path):
+        if not isinstance(values, dict | list):
+            return path[:i]
+        values = values.get(step) if isinstance(values, dict) else None
+    return path
 
 
 def _at(values: Any, path: Path) -> str:

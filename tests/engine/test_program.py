@@ -5,16 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from engine.domain import Action, Attribute, Cap, Program, QuietHours, Slot, Weight
+from engine.domain import (
+    Action,
+    Attribute,
+    Budget,
+    Cap,
+    Cooldown,
+    Program,
+    QuietHours,
+    Quota,
+    Ramp,
+    Slot,
+    Staleness,
+    Weight,
+)
 from engine.errors import ProgramError
-from engine.program import json_schema, load, loads, rules_of
+from engine.program import arbitration_of, json_schema, load, loads, rules_of, weights_of
 from engine.program.document import read
 from engine.rules import findings
 
@@ -95,6 +108,84 @@ def test_an_example_has_no_rule_that_says_nothing(path: Path) -> None:
     assert [str(found) for rule in rules_of(program) for found in findings(rule, levels)] == []
 
 
+def test_limits_become_budgets_that_are_settled_at_once_or_by_an_outcome() -> None:
+    program = made(
+        offers={
+            "a": {"stock": "40 per day"},
+            "b": {"stock": {"count": 3, "settled_by": "visit", "hold": "day"}},
+        },
+        channels={"email": {"consent": "none", "capacity": 200}},
+        budgets={"january": {"money": "5000.5 per week", "offers": ["a"], "channels": ["email"]}},
+    )
+    day = timedelta(days=1)
+    assert program.budgets == (
+        Budget("january", "money", Quota(5000.5, 7 * day), ("a",), ("email",)),
+        Budget("stock a", "stock", Quota(40, day), ("a",)),
+        Budget("stock b", "stock", Quota(3), ("b",), (), "visit", day),
+        Budget("capacity email", "contacts", Quota(200), (), ("email",)),
+    )
+
+
+def test_a_cool_down_counts_once_and_within_the_pause_unless_it_says_otherwise() -> None:
+    texts = [
+        "ignored 2 times in 30 days: pause 60 days",
+        "purchase: pause 2 weeks",
+        "visit in day: pause hour",
+    ]
+    days = timedelta(days=1)
+    assert made(cooldowns=texts).cooldowns == (
+        Cooldown("ignored", 2, 30 * days, 60 * days),
+        Cooldown("purchase", 1, 14 * days, 14 * days),
+        Cooldown("visit", 1, days, timedelta(hours=1)),
+    )
+
+
+def test_groups_have_a_lineage_and_rules_of_their_own() -> None:
+    program = made(
+        groups={"top": {"lever": 1.5, "eligible": "1 < 2"}, "low": {"within": "top", "caps": ["1 per day"]}},
+        offers={"a": {"group": "low"}, "b": {}},
+    )
+    assert [one.name for one in program.lineage("low")] == ["low", "top"]
+    assert [rule.owner for rule in rules_of(program)] == ["group top"]
+    assert program.groups[1].caps == (Cap(1, timedelta(days=1)),)
+
+
+def test_a_prediction_ages_only_where_the_file_says_so() -> None:
+    program = made(
+        predictions={
+            "p": "sale",
+            "churn": {"fresh": "7 days", "expires": "30 days", "stale": "widen"},
+            "q": {"offer": "sale", "fresh": "day"},
+            "z": None,
+        }
+    )
+    assert program.predictions == {"p": "sale", "churn": "", "q": "sale", "z": ""}
+    assert program.staleness == {
+        "churn": Staleness(timedelta(days=7), timedelta(days=30), "widen"),
+        "q": Staleness(timedelta(days=1)),
+    }
+
+
+def test_weights_and_the_arbitration_are_numbers_that_can_be_read() -> None:
+    program = made(
+        attributes={"tier": "text"},
+        predictions={"churn": None},
+        offers={
+            "a": {"weight": "CASE WHEN tier = 'gold' THEN 1.2 ELSE 1 END", "ramp": {"share": 0.1, "until": 5}}
+        },
+        arbitration="p * value * lever * weight - cost + churn",
+        holidays=["2026-12-25"],
+        options=7,
+    )
+    assert weights_of(program)["a"].of({"tier": "gold"}) == 1.2
+    formula = arbitration_of(program)
+    assert formula is not None
+    known = {"p": 0.5, "value": 10, "lever": 2, "weight": 1, "cost": 1, "churn": 0.25}
+    assert formula.of(known) == 9.25
+    assert (program.holidays, program.options) == ((date(2026, 12, 25),), 7)
+    assert program.offers[0].ramp == Ramp(0.1, 5)
+
+
 def test_too_many_actions_are_refused() -> None:
     offers = {f"o{i}": {} for i in range(1000)}
     with pytest.raises(
@@ -152,7 +243,21 @@ def test_the_documentation_names_every_field() -> None:
     schema = json_schema()
     models = [
         schema,
-        *(schema["$defs"][f"{name}Model"] for name in ("Offer", "Channel", "Slot", "Goal", "Arms")),
+        *(
+            schema["$defs"][f"{name}Model"]
+            for name in (
+                "Group",
+                "Offer",
+                "Channel",
+                "Slot",
+                "Goal",
+                "Arms",
+                "Budget",
+                "Stock",
+                "Ramp",
+                "Prediction",
+            )
+        ),
     ]
     missing = [name for model in models for name in model["properties"] if f"`{name}`" not in DOCS]
     assert [name for name in missing if not re.search(rf"\b{name}:", DOCS)] == []
