@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Set
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ from engine.domain import QuietHours, Slot
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+WEST, EAST = timedelta(hours=-12), timedelta(hours=14)  # between these is every zone in use
 
 
 def microseconds(at: datetime) -> int:
@@ -55,3 +57,12 @@ def is_quiet(quiet: QuietHours, send: datetime, zone: ZoneInfo | None) -> bool:
     if quiet.start <= quiet.end:
         return quiet.start <= wall < quiet.end
     return wall >= quiet.start or wall < quiet.end
+
+
+def is_holiday(holidays: Set[date], send: datetime, zone: ZoneInfo | None) -> bool:
+    """Whether `send` falls on a holiday of the customer's calendar; with an unknown zone, on one anywhere."""
+    if not holidays:
+        return False
+    if zone is not None:
+        return send.astimezone(zone).date() in holidays
+    return not holidays.isdisjoint(((send + WEST).date(), send.date(), (send + EAST).date()))

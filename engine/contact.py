@@ -1,13 +1,63 @@
-"""Caps: true rolling windows over the moments at which contacts are sent."""
+"""Caps and cool-downs: what the contacts of a customer, and what followed them, forbid at a send time.
+
+Caps are true rolling windows over the moments at which contacts are sent (decision record 007), cool-downs
+pauses after outcomes (record 012).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from engine.calendar import MICROSECOND
-from engine.domain import Cap, Channel
-from engine.situation import Contact
+from engine.domain import Cap, Cooldown
+from engine.situation import Contact, Happened
+
+IGNORED, SENT = "ignored", "sent"
+OF_CONTACTS = frozenset({IGNORED, SENT})  # kinds that are facts of a contact, each contact with its own
+_UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose contacts and outcomes count together, and what limits them.
+
+    Attributes:
+        owner: as reasons name it: "all channels", "email", "group winter", "offer sale".
+        offers: the offers that count; None = every one, of any program.
+        channel: the channel that counts; None = every one.
+        limits: caps and cool-downs, each with the number of its reason, lowest first.
+    """
+
+    owner: str
+    offers: frozenset[str] | None
+    channel: str | None
+    limits: tuple[tuple[Cap | Cooldown, int], ...]
+
+    def counts(self, one: Contact | Happened) -> bool:
+        """Whether a contact or an outcome is of this scope."""
+        if self.offers is not None:
+            return one.offer in self.offers
+        return self.channel is None or one.channel == self.channel
+
+
+def first_limit(
+    scope: Scope, contacts: Sequence[Contact], outcomes: Sequence[Happened], sends_us: Sequence[int]
+) -> list[int]:
+    """For each send time the number of the first limit of the scope that forbids it, 0 where none does."""
+    sent = [one.at_us for one in contacts if scope.counts(one)]
+    after = [one for one in outcomes if scope.counts(one)]
+    if not sent and not after:
+        return [0] * len(sends_us)
+    return [_first(scope, sent, after, send_us) for send_us in sends_us]
+
+
+def _first(scope: Scope, sent: Sequence[int], after: Sequence[Happened], send_us: int) -> int:
+    for limit, number in scope.limits:
+        if exceeds(limit, sent, send_us) if isinstance(limit, Cap) else pauses(limit, after, send_us):
+            return number
+    return 0
 
 
 def exceeds(cap: Cap, contacts_us: Collection[int], send_us: int) -> bool:
@@ -27,9 +77,26 @@ def exceeds(cap: Cap, contacts_us: Collection[int], send_us: int) -> bool:
     return any(near[i + cap.count] - near[i] < width for i in range(len(near) - cap.count))
 
 
-def window_us(cap: Cap) -> int:
-    """The cap's window in microseconds."""
-    return cap.window // MICROSECOND
+def pauses(cooldown: Cooldown, outcomes: Sequence[Happened], send_us: int) -> bool:
+    """Whether `send_us` falls into the pause after outcomes of the cool-down's kind.
+
+    Any window (t - w, t] that holds its count of them, the last at t, pauses contact in [t, t + pause).
+    An outcome that may follow from several contacts stands once for each, and counts once.
+    """
+    times = [one.at_us for one in outcomes if one.kind == cooldown.kind]
+    if len(times) < cooldown.count:
+        return False
+    times = sorted(times if cooldown.kind in OF_CONTACTS else set(times))
+    width, pause = window_us(cooldown), cooldown.pause // MICROSECOND
+    first = cooldown.count - 1
+    return any(
+        last - times[i] < width and last <= send_us < last + pause for i, last in enumerate(times[first:])
+    )
+
+
+def window_us(limit: Cap | Cooldown) -> int:
+    """The window of a cap or a cool-down in microseconds."""
+    return limit.window // MICROSECOND
 
 
 def longest_window(caps: Sequence[Cap]) -> timedelta:
@@ -37,22 +104,16 @@ def longest_window(caps: Sequence[Cap]) -> timedelta:
     return max((cap.window for cap in caps), default=timedelta(0))
 
 
-def blocking_cap(
-    channel: Channel, overall: Sequence[Cap], contacts: Sequence[Contact], send_us: int
-) -> str | None:
-    """The first cap that forbids a contact on `channel` at `send_us`, in words; None if none does."""
-    on_channel = [c.at_us for c in contacts if c.channel == channel.name]
-    for cap in channel.caps:
-        if exceeds(cap, on_channel, send_us):
-            return f"{channel.name}: {in_words(cap)}"
-    everywhere = [c.at_us for c in contacts]
-    for cap in overall:
-        if exceeds(cap, everywhere, send_us):
-            return f"all channels: {in_words(cap)}"
-    return None
+def in_words(limit: Cap | Cooldown) -> str:
+    """As the program file says it: `"2 per 7 days"`, `"ignored 2 times in 30 days: pause 60 days"`."""
+    if isinstance(limit, Cap):
+        return f"{limit.count} per {_length(limit.window)}"
+    often = f" {limit.count} times in {_length(limit.window)}" if limit.count > 1 else ""
+    return f"{limit.kind}{often}: pause {_length(limit.pause)}"
 
 
-def in_words(cap: Cap) -> str:
-    """`"2 per 7 days"`."""
-    days = cap.window / timedelta(days=1)
-    return f"{cap.count} per {days:g} day{'' if days == 1 else 's'}"
+def _length(length: timedelta) -> str:
+    """`"7 days"`, `"36 hours"`: in the largest unit up to a day that it is a whole number of."""
+    seconds = int(length.total_seconds())
+    unit, size = next((one for one in _UNITS if seconds % one[1] == 0), ("second", 1))
+    return f"{seconds // size} {unit}{'' if seconds == size else 's'}"

@@ -1,27 +1,30 @@
 """The funnel: which actions remain for whom, and what dropped each of the others.
 
-Stages in order: eligible, applicable, suitable (rules of the program, the offer, the channel), consent,
-contact policy (slots gone by, quiet hours, caps). The first that forbids an action drops it; no_action stays.
+Stages in order: eligible, applicable, suitable (rules of the program, the groups, the offer, the channel),
+consent, contact policy (slots gone by, holidays, quiet hours, caps and cool-downs). The first that forbids an
+action drops it; no_action stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.calendar import instant, is_quiet, known_zone, microseconds, send_instant
-from engine.contact import blocking_cap
+from engine.calendar import instant, is_holiday, is_quiet, known_zone, microseconds, send_instant
+from engine.contact import Scope, first_limit
 from engine.domain import Program
-from engine.hurdles import NONE, STAGES, Lane, Lanes, Numbers, Reason, RuleHurdles, SeasonHurdles
+from engine.hurdles import NONE, STAGES, Hurdles, Lane, Lanes, Numbers, Reason, RuleHurdles, SeasonHurdles
+from engine.limits import Gates
 from engine.screen import Screen, passed
-from engine.situation import Contact, Situations
-from policies.base import Mask
+from engine.situation import Contact, Happened, Situations
+from policies.base import Ints, Mask
 
 __all__ = ["STAGES", "Feasible", "Funnel", "Reason", "feasible", "funnel", "merge"]
 Sends = NDArray[np.int64]
+Past = tuple[tuple[Contact, ...], tuple[Happened, ...]]  # what caps and cool-downs look at
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +59,19 @@ class Funnel:
 def feasible(program: Program, screen: Screen, situations: Situations) -> Feasible:
     """Run the funnel for n situations of one program."""
     hurdles = screen.hurdles
-    closed, sends = _in_lanes(program, hurdles.lanes, situations)
+    closed, sends = _by_clock(hurdles.lanes, situations)
+    _by_consent(hurdles.lanes, situations, closed)
+    shut = _by_limit(hurdles, situations, sends, closed)
     blame = closed[:, hurdles.lanes.of]
+    if shut is not None and hurdles.gates is not None:
+        _by_gate(hurdles.gates, *shut, blame)
     if hurdles.rules is not None:
         _by_rule(hurdles.rules, ~passed(screen, situations.values, len(situations)), blame)
     if hurdles.seasons is not None:
         _by_season(hurdles.seasons, np.array(situations.at_us, dtype=np.int64), blame)
     mask = blame == NONE
     blame[mask] = 0
-    return Feasible(mask, blame, hurdles.reasons, sends[:, hurdles.lanes.of])
+    return Feasible(mask, blame, hurdles.reasons, sends[:, hurdles.lanes.slot])
 
 
 def _by_rule(hurdles: RuleHurdles, fails: Mask, blame: Numbers) -> None:
@@ -88,8 +95,9 @@ def _and_none(number: NDArray[np.integer]) -> Numbers:
     return wider
 
 
-def _in_lanes(program: Program, lanes: Lanes, situations: Situations) -> tuple[Numbers, Sends]:
-    """(n, l + 1) what closes each lane, and when it sends; the last lane is that of no_action.
+def _by_clock(lanes: Lanes, situations: Situations) -> tuple[Numbers, Sends]:
+    """(n, l + 1) what closes each lane by the clock, and (n, s + 1) when each slot sends; the last of both
+    is that of no_action.
 
     Customers of one zone and instant are looked at once.
     """
@@ -99,23 +107,25 @@ def _in_lanes(program: Program, lanes: Lanes, situations: Situations) -> tuple[N
     ]
     read = [_clock(lanes, zone, at_us) for zone, at_us in moments]
     closed = np.array([one for one, _ in read], dtype=np.int32)[row]
-    sends = np.array([one for _, one in read], dtype=np.int64)[row]
-    _by_consent(lanes, situations, closed)
-    _by_cap(program, lanes, situations, sends, closed)
-    return closed, sends
+    return closed, np.array([one for _, one in read], dtype=np.int64)[row]
 
 
 def _clock(lanes: Lanes, zone_name: str | None, at_us: int) -> tuple[list[int], list[int]]:
-    """What closes each lane by the clock, and when it sends, for decisions of one instant in one zone."""
+    """What closes each lane by the clock, and when each slot sends, for one instant in one zone."""
     at, zone = instant(at_us), known_zone(zone_name)
     sends = [send_instant(slot, at, zone) for slot in lanes.slots]
-    sends_us = [at_us if send is None else microseconds(send) for send in sends]
     quiet = [[send is not None and is_quiet(hours, send, zone) for hours in lanes.hours] for send in sends]
+    free = lanes.somewhere if zone is None else lanes.holiday
+    holiday = [
+        free if send is not None and is_holiday(lanes.holidays, send, zone) else NONE for send in sends
+    ]
     closed = [
-        lane.passed if sends[lane.slot] is None else _silence(lane, quiet[lane.slot], zone is None)
+        lane.passed
+        if sends[lane.slot] is None
+        else min(holiday[lane.slot], _silence(lane, quiet[lane.slot], zone is None))
         for lane in lanes.every
     ]
-    return [*closed, NONE], [*(sends_us[lane.slot] for lane in lanes.every), at_us]
+    return [*closed, NONE], [*(at_us if send is None else microseconds(send) for send in sends), at_us]
 
 
 def _silence(lane: Lane, quiet: list[bool], unknown: bool) -> int:
@@ -133,18 +143,58 @@ def _by_consent(lanes: Lanes, situations: Situations, closed: Numbers) -> None:
     np.minimum(closed[:, :-1], np.where(granted[:, asked], NONE, refused), out=closed[:, :-1])
 
 
-def _by_cap(program: Program, lanes: Lanes, situations: Situations, sends: Sends, closed: Numbers) -> None:
-    """Close what a cap forbids; customers with the same past and the same send time are looked at once."""
-    known: dict[tuple[str, tuple[Contact, ...], int], int] = {}
-    for i, contacts in enumerate(situations.contacts):
-        if contacts:
-            past = tuple(contacts)
-            for j, lane in enumerate(lanes.every):
-                asked = (lane.channel.name, past, int(sends[i, j]))
-                if asked not in known:
-                    words = blocking_cap(lane.channel, program.caps, past, asked[2])
-                    known[asked] = NONE if words is None else lanes.caps[words]
-                closed[i, j] = min(closed[i, j], known[asked])
+def _by_limit(
+    hurdles: Hurdles, situations: Situations, sends: Sends, closed: Numbers
+) -> tuple[Ints, Numbers] | None:
+    """Close the lanes, and tell the gates, that a cap or a cool-down shuts.
+
+    Customers with the same past and the same send times are looked at once.
+
+    Returns:
+        (m,) the customers for whom a gate is shut, and (m, gates + 1) the number of what shuts each; None if
+        there are none.
+    """
+    known: dict[tuple[Past, tuple[int, ...]], tuple[list[int], list[int]]] = {}
+    rows, shut = [], []
+    for i, past in enumerate(zip(situations.contacts, situations.outcomes, strict=True)):
+        if past[0] or past[1]:
+            asked = ((tuple(past[0]), tuple(past[1])), tuple(sends[i].tolist()))
+            if asked not in known:
+                known[asked] = _limits(hurdles, *asked)
+            lanes, gates = known[asked]
+            np.minimum(closed[i], lanes, out=closed[i])
+            if gates:
+                rows.append(i)
+                shut.append(gates)
+    return (np.array(rows, dtype=np.int64), np.array(shut, dtype=np.int32)) if rows else None
+
+
+def _limits(hurdles: Hurdles, past: Past, sends: tuple[int, ...]) -> tuple[list[int], list[int]]:
+    """What shuts each lane, and each gate, of a customer with that past; no gates if none is shut."""
+    lanes, slots = hurdles.lanes, sends[:-1]
+    overall = _first(lanes.overall, past, slots) if lanes.overall else [NONE] * len(slots)
+    own = [_first(scope, past, slots) for scope in lanes.scopes]
+    open_ = [NONE] * len(slots)
+    closed = [
+        min(overall[lane.slot], (own[lane.scope] if lane.scope >= 0 else open_)[lane.slot])
+        for lane in lanes.every
+    ]
+    touched = {one.offer for one in past[0]} | {one.offer for one in past[1]}
+    gates: list[int] = []
+    for scope in hurdles.gates.scopes if hurdles.gates else ():
+        met = scope.offers is not None and not scope.offers.isdisjoint(touched)
+        gates += _first(scope, past, slots) if met else open_
+    return [*closed, NONE], [*gates, NONE] if any(one != NONE for one in gates) else []
+
+
+def _first(scope: Scope, past: Past, sends: Sequence[int]) -> list[int]:
+    return [number or NONE for number in first_limit(scope, *past, sends)]
+
+
+def _by_gate(gates: Gates, rows: Ints, shut: Numbers, blame: Numbers) -> None:
+    """Lower the blame of each action of some customers to what shuts a gate of it."""
+    least = shut[:, gates.of].min(axis=1)
+    blame[rows] = np.minimum(blame[rows], least)
 
 
 def funnel(made: Feasible) -> Funnel:

@@ -3,25 +3,29 @@ operations.
 
 Reasons are numbered from 1 in the order in which the stages ask; of all that forbid an action the lowest
 counts. A lane is a slot on a channel: its actions are sent at the same moment, and stand or fall together by
-consent, the clock and caps.
+consent, the clock, and the limits of the channel and of all channels. A gate is a slot of an offer or a group
+that has limits of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.calendar import microseconds
-from engine.contact import in_words
+from engine.contact import Scope
 from engine.domain import Action, Channel, Program, QuietHours, Slot
+from engine.limits import Gates, Number, gates, line, scope, square
 from engine.rules import Rule
 from policies.base import Ints
 
-STAGES = ("eligible", "applicable", "suitable", "consent", "contact policy")
+CONTACT, BUDGET, ARBITRATION = "contact policy", "budget", "arbitration"
+STAGES = ("eligible", "applicable", "suitable", "consent", CONTACT, BUDGET, ARBITRATION)
 NONE = np.iinfo(np.int32).max  # no reason: above the number of any
 Numbers = NDArray[np.int32]
 T = TypeVar("T", bound=Hashable)
@@ -43,7 +47,8 @@ class RuleHurdles:
         order: (r,) the rules, those of one owner side by side.
         number: (r,) the number of each in that order.
         starts: (o,) where the rules of each owner start.
-        owners: (3, k) program, offer and channel of each action among the owners; o where that has no rules.
+        owners: (d, k) program, groups, offer and channel of each action among the owners; o where one has
+            no rules.
     """
 
     order: Ints
@@ -73,13 +78,13 @@ class Lane:
     """A slot on a channel, and the numbers of what may close it.
 
     Attributes:
-        slot, hours, purpose: places in `Lanes`; for hours and purpose -1 where there is none.
+        slot, hours, purpose, scope: places in `Lanes`; but for the slot -1 where there is none.
     """
 
     slot: int
-    channel: Channel
     hours: int
     purpose: int
+    scope: int
     refused: int
     passed: int
     unknown_zone: int
@@ -93,16 +98,24 @@ class Lanes:
     Attributes:
         every: the lanes.
         slots, hours, purposes: slots, quiet hours and consent purposes in use.
-        caps: the number of each cap by its words.
+        scopes: the channels with limits of their own.
+        overall: the scope of all channels, None where it has no limits.
+        holidays: local dates on which nothing is sent; `holiday` and `somewhere` number the reasons.
         of: (k,) the lane of each action; l for no_action.
+        slot: (k,) the slot of each action; as many as there are slots for no_action.
     """
 
     every: tuple[Lane, ...]
     slots: tuple[Slot, ...]
     hours: tuple[QuietHours, ...]
     purposes: tuple[str, ...]
-    caps: Mapping[str, int]
+    scopes: tuple[Scope, ...]
+    overall: Scope | None
+    holidays: frozenset[date]
+    holiday: int
+    somewhere: int
     of: Ints
+    slot: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +126,7 @@ class Hurdles:
     rules: RuleHurdles | None
     seasons: SeasonHurdles | None
     lanes: Lanes
+    gates: Gates | None
 
 
 def hurdles(program: Program, rules: Sequence[Rule]) -> Hurdles:
@@ -121,7 +135,8 @@ def hurdles(program: Program, rules: Sequence[Rule]) -> Hurdles:
     by_rule = _rules(program, rules, number)
     seasons = _seasons(program, number)
     lanes = _lanes(program, number)
-    return Hurdles(tuple(number.known), by_rule, seasons, lanes)
+    closed = gates(program, number.limit)
+    return Hurdles(tuple(number.known), by_rule, seasons, lanes, closed)
 
 
 class _Numbering:
@@ -132,6 +147,10 @@ class _Numbering:
 
     def __call__(self, stage: str, text: str) -> int:
         return self.known.setdefault(Reason(stage, text), len(self.known) + 1)
+
+    def limit(self, text: str) -> int:
+        """The number of a reason of the contact policy."""
+        return self(CONTACT, text)
 
 
 def _rules(program: Program, rules: Sequence[Rule], number: _Numbering) -> RuleHurdles | None:
@@ -146,13 +165,15 @@ def _rules(program: Program, rules: Sequence[Rule], number: _Numbering) -> RuleH
         np.array(order),
         np.array([numbered[j] for j in order], dtype=np.int32),
         np.searchsorted(owned, range(len(owner))),
-        np.array([[owner.get(name, len(owner)) for name in _owners(action)] for action in program.actions]).T,
+        square([_owners(program, action) for action in program.actions], owner),
     )
 
 
-def _owners(action: Action) -> tuple[str, str, str]:
+def _owners(program: Program, action: Action) -> list[str]:
     """Whose rules an action has to pass; nobody's for no_action."""
-    return ("program", f"offer {action.offer}", f"channel {action.channel}") if action.offer else ("", "", "")
+    if not action.offer:
+        return []
+    return ["program", *line(program)[action.offer], f"channel {action.channel}"]
 
 
 def _seasons(program: Program, number: _Numbering) -> SeasonHurdles | None:
@@ -169,41 +190,57 @@ def _seasons(program: Program, number: _Numbering) -> SeasonHurdles | None:
     )
 
 
-def _lanes(program: Program, number: _Numbering) -> Lanes:
-    """The lanes; consent is numbered before the slots that pass, then quiet hours, then caps."""
-    channels = program.channels
-    refused = {c.name: number("consent", f"channel {c.name}: no consent to {c.consent}") for c in channels}
-    passed = {s.name: number(STAGES[-1], f"slot {s.name} has passed") for s in program.slots}
+def _lanes(program: Program, numbered: _Numbering) -> Lanes:
+    """The lanes; numbered are consent, slots that pass, holidays, quiet hours, then limits."""
+    channels, number = program.channels, numbered.limit
+    refused = {c.name: numbered("consent", f"channel {c.name}: no consent to {c.consent}") for c in channels}
+    passed = {s.name: number(f"slot {s.name} has passed") for s in program.slots}
+    holiday, somewhere = _holidays(program, number)
     quiet = {c.name: _quiet(c, number) for c in channels}
     slot, hours = _places(s.name for s in program.slots), _places(c.quiet for c in channels if c.quiet)
     purpose, by_name = _places(c.consent for c in channels if c.consent), {c.name: c for c in channels}
+    limited = [one for c in channels if (one := scope(number, c.name, c.caps, c.cooldowns, channel=c.name))]
+    own = _places(one.channel for one in limited)
     used = _places((action.slot, action.channel) for action in program.actions if action.offer)
     every = [
         Lane(
             slot[at],
-            by_name[on],
             _place(hours, by_name[on].quiet),
             _place(purpose, by_name[on].consent),
+            own.get(on, -1),
             refused[on],
             passed[at],
             *quiet[on],
         )
         for at, on in used
     ]
-    of = np.array([used.get((a.slot, a.channel), len(every)) for a in program.actions], dtype=np.int64)
-    return Lanes(tuple(every), program.slots, tuple(hours), tuple(purpose), _caps(program, number), of)
+    return Lanes(
+        tuple(every),
+        program.slots,
+        tuple(hours),
+        tuple(purpose),
+        tuple(limited),
+        scope(number, "all channels", program.caps, program.cooldowns),
+        frozenset(program.holidays),
+        holiday,
+        somewhere,
+        np.array([used.get((a.slot, a.channel), len(every)) for a in program.actions], dtype=np.int64),
+        np.array([slot.get(a.slot, len(slot)) for a in program.actions], dtype=np.int64),
+    )
 
 
-def _quiet(channel: Channel, number: _Numbering) -> tuple[int, int]:
+def _holidays(program: Program, number: Number) -> tuple[int, int]:
+    if not program.holidays:
+        return NONE, NONE
+    why = ("a holiday", "time zone unknown, and a holiday somewhere")
+    holiday, somewhere = (number(one) for one in why)
+    return holiday, somewhere
+
+
+def _quiet(channel: Channel, number: Number) -> tuple[int, int]:
     why = ("time zone unknown, so every hour is quiet", "quiet hours")
-    unknown, quiet = (number(STAGES[-1], f"channel {channel.name}: {one}") for one in why)
+    unknown, quiet = (number(f"channel {channel.name}: {one}") for one in why)
     return unknown, quiet
-
-
-def _caps(program: Program, number: _Numbering) -> dict[str, int]:
-    own = [f"{channel.name}: {in_words(cap)}" for channel in program.channels for cap in channel.caps]
-    shared = [f"all channels: {in_words(cap)}" for cap in program.caps]
-    return {words: number(STAGES[-1], words) for words in own + shared}
 
 
 def _place(places: Mapping[T, int], name: T | None) -> int:

@@ -5,13 +5,13 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.contact import blocking_cap, exceeds, window_us
-from engine.domain import Cap, Channel
+from engine.contact import Scope, exceeds, first_limit, window_us
+from engine.domain import Cap
 from engine.situation import Contact
 
 CAP = Cap(2, timedelta(days=7))
 DAY = 86_400_000_000
-EMAIL = Channel("email", caps=(CAP,))
+EMAIL = Scope("email", None, "email", ((CAP, 1),))
 
 
 def most_in_a_window(times: list[int], width: int) -> int:
@@ -52,15 +52,9 @@ def test_a_contact_exactly_one_window_ago_no_longer_counts() -> None:
 
 def test_a_channels_cap_counts_that_channel_only_and_the_overall_cap_all() -> None:
     contacts = [Contact(0, "sale", "sms"), Contact(DAY, "sale", "sms"), Contact(2 * DAY, "news", "sms")]
-    assert blocking_cap(EMAIL, (), contacts, 3 * DAY) is None
-    assert (
-        blocking_cap(EMAIL, (Cap(3, timedelta(days=7)),), contacts, 3 * DAY) == "all channels: 3 per 7 days"
-    )
-
-
-def test_the_cap_is_named_in_words() -> None:
-    contacts = [Contact(0, "sale", "email"), Contact(1, "sale", "email")]
-    assert blocking_cap(EMAIL, (), contacts, 2) == "email: 2 per 7 days"
+    everywhere = Scope("all channels", None, None, ((Cap(3, timedelta(days=7)), 2),))
+    assert first_limit(EMAIL, contacts, (), [3 * DAY]) == [0]
+    assert first_limit(everywhere, contacts, (), [3 * DAY]) == [2]
 
 
 def test_contacts_exactly_one_window_apart_leave_room_between_them() -> None:
