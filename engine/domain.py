@@ -25,6 +25,7 @@ class Attribute:
     name: str
     type: AttributeType
     levels: tuple[str, ...] = ()
+    learn: bool = True  # False: for rules and texts only, no policy sees it
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def program(
         sha256=hashlib.sha256(text).hexdigest(),
         source=source,
         attributes=tuple(
-            Attribute(name, one.type, tuple(one.levels)) for name, one in model.attributes.items()
+            Attribute(name, one.type, tuple(one.levels), one.learn) for name, one in model.attributes.items()
         ),
         predictions={name: one.offer or "" for name, one in model.predictions.items()},
         offers=tuple(_offer(document, name, one) for name, one in model.offers.items()),

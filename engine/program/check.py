@@ -43,10 +43,6 @@ def _references(model: ProgramModel) -> Found:
             ("slots", offer.slots, model.slots),
         ):
             yield from _named(("offers", name, field), given, known)
-        for channel in offer.creative:
-            if channel not in model.channels:
-                path = ("offers", name, "creative", channel)
-                yield path, f"there is no channel '{channel}'.{nearest(channel, model.channels)}"
 
 
 def _named(path: Path, given: Sequence[str], known: Iterable[str]) -> Found:

@@ -17,6 +17,11 @@ class AttributeModel(Model):
         description="number, integer, text, boolean or timestamp.", examples=["integer"]
     )
     levels: list[str] = Field(default=[], description="The values a text may take.", examples=[["NO", "SE"]])
+    learn: bool = Field(
+        default=True,
+        description="Whether policies may learn from it; false for names and for what must not count.",
+        examples=[False],
+    )
 
 
 class PredictionModel(Model):

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from engine.domain import Program
 from engine.errors import ProgramError
-from engine.program import build, check, compiled, words
+from engine.program import build, check, compiled, payload, words
 from engine.program.document import Document, Path, Refused, read
 from engine.program.schema import ProgramModel
 
@@ -60,6 +60,7 @@ def loads(text: bytes, source: str, version: int = 0) -> Program:
         raise _error(problems, [], source)
     program = build.program(document, model, text, source, version)
     problems += check.problems(document, model, {str(path[0]) for path in lost if len(path) <= 2})
+    problems += payload.problems(document, model, {str(path[0]) for path in lost})
     of_rules = _rule_problems(program, lost)
     if problems or of_rules:
         raise _error(problems, of_rules, source)

@@ -106,10 +106,10 @@ class OfferModel(PausedModel):
     ends: EndText | None = Field(
         default=None, description="Last day (whole) or moment it ends.", examples=["2026-12-24"]
     )
-    creative: dict[str, Any] = Field(
+    creative: dict[str, dict[str, Any]] = Field(
         default={},
-        description="What to send, per channel; handed on with the decision.",
-        examples=[{"email": {"subject": "Winter sale"}}],
+        description="What to send, per channel; `default` is for all. {{ name }} is filled for the customer.",
+        examples=[{"email": {"subject": "Hello {{ first_name | there }}"}}],
     )
     caps: list[CapText] = Field(
         default=[],
