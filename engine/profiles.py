@@ -12,7 +12,7 @@ from engine.domain import AttributeType, Program
 from engine.errors import InputError
 from engine.store.rows import CustomerRow
 from engine.tables import ID_RULE, require, unsound
-from engine.values import LARGEST, types
+from engine.values import EXACT, LARGEST, types
 
 CONSENT = "consent."
 _TRUTH = {"true": True, "false": False, "1": True, "0": False}
@@ -95,6 +95,8 @@ def _typed(column: pl.Series, kind: AttributeType, source: str | Path) -> pl.Ser
     lost = typed.is_null() & column.is_not_null()
     if kind == "integer" and column.dtype.is_float():
         lost |= (typed.cast(pl.Float64) != column).fill_null(False)
+    if kind == "integer":
+        lost |= (typed.abs() > EXACT).fill_null(False)
     if kind == "number":
         lost |= ~typed.abs().lt(LARGEST).fill_null(True)
     _refuse(lost, column, source, column.name, f"must be of type {kind}")

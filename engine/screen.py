@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 
 from engine import rules, values
+from engine.columns import Column, column
 from engine.domain import AttributeType, Program
 from engine.hurdles import Hurdles, hurdles
+from engine.once import once
 from engine.program import rules_of
-from engine.rules import Rule
+from engine.rules import Rule, many
 from policies.base import Mask
 
-ROW_BY_ROW = 64  # up to here a compiled Python function is quicker than a polars frame
+ROW_BY_ROW = 64  # up to here a compiled Python function is quicker than steps over columns
+_TOGETHER = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,17 @@ def passed(screen: Screen, columns: Mapping[str, Sequence[Any]], n: int) -> Mask
 
 
 def _by_column(screen: Screen, columns: Mapping[str, Sequence[Any]], n: int) -> Mask:
-    import polars as pl
-
-    from engine.rules.many import DTYPES
-
+    """In chunks whose columns and masks stay in the processor's cache."""
     used = frozenset[str]().union(*(rule.names for rule in screen.rules))
-    frame = pl.DataFrame({name: pl.Series(columns[name], dtype=DTYPES[screen.types[name]]) for name in used})
-    if not used:
-        frame = pl.DataFrame({"row": np.arange(n)})
-    held = frame.select(
-        rule.expression().fill_null(False).cast(pl.Boolean).alias(str(j))
-        for j, rule in enumerate(screen.rules)
-    )
-    return np.stack([np.broadcast_to(held[str(j)].to_numpy(), n) for j in range(len(screen.rules))], axis=1)
+    every = {name: column(columns[name], screen.types[name]) for name in used}
+    test = _for_many(screen.rules)
+    parts = [
+        test({name: one[at : at + _TOGETHER] for name, one in every.items()}, min(_TOGETHER, n - at))
+        for at in range(0, n, _TOGETHER)
+    ]
+    return np.hstack(parts).T
+
+
+@once
+def _for_many(rules: Sequence[Rule]) -> Callable[[Mapping[str, Column], int], Mask]:
+    return many.passes([rule.tree for rule in rules])

@@ -16,6 +16,7 @@ from engine.errors import InputError, nearest
 from engine.once import once
 
 FEATURES_AT_MOST = 256
+EXACT = 2**53  # whole numbers up to here are exact in double precision, which rules and policies reckon in
 LARGEST = 2.0**63  # of a number: what 64 bits hold, and far from where products overflow
 
 _PYTHON: dict[AttributeType, tuple[type, ...]] = {
@@ -67,6 +68,10 @@ def _value(known: Mapping[str, AttributeType], name: str, value: Any, where: str
     if not isinstance(value, _PYTHON[kind]) or (isinstance(value, bool) and kind != "boolean"):
         raise InputError(
             f"{where}: {name} == {value!r}, must be of type {kind}; correct the value or the program."
+        )
+    if kind == "integer" and abs(value) > EXACT:
+        raise InputError(
+            f"{where}: {name} == {value}, whole numbers are exact up to 2**53; declare it as text or as number."
         )
     if isinstance(value, int | float) and not -LARGEST < value < LARGEST:
         raise InputError(

@@ -1,7 +1,6 @@
 """The functions a rule may call, each in its two executions. Anything not in `FUNCTIONS` is refused.
 
-All are strict: NULL in, NULL out. `LOWER` and `UPPER` follow Unicode; some 50 letters newer than the Python
-in use (2021 for 3.11) keep their case in one execution and change it in the other.
+All are strict: NULL in, NULL out. `LOWER` and `UPPER` follow Python's Unicode.
 """
 
 from __future__ import annotations
@@ -9,10 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    import polars as pl
+import numpy as np
+
+from policies.base import Floats
 
 Takes = Literal["number", "text"]
 Gives = Literal["number", "integer", "text", "same"]
@@ -26,13 +26,14 @@ class Function:
         takes: type of the argument; "number" takes integers too.
         gives: type of the result; "same" is the argument's own.
         one: the value for one customer, never called with None.
-        many: the values for many, null where the argument is.
+        many: the values for many, NaN where the argument is. None for functions of texts: `one` is asked once
+            for each distinct text.
     """
 
     takes: Takes
     gives: Gives
     one: Callable[[Any], Any]
-    many: Callable[[pl.Expr], pl.Expr]
+    many: Callable[[Floats], Floats] | None = None
 
 
 def _round(x: float) -> float:
@@ -41,25 +42,19 @@ def _round(x: float) -> float:
     return float(whole + (x - whole >= 0.5) - (whole - x >= 0.5))
 
 
-def _float(x: pl.Expr) -> pl.Expr:
-    import polars as pl
-
-    return x.cast(pl.Float64)
-
-
-def _length(x: pl.Expr) -> pl.Expr:
-    import polars as pl
-
-    return x.str.len_chars().cast(pl.Int64)
+def _rounded(x: Floats) -> Floats:
+    whole = np.trunc(x)
+    rounded: Floats = whole + (x - whole >= 0.5) - (whole - x >= 0.5)
+    return rounded
 
 
 FUNCTIONS: Mapping[str, Function] = {
-    "ABS": Function("number", "same", abs, lambda x: x.abs()),
-    "FLOOR": Function("number", "number", lambda x: float(math.floor(x)), lambda x: _float(x).floor()),
-    "CEIL": Function("number", "number", lambda x: float(math.ceil(x)), lambda x: _float(x).ceil()),
-    "ROUND": Function("number", "number", _round, lambda x: _float(x).round(0, mode="half_away_from_zero")),
-    "LOWER": Function("text", "text", str.lower, lambda x: x.str.to_lowercase()),
-    "UPPER": Function("text", "text", str.upper, lambda x: x.str.to_uppercase()),
-    "LENGTH": Function("text", "integer", len, _length),
+    "ABS": Function("number", "same", abs, np.abs),
+    "FLOOR": Function("number", "number", lambda x: float(math.floor(x)), np.floor),
+    "CEIL": Function("number", "number", lambda x: float(math.ceil(x)), np.ceil),
+    "ROUND": Function("number", "number", _round, _rounded),
+    "LOWER": Function("text", "text", str.lower),
+    "UPPER": Function("text", "text", str.upper),
+    "LENGTH": Function("text", "integer", len),
 }
 """By upper-case name. COALESCE and NULLIF are not strict: see `engine.rules.read`."""

@@ -52,10 +52,5 @@ def python_pattern(pieces: Pieces) -> str:
     return first + "".join(f"(?>.*?{run})" for run in middle if run) + ".*" + last
 
 
-def rust_pattern(pieces: Pieces) -> str:
-    """For polars' `str.contains`, whose engine is linear by itself."""
-    return "(?s)\\A" + "".join(".*" if one is None else _quoted(one) for one in pieces) + "\\z"
-
-
 def _quoted(piece: str) -> str:
     return "." if piece == "" else f"\\{piece}" if piece in _SPECIAL else piece

@@ -45,7 +45,7 @@ _COMPARE: Mapping[str, type[ast.cmpop]] = {
     "=": ast.Eq,
     "<>": ast.NotEq,
 }
-_OPPOSITE = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "=": "<>", "<>": "="}
+OPPOSITE = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "=": "<>", "<>": "="}
 
 
 def holds(tree: Node) -> Callable[[Values], bool | None]:
@@ -136,7 +136,7 @@ class Writer:
             case IsNull() | IsTruth():
                 return ast.UnaryOp(ast.Not(), self.true(node))
             case Compare(op, left, right):
-                return self._compare(_OPPOSITE[op], left, right)
+                return self._compare(OPPOSITE[op], left, right)
             case Within(part, values, null):
                 return ast.Constant(False) if null else self._among(part, values, ast.NotIn())
             case Like(part, pieces):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.domain import AttributeType, Intent, RuleText
 from engine.errors import ProgramError
@@ -12,13 +12,10 @@ from engine.rules import one, read, tree
 from engine.rules.fold import fold
 from engine.rules.grammar import Fault
 
-if TYPE_CHECKING:
-    import polars as pl
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A condition in two executions that agree. A customer passes only where it is True.
+    """A condition; a customer passes only where it is True. `engine.rules.many` runs its tree for many.
 
     Attributes:
         text: the condition as written.
@@ -37,12 +34,6 @@ class Rule:
     names: frozenset[str]
     tree: tree.Node
     holds: Callable[[Mapping[str, Any]], bool | None] = field(compare=False, repr=False)
-
-    def expression(self) -> pl.Expr:
-        """The condition for many customers, on columns of the types `engine.rules.many.DTYPES`."""
-        from engine.rules.many import expression
-
-        return expression(self.tree)
 
 
 def parse(

@@ -91,6 +91,7 @@ def test_another_ending_is_refused(tmp_path: Path) -> None:
     [
         ("age", ["x"] * 40, "row 1: age == 'x', must be of type integer"),
         ("age", [20] * 39 + [20.5], "row 40: age == 20.5"),
+        ("age", [20] * 39 + [2**53 + 1], "row 40: age == 9007199254740993"),
         ("spend", [1.0] * 39 + [float("inf")], "row 40: spend == inf"),
         ("country", [1] * 40, "must be text"),
         ("customer", ["c1"] * 40, "row 2: customer == 'c1', must occur once"),

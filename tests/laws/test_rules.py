@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pysqlite3 import dbapi2 as sqlite
 
+from engine.columns import column
 from engine.domain import RuleText
 from engine.errors import ProgramError
-from engine.rules import Rule, conflict, findings, parse, passes
-from engine.rules.many import DTYPES
+from engine.rules import Rule, conflict, findings, many, parse, passes
 from tests.laws.sql import NAMES, SCHEMA, condition, customers, literal, written
 
 Customer = Mapping[str, Any]
@@ -25,10 +24,9 @@ def rule(text: str) -> Rule:
     return parse(RuleText("eligible", text, "offer x"), SCHEMA, "law")
 
 
-def by_polars(one: Rule, rows: Sequence[Customer]) -> list[bool | None]:
-    schema = {name: DTYPES[kind] for name, kind in SCHEMA.items()}
-    frame = pl.DataFrame(list(rows), schema=schema, orient="row")
-    return frame.with_columns(held=one.expression()).get_column("held").to_list()
+def by_column(one: Rule, rows: Sequence[Customer]) -> list[bool | None]:
+    columns = {name: column([row[name] for row in rows], kind) for name, kind in SCHEMA.items()}
+    return list(many.holds(one.tree)(columns, len(rows)))
 
 
 def by_sqlite(text: str, rows: Sequence[Customer]) -> list[bool | None]:
@@ -54,8 +52,11 @@ def _stored(value: Any) -> Any:
 def test_one_customer_many_customers_and_sqlite_agree(text: str, rows: list[Customer]) -> None:
     one = rule(text)
     held = [one.holds(row) for row in rows]
-    assert held == by_polars(one, rows) == by_sqlite(text, rows)
-    assert [passes([one, one])(row) for row in rows] == [(it is True, it is True) for it in held]
+    assert held == by_column(one, rows) == by_sqlite(text, rows)
+    true = [it is True for it in held]
+    assert [passes([one, one])(row) for row in rows] == [(it, it) for it in true]
+    columns = {name: column([row[name] for row in rows], kind) for name, kind in SCHEMA.items()}
+    assert many.passes([one.tree, one.tree])(columns, len(rows)).tolist() == [true, true]
 
 
 @settings(max_examples=120, deadline=None)

@@ -1,0 +1,123 @@
+"""Values of many customers under one name, as an array: what rules and encodings work on.
+
+| type | array | unknown |
+|---|---|---|
+| number, integer | float64; whole numbers are exact up to 2**53 | NaN |
+| boolean | int8, 1 and 0 | -1 |
+| text | places among the sorted distinct texts | -1 |
+| timestamp | int64, microseconds UTC | the smallest |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.calendar import instant, microseconds
+from engine.domain import AttributeType
+from policies.base import Mask
+
+if TYPE_CHECKING:
+    import polars as pl
+
+NEVER = int(np.iinfo(np.int64).min)  # a timestamp that is not known
+NO_TEXT = ("",)  # the levels of a column that knows no text
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column(Sequence[Any]):
+    """n values of one type; read one by one they are Python's own, None where unknown.
+
+    Attributes:
+        kind: the type.
+        array: (n,) as the module says.
+        levels: of a text: its distinct texts in order.
+    """
+
+    kind: AttributeType
+    array: NDArray[Any]
+    levels: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    @overload
+    def __getitem__(self, at: int) -> Any: ...
+    @overload
+    def __getitem__(self, at: slice) -> Column: ...
+    def __getitem__(self, at: int | slice) -> Any:
+        if isinstance(at, slice):
+            return Column(self.kind, self.array[at], self.levels)
+        return _value(self.kind, self.array[at].item(), self.levels)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (_value(self.kind, one, self.levels) for one in self.array.tolist())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Numbers as they are, NaN where unknown; other types as Python's values."""
+        array = self.array if self.kind in ("number", "integer") else np.array(list(self), dtype=object)
+        return np.array(array, dtype=dtype, copy=copy)
+
+    @property
+    def known(self) -> Mask:
+        """(n,) where a value is known."""
+        return known(self.kind, self.array)
+
+
+def known(kind: AttributeType, array: NDArray[Any]) -> Mask:
+    """(n,) where an array of that type has a value."""
+    made: Mask = array == array if kind in ("number", "integer") else array != _UNKNOWN[kind]
+    return made
+
+
+def column(values: Sequence[Any], kind: AttributeType) -> Column:
+    """The column of values that are Python's own: None where unknown, of the declared type elsewhere."""
+    if isinstance(values, Column):
+        return values
+    if kind in ("number", "integer"):
+        return Column(kind, np.array(values, dtype=np.float64))
+    if kind == "text":
+        levels = tuple(sorted({value for value in values if value is not None}))
+        place = {level: j for j, level in enumerate(levels)}
+        return Column(kind, _coded(place.get(value, -1) for value in values), levels or NO_TEXT)
+    if kind == "boolean":
+        return Column(kind, np.array([-1 if one is None else one for one in values], dtype=np.int8))
+    return Column(kind, _coded(NEVER if one is None else microseconds(one) for one in values))
+
+
+def from_series(series: pl.Series, kind: AttributeType) -> Column:
+    """The column of a polars series that has the declared type."""
+    import polars as pl
+
+    if kind == "text":
+        levels = series.drop_nulls().unique().sort().to_list() or list(NO_TEXT)
+        places = series.cast(pl.Enum(levels)).to_physical().cast(pl.Int64).fill_null(-1)
+        return Column(kind, places.to_numpy(), tuple(levels))
+    if kind == "boolean":
+        return Column(kind, series.cast(pl.Int8).fill_null(-1).to_numpy())
+    if kind == "timestamp":
+        return Column(kind, series.to_physical().fill_null(NEVER).to_numpy())
+    return Column(kind, series.cast(pl.Float64).fill_null(float("nan")).to_numpy())
+
+
+_UNKNOWN = {"boolean": -1, "text": -1, "timestamp": NEVER}
+
+
+def _coded(numbers: Iterable[int]) -> NDArray[np.int64]:
+    return np.fromiter(numbers, dtype=np.int64)
+
+
+def _value(kind: AttributeType, one: Any, levels: tuple[str, ...]) -> Any:
+    if kind == "number":
+        return one if one == one else None
+    if kind == "integer":
+        return int(one) if one == one else None
+    if one == _UNKNOWN[kind]:
+        return None
+    if kind == "text":
+        return levels[one]
+    return bool(one) if kind == "boolean" else instant(one)
