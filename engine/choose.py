@@ -6,21 +6,23 @@ nothing is read from a clock, a store or a random generator here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 
-from engine import context
+from engine import arbitrate, context
 from engine.assign import uniforms
 from engine.context import Encoding
 from engine.domain import ArmName, Program
 from engine.feasible import Feasible, feasible
+from engine.ramp import ramped
 from engine.screen import Screen
 from engine.situation import Situations
 from policies.base import Actions, Floats, Ints, Mask, Policy, draw
+from policies.explore import greedy
 from policies.fixed import Uniform
 from policies.state import Kept
 
@@ -43,6 +45,7 @@ class Live:
     """A program ready to decide: one version of its file, one snapshot of what its policy has learnt.
 
     `fallback` names the rung of the ladder that serves in the snapshot's place; "" when the snapshot serves.
+    `seen` says how many decisions of each offer the snapshot has learnt.
     """
 
     program: Program
@@ -53,6 +56,7 @@ class Live:
     bau: Policy
     snapshot_version: int
     fallback: str = ""
+    seen: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,12 @@ def choose(live: Live, situations: Situations) -> Choices:
     judge = scorer(live)
     prior = prior_of(live, situations)
     value = prior if judge is None else judge.scores(X, live.actions, prior)
+    made, first = ramped(live.program, live.seen, situations, made)
+    if live.program.options is not None:
+        made = arbitrate.shortlist(made, np.maximum(prior, value), live.program.options, first)
     pmf = _pmf(live, situations.arm, X, made.mask, prior, value)
+    if not all(situations.explore):
+        _settle(pmf, situations, made.mask, None if judge is None else value)
     drawn, propensity = draw(pmf, uniforms(live.program.name, situations.key))
     held = np.array([arm == "holdout" for arm in situations.arm], dtype=np.bool_)
     return Choices(
@@ -109,7 +118,7 @@ def prior_of(live: Live, situations: Situations) -> Floats:
     Otherwise costs alone would speak, and a new program would send nothing to nearly everyone and never
     learn.
     """
-    prior = context.prior(live.program, situations)
+    prior = arbitrate.prior(live.program, situations)
     if scorer(live) is not None and live.snapshot_version == 0:
         prior[(prior <= 0.0).all(axis=1)] = 0.0
     return prior
@@ -139,6 +148,18 @@ def _pmf(live: Live, arms: Sequence[ArmName], X: Floats, mask: Mask, prior: Floa
             serves: Policy = _RANDOM if arm == "random" else live.bau if arm == "bau" else live.policy
             pmf[rows] = serves.pmf(X[rows], live.actions, mask[rows], prior[rows])
     return pmf
+
+
+def _settle(pmf: Floats, situations: Situations, mask: Mask, value: Floats | None) -> None:
+    """Where the caller wants no exploration, the policy takes the best action; equal ones share it.
+
+    The best is that of the highest value; of the highest probability for a policy that gives no values. The
+    arms `random` and `bau` stay what they are.
+    """
+    asked = zip(situations.arm, situations.explore, strict=True)
+    rows = [i for i, (arm, explore) in enumerate(asked) if not explore and arm in ("policy", "holdout")]
+    best = pmf if value is None else value
+    pmf[rows] = greedy(best[rows], mask[rows], 0.0)
 
 
 _RANDOM = Uniform()

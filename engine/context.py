@@ -1,4 +1,4 @@
-"""Situations into numbers: the context X a policy sees and the prior it starts from.
+"""Situations into numbers: the context X a policy sees.
 
 An `Encoding` is fitted once, when a program's first snapshot is made, from the customers known by then, and
 travels with the snapshot: a logged decision is always encoded as it was when it was made.
@@ -144,48 +144,6 @@ def encode(encoding: Encoding, situations: Situations) -> Floats:
         X[known, start + level[known]] = 1.0
     _history(encoding.offers, situations, X)
     return snap(X)
-
-
-@dataclass(frozen=True, slots=True)
-class _Worth:
-    """(k,) cost and offer of each action, and what each model says of which offer."""
-
-    cost: Floats
-    offer: Ints
-    models: tuple[tuple[str, int, float, float], ...]
-
-
-@once
-def _worth(program: Program) -> _Worth:
-    place = {offer.name: i for i, offer in enumerate(program.offers)}
-    offers = {offer.name: offer for offer in program.offers}
-    channels = {channel.name: channel.cost for channel in program.channels}
-    cost = [offers[a.offer].cost + channels[a.channel] if a.offer else 0.0 for a in program.actions]
-    named = [(model, offers[offer]) for model, offer in program.predictions.items() if offer]
-    return _Worth(
-        np.array(cost, dtype=np.float64),
-        np.array([place.get(action.offer, len(place)) for action in program.actions], dtype=np.int64),
-        tuple((model, place[offer.name], offer.value, offer.lever) for model, offer in named),
-    )
-
-
-def prior(program: Program, situations: Situations) -> Floats:
-    """(n, k) net reward predicted before any learning: prediction x value x lever - cost; no_action is 0.
-
-    An offer whose response nobody predicted, or not for this customer, is expected to earn nothing but its
-    cost.
-    """
-    worth, n = _worth(program), len(situations)
-    earned = np.zeros((n, len(program.offers) + 1))
-    for model, offer, value, lever in worth.models:
-        predicted = np.nan_to_num(_numeric_column(situations.values.get(model) or [None] * n))
-        earned[:, offer] = predicted * value * lever
-    return earned[:, worth.offer] - worth.cost
-
-
-def cost(program: Program) -> Floats:
-    """(k,) money each action costs when it is sent."""
-    return _worth(program).cost
 
 
 def _numeric(name: str, column: Sequence[Any]) -> Numeric:

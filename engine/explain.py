@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import compress
 from typing import Any
 
@@ -13,6 +14,7 @@ from engine import context
 from engine.choose import Choices, Live, choose, prior_of, scorer
 from engine.context import Encoding, Levels
 from engine.domain import Action, Program
+from engine.feasible import Funnel, funnel
 from engine.once import once
 from engine.situation import Situation, columns
 
@@ -80,6 +82,12 @@ def reasons(live: Live, choices: Choices, i: int) -> list[str]:
         f"chosen with probability {choices.pmf[i, drawn]:.3g}{' (explored)' if choices.explored[i] else ''}"
     )
     return said
+
+
+def funnel_of(choices: Choices, i: int) -> Funnel:
+    """How many actions each stage and each rule dropped for reply i."""
+    made, row = choices.feasible, slice(i, i + 1)
+    return funnel(replace(made, mask=made.mask[row], blame=made.blame[row], send_us=made.send_us[row]))
 
 
 @once

@@ -79,6 +79,7 @@ def gather(
             dict(profile.consent),
             history.get(request.customer, []),
             profile.zone,
+            explore=request.explore,
         )
         for request, at, arm, profile in zip(requests, at_us, arms, found, strict=True)
     ]

@@ -9,14 +9,15 @@ learnt first.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 from sqlalchemy import Connection
 
-from engine import context
+from engine import arbitrate, context
 from engine.applied import stored_program
 from engine.calendar import MICROSECOND, microseconds
 from engine.choose import Live
@@ -65,6 +66,7 @@ def learn(connection: Connection, name: str, at: datetime, limit: int = 200_000)
         _teach(connection, current, late, np.array([row.reward for row in late]), -1.0)
         _teach(connection, current, late, corrected, 1.0)
     _teach(connection, current, due, earned, 1.0)
+    current = replace(current, seen=_seen(connection, current, due))
     version = _publish(
         connection, current, microseconds(at), f"learnt {len(due)} decisions, corrected {len(late)}"
     )
@@ -80,8 +82,18 @@ def _encoded(current: Live, due: Sequence[DueRow]) -> Live:
     return replace(current, encoding=context.fit(current.program, values))
 
 
+def _seen(connection: Connection, current: Live, due: Sequence[DueRow]) -> Mapping[str, int]:
+    """How many decisions of each offer are learnt, those about to be among them."""
+    seen = Counter(current.seen)
+    taught = Counter((row.program_version, row.action) for row in due if row.arm in TAUGHT_BY)
+    for version in sorted({version for version, _ in taught}):
+        actions = _decided_under(connection, current.program, version).actions
+        seen.update({actions[j].offer: count for (made, j), count in taught.items() if made == version})
+    return {offer: count for offer, count in seen.items() if offer}
+
+
 def _publish(connection: Connection, current: Live, at_us: int, reason: str) -> int:
-    body = freeze(current.encoding, current.policy)
+    body = freeze(current.encoding, current.policy, current.seen)
     digest = hashlib.sha256(body).hexdigest()
     return snapshots.put_snapshot(connection, current.program.name, body, digest, at_us, reason)
 
@@ -112,7 +124,7 @@ def _feedback(
 ) -> Feedback:
     situations = columns(program, [decode(row.situation) for row in rows])
     action = np.array([row.action for row in rows], dtype=np.int64)
-    prior = context.prior(program, situations)[np.arange(len(rows)), action]
+    prior = arbitrate.prior(program, situations)[np.arange(len(rows)), action]
     return feedback(
         context.encode(current.encoding, situations),
         program.action_set(),
@@ -130,7 +142,7 @@ def _earned(connection: Connection, current: Program, rows: Sequence[DueRow]) ->
     for version in sorted({row.program_version for row in rows}):
         where = [i for i, row in enumerate(rows) if row.program_version == version]
         program, chosen = _decided_under(connection, current, version), [rows[i] for i in where]
-        cost = context.cost(program)[[row.action for row in chosen]]
+        cost = arbitrate.cost(program)[[row.action for row in chosen]]
         window_us = program.goal.window // MICROSECOND
         found = outcomes.outcomes_of(connection, [row.seq for row in chosen], window_us)
         earned[where] = rewards(program.goal, cost, [found.get(row.seq, []) for row in chosen])

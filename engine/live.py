@@ -6,6 +6,7 @@ Its newest version, its newest sound snapshot, and the ladder below them.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import msgspec
 import structlog
@@ -28,24 +29,28 @@ LAST_GOOD, PRIORITY_LIST = "last good snapshot", "priority list"  # the rungs be
 
 
 class Learnt(msgspec.Struct, frozen=True, array_like=True):
-    """The body of a snapshot: how contexts were encoded, and the policy's own packed state."""
+    """The body of a snapshot.
+
+    How contexts were encoded, the policy's own packed state, and how many decisions of each offer it learnt.
+    """
 
     encoding: Encoding
     policy: bytes
+    seen: dict[str, int] = {}
 
 
-def freeze(encoding: Encoding, policy: Kept) -> bytes:
-    """The snapshot body of a policy and the encoding it has learnt under."""
-    return msgspec.msgpack.encode(Learnt(encoding, pack(policy)))
+def freeze(encoding: Encoding, policy: Kept, seen: Mapping[str, int]) -> bytes:
+    """The snapshot body of a policy, the encoding it has learnt under, and its decisions by offer."""
+    return msgspec.msgpack.encode(Learnt(encoding, pack(policy), dict(sorted(seen.items()))))
 
 
-def thaw(body: bytes) -> tuple[Encoding, Kept]:
-    """Encoding and policy of a snapshot body. Raises `SnapshotError` if it is not what was written."""
+def thaw(body: bytes) -> tuple[Encoding, Kept, Mapping[str, int]]:
+    """What `freeze` was given. Raises `SnapshotError` if the body is not what was written."""
     try:
         learnt = msgspec.msgpack.decode(body, type=Learnt)
     except msgspec.MsgspecError as error:
         raise SnapshotError(f"the snapshot's envelope is damaged: {error}") from error
-    return learnt.encoding, unpack(learnt.policy)
+    return learnt.encoding, unpack(learnt.policy), learnt.seen
 
 
 def built(spec: PolicySpec, loaded: Program) -> Kept:
@@ -84,21 +89,23 @@ def _newest_sound(connection: Connection, loaded: Program) -> Live:
     numbers = sorted(snapshots.snapshot_versions(connection, loaded.name), reverse=True)
     for number in numbers:
         try:
-            encoding, policy = _exactly(connection, loaded, number)
+            learnt = _exactly(connection, loaded, number)
         except (SnapshotError, StoreError) as error:
             log.error("snapshot refused, taking the one before it", program=loaded.name, why=str(error))
         else:
-            return _with(loaded, encoding, policy, number, "" if number == numbers[0] else LAST_GOOD)
+            return _with(loaded, *learnt, number, "" if number == numbers[0] else LAST_GOOD)
     return _priority_list(loaded) if numbers else _with(loaded, *_exactly(connection, loaded, 0), 0)
 
 
 def _priority_list(loaded: Program) -> Live:
-    return _with(loaded, context.fit(loaded, {}), built(PolicySpec("priority"), loaded), 0, PRIORITY_LIST)
+    return _with(loaded, context.fit(loaded, {}), built(PolicySpec("priority"), loaded), {}, 0, PRIORITY_LIST)
 
 
-def _exactly(connection: Connection, loaded: Program, number: int) -> tuple[Encoding, Kept]:
+def _exactly(
+    connection: Connection, loaded: Program, number: int
+) -> tuple[Encoding, Kept, Mapping[str, int]]:
     if number == 0:
-        return context.fit(loaded, {}), built(loaded.policy, loaded)
+        return context.fit(loaded, {}), built(loaded.policy, loaded), {}
     row = snapshots.snapshot(connection, loaded.name, number)
     if row is None:
         raise StoreError(f"snapshot {number} of program '{loaded.name}' is not in the store.")
@@ -107,9 +114,16 @@ def _exactly(connection: Connection, loaded: Program, number: int) -> tuple[Enco
     return thaw(row.body)
 
 
-def _with(loaded: Program, encoding: Encoding, policy: Kept, number: int, fallback: str = "") -> Live:
+def _with(
+    loaded: Program,
+    encoding: Encoding,
+    policy: Kept,
+    seen: Mapping[str, int],
+    number: int,
+    fallback: str = "",
+) -> Live:
     bau = built(loaded.bau, loaded)
-    return Live(loaded, loaded.action_set(), screen(loaded), encoding, policy, bau, number, fallback)
+    return Live(loaded, loaded.action_set(), screen(loaded), encoding, policy, bau, number, fallback, seen)
 
 
 class Lives:

@@ -11,6 +11,7 @@ from engine.calendar import instant, known_zone
 from engine.choose import Live
 from engine.domain import Program
 from engine.explain import Explanation, explain
+from engine.feasible import Funnel
 from engine.live import live
 from engine.situation import Situation, decode
 from engine.store.rows import DecisionRow
@@ -33,7 +34,8 @@ class Decision(msgspec.Struct, frozen=True):
     """A decision as told. `action` is null when nothing is sent: no_action, or the holdout.
 
     `propensity` is the probability of the action over the final feasible set, given the arm. `id`, `arm` and
-    `program_version` are null in an answer that could not be logged: nothing is sent then.
+    `program_version` are null in an answer that could not be logged: nothing is sent then. `funnel` is there
+    if it was asked for.
     """
 
     id: str | None
@@ -50,9 +52,16 @@ class Decision(msgspec.Struct, frozen=True):
     at: datetime
     expires_at: datetime | None
     reasons: list[str] = []
+    funnel: Funnel | msgspec.UnsetType = msgspec.UNSET
 
 
-def reply(row: DecisionRow, program: Program, replayed: bool, reasons: list[str] | None = None) -> Decision:
+def reply(
+    row: DecisionRow,
+    program: Program,
+    replayed: bool,
+    reasons: list[str] | None = None,
+    funnel: Funnel | None = None,
+) -> Decision:
     """Tell a logged decision of a program, in the version it was made under."""
     return Decision(
         row.id,
@@ -69,6 +78,7 @@ def reply(row: DecisionRow, program: Program, replayed: bool, reasons: list[str]
         instant(row.at_us),
         instant(row.send_at_us) + VALID_FOR if row.send_at_us is not None else None,
         reasons or [],
+        funnel or msgspec.UNSET,
     )
 
 

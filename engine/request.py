@@ -13,13 +13,17 @@ from engine.calendar import microseconds
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A question: what is the next best action for this customer? `key` makes a repeat harmless."""
+    """A question: what is the next best action for this customer?
+
+    `key` makes a repeat harmless. Without `explore` the policy takes the action it holds to be best.
+    """
 
     customer: str
     program: str
     key: str
     at: datetime
     context: dict[str, Any] = {}
+    explore: bool = True
 
 
 def decision_id(program: str, key: str, at: datetime) -> str:
@@ -32,8 +36,10 @@ def decision_id(program: str, key: str, at: datetime) -> str:
 
 
 def fingerprint(request: Request) -> bytes:
-    """What must be equal for a repeated key to be the same request: customer and request context.
+    """What must be equal for a repeated key to be the same request: customer, request context, and whether
+    the policy may explore.
 
     Not the time: a mail tool that pulls a decision again, or a batch that is resumed, asks at another moment.
     """
-    return hashlib.sha256(msgspec.json.encode([request.customer, request.context], order="sorted")).digest()
+    asked = [request.customer, request.context, *([] if request.explore else [False])]
+    return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).digest()

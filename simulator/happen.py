@@ -9,7 +9,7 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.context import cost
+from engine.arbitrate import cost
 from engine.domain import Action, Program
 from policies.base import Floats, Ints, Mask
 from simulator.luck import uniform

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from engine import context
+from engine import arbitrate, context
 from engine.choose import Live
 from engine.errors import InputError
 from engine.situation import columns, decode
@@ -64,7 +64,7 @@ def trial(made: Decisions, live: Live, reward: Floats, response: Floats) -> Tria
     if not len(own) or not live.snapshot_version:
         return None
     logged = columns(live.program, [decode(made.situations[i]) for i in own.tolist()])
-    X, prior = context.encode(live.encoding, logged), context.prior(live.program, logged)
+    X, prior = context.encode(live.encoding, logged), arbitrate.prior(live.program, logged)
     learnt, bau = (one.pmf(X, live.actions, made.mask[own], prior) for one in (live.policy, live.bau))
     return Trial(
         live,

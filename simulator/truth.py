@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from engine.context import cost
+from engine.arbitrate import cost
 from engine.domain import Program
 from policies.base import Floats, Ints, Mask
 from simulator.world import Customers, Law, State, World

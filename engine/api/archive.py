@@ -11,7 +11,7 @@ from engine.applied import stored_program
 from engine.choose import Live, choose
 from engine.domain import Program
 from engine.errors import NotFoundError
-from engine.explain import Explanation, explain, reasons
+from engine.explain import Explanation, explain, funnel_of, reasons
 from engine.live import live
 from engine.reply import Decision, reply
 from engine.situation import columns, decode
@@ -42,14 +42,15 @@ class Archive:
             as_it_was = self._as_it_was(connection, row)
         return explain(as_it_was, decode(row.situation))
 
-    def again(self, row: DecisionRow, why: bool) -> Decision:
-        """The reply to a repeated key: what it was the first time, with its short reasons if asked for."""
+    def again(self, row: DecisionRow, why: bool, counts: bool) -> Decision:
+        """The reply to a repeated key: what it was the first time, with reasons and funnel if asked for."""
         with self._store.read() as connection:
-            if not why:
+            if not (why or counts):
                 return self._told(connection, row)
             as_it_was = self._as_it_was(connection, row)
         choices = choose(as_it_was, columns(as_it_was.program, [decode(row.situation)]))
-        return reply(row, as_it_was.program, True, reasons(as_it_was, choices, 0))
+        said = reasons(as_it_was, choices, 0) if why else []
+        return reply(row, as_it_was.program, True, said, funnel_of(choices, 0) if counts else None)
 
     def _told(self, connection: Connection, row: DecisionRow) -> Decision:
         named = (row.program, row.program_version)

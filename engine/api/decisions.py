@@ -19,7 +19,7 @@ from engine.api.parts import Parts, parts
 from engine.api.problem import problem_of
 from engine.decide import Decided
 from engine.errors import InputError, NextbestError
-from engine.explain import reasons
+from engine.explain import funnel_of, reasons
 from engine.reply import Decision, reply
 from engine.request import Request
 from engine.track import Instant
@@ -40,7 +40,8 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `key` makes a repeat harmless: the same key is answered with the same decision for ever. It may be given
     as the header Idempotency-Key instead; without either a new one is made and told in that header. `at` is
-    the moment decided for, now if left out. `explain` asks for the reasons.
+    the moment decided for, now if left out. `explain` asks for the reasons, `funnel` for how many actions
+    each stage and rule dropped. With `explore` false the policy takes the action it holds to be best.
     """
 
     customer: Id
@@ -49,6 +50,8 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at: Instant | None = None
     context: Features = {}
     explain: bool = False
+    funnel: bool = False
+    explore: bool = True
 
 
 log = structlog.get_logger()
@@ -69,7 +72,7 @@ class DecisionRoute:
             request = _request(question, named, body)
             server = parts(scope)
             answer = await server.desk.decide(request)
-            told = await _told(server, request, answer, question.explain)
+            told = await _told(server, request, answer, question)
         except NextbestError as error:
             await respond_problem(send, problem_of(error))
         except ClientDisconnect:
@@ -88,11 +91,13 @@ class DecisionRoute:
 def _request(question: Question, named: bytes | None, body: bytes) -> Request:
     """The request as the pipeline takes it. Raises `InputError`."""
     given = sum(value is not None for value in (question.key, question.at)) + bool(question.context)
-    refuse_repeated(body, 2 + given + question.explain + len(question.context))
+    given += question.explain + question.funnel + (not question.explore)
+    refuse_repeated(body, 2 + given + len(question.context))
     check_id(question.customer, "customer", "body")
     check_id(question.program, "program", "body")
     at = now() if question.at is None else check_moment(question.at, "body")
-    return Request(question.customer, question.program, _key(question.key, named), at, question.context)
+    key = _key(question.key, named)
+    return Request(question.customer, question.program, key, at, question.context, question.explore)
 
 
 def _key(given: str | None, named: bytes | None) -> str:
@@ -109,23 +114,24 @@ def _key(given: str | None, named: bytes | None) -> str:
     return key
 
 
-async def _told(server: Parts, request: Request, answer: Decided | Missed, why: bool) -> Decision:
+async def _told(server: Parts, request: Request, answer: Decided | Missed, question: Question) -> Decision:
     """The answer; a decision that cannot be told is answered with nothing to send."""
     if isinstance(answer, Missed):
         return nothing(request, answer.reason)
     try:
-        return await _as_logged(server, answer, why)
+        return await _as_logged(server, answer, question)
     except Exception as error:  # whatever it is, the caller gets an answer
         log.error("a logged decision cannot be told", id=answer.row.id, exc_info=error)
         return nothing(request, "the logged decision cannot be told; nothing is sent")
 
 
-async def _as_logged(server: Parts, answer: Decided, why: bool) -> Decision:
+async def _as_logged(server: Parts, answer: Decided, question: Question) -> Decision:
     if answer.made is None:
-        return await run_in_threadpool(server.archive.again, answer.row, why)
+        return await run_in_threadpool(server.archive.again, answer.row, question.explain, question.funnel)
     made = answer.made
-    said = reasons(made.live, made.choices, made.index) if why else []
-    return reply(answer.row, made.live.program, False, said)
+    said = reasons(made.live, made.choices, made.index) if question.explain else []
+    counted = funnel_of(made.choices, made.index) if question.funnel else None
+    return reply(answer.row, made.live.program, False, said, counted)
 
 
 def nothing(request: Request, reason: str) -> Decision:

@@ -19,7 +19,7 @@ from tests.engine.programs import spring
 
 NUMBER = itertools.count()
 AT = "2026-11-24T09:00:00Z"
-FIELDS = set(Decision.__struct_fields__)
+FIELDS = set(Decision.__struct_fields__) - {"funnel"}  # told on request
 
 
 def question(**given: Any) -> dict[str, Any]:
@@ -53,6 +53,27 @@ def test_a_decision_is_told_whole_and_is_in_the_log_when_it_is_told(client: Clie
 
 def test_reasons_are_given_only_when_asked_for(client: Client) -> None:
     assert client.decide(question()).json()["reasons"] == []
+
+
+def test_the_funnel_is_told_when_asked_for_and_adds_up(client: Client) -> None:
+    asked = question(funnel=True)
+    told = client.decide(asked).json()
+    funnel = told["funnel"]
+    assert funnel["customers"] == 1
+    assert sum(funnel["dropped"].values()) == sum(funnel["by_reason"].values()) <= funnel["pairs"]
+    assert client.decide(asked).json()["funnel"] == funnel
+    assert "funnel" not in client.decide(question()).json()
+
+
+def test_without_exploring_the_policy_takes_the_best_and_another_wish_is_another_request(
+    client: Client,
+) -> None:
+    asked = question(customer=in_arm("policy"), explore=False)
+    told = client.decide(asked).json()
+    assert told["explored"] is False
+    assert client.decide(asked).json()["replayed"] is True
+    assert client.decide({**asked, "explore": True}).status_code == 422
+    assert client.decide(question(customer=in_arm("policy"), explore=None)).status_code == 422
 
 
 def test_the_holdout_gets_the_same_shape_with_no_action(client: Client) -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,19 +78,3 @@ def test_recent_contacts_are_part_of_the_context_by_offer_too() -> None:
     assert known["last contact"] == known["last contact with sale"] == 0.5
     assert known["last contact with news"] == snap(np.array([0.1]))[0]
     assert known["last contact with loyalty"] == 0.0
-
-
-def test_the_prior_is_prediction_times_value_times_lever_less_cost() -> None:
-    prior = context.prior(PROGRAM, situations({"p_buy.sale": 0.25}, {}))
-    names = [action.name for action in PROGRAM.actions]
-    assert prior[0, 0] == 0.0
-    assert math.isclose(prior[0, names.index("sale/sms/now")], 0.25 * 40 - 0.1)
-    assert math.isclose(prior[0, names.index("loyalty/email/now")], -0.51)
-    assert math.isclose(prior[1, names.index("sale/email/now")], -0.01)
-
-
-def test_costs_are_the_offers_and_the_channels() -> None:
-    cost = context.cost(PROGRAM)
-    names = [action.name for action in PROGRAM.actions]
-    assert cost[0] == 0.0
-    assert math.isclose(cost[names.index("loyalty/sms/now")], 0.6)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.context import cost
+from engine.arbitrate import cost
 from engine.reward import worth
 from policies.base import Ints
 from simulator.happen import Outcomes, earned, outcomes

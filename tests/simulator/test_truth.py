@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engine.context import cost
+from engine.arbitrate import cost
 from policies.base import Floats
 from simulator.truth import best, chances, count, regret, response, true_value
 from simulator.world import State
