@@ -13,19 +13,21 @@ The words of the formula, for one customer and one action:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from engine.domain import Offer, Program
+from engine.columns import Column, column
+from engine.domain import AttributeType, Offer, Program
 from engine.feasible import Feasible
 from engine.hurdles import ARBITRATION, Reason
 from engine.once import once
-from engine.program.compiled import TERMS, arbitration_of, weights_of
-from engine.rules import Amount
+from engine.program.compiled import arbitration_of, weights_of
+from engine.rules import Amount, many, tree
+from engine.screen import ROW_BY_ROW
 from engine.situation import Situations
 from policies.base import Floats, Ints, Mask
 
@@ -104,8 +106,8 @@ def _predicted(terms: _Terms, situations: Situations) -> Floats:
     n = len(situations)
     p = np.full((n, len(terms.value)), np.nan)
     for model, offer in terms.models:
-        column = np.array(situations.values.get(model) or [None] * n, dtype=np.float64)
-        p[:, offer] = np.where(np.isnan(column), p[:, offer], column)
+        score = np.array(situations.values.get(model) or [None] * n, dtype=np.float64)
+        p[:, offer] = np.where(np.isnan(score), p[:, offer], score)
     return p
 
 
@@ -115,7 +117,8 @@ def _weights(terms: _Terms, situations: Situations) -> Floats | None:
         return None
     weight = np.ones((len(situations), len(terms.value)))
     for offer, written in terms.weights:
-        weight[:, offer] = [_or_one(written.of(row)) for row in _rows(situations, written.names)]
+        found = _amounts(written, situations.values, len(situations))
+        weight[:, offer] = np.where(np.isnan(found), 1.0, found)
     return weight
 
 
@@ -128,37 +131,53 @@ def _by_formula(
         pairs.setdefault(pair, len(pairs))
         for pair in zip(terms.offer.tolist(), terms.cost.tolist(), strict=True)
     ]
-    none = len(terms.value) - 1
-    found = np.zeros((len(situations), len(pairs)))
-    for i, row in enumerate(_rows(situations, formula.names - set(TERMS))):
-        for (offer, spent), j in pairs.items():
-            if offer != none:
-                words = {
-                    "p": _known(p[i, offer]),
-                    "value": float(terms.value[offer]),
-                    "lever": float(terms.lever[offer]),
-                    "weight": 1.0 if weight is None else float(weight[i, offer]),
-                    "cost": spent,
-                    "priority": float(terms.priority[offer]),
-                }
-                earned = formula.of({**row, **words})
-                found[i, j] = -spent if earned is None else earned
-    return found[:, of]
-
-
-def _rows(situations: Situations, names: frozenset[str]) -> list[dict[str, Any]]:
-    columns: Mapping[str, Sequence[Any]] = {
-        name: situations.values[name] for name in sorted(names) if name in situations.values
+    n, q = len(situations), len(pairs)
+    offer, spent = np.array([one for one, _ in pairs]), np.array([cost for _, cost in pairs])
+    words = {
+        "p": p[:, offer],
+        "value": np.tile(terms.value[offer], (n, 1)),
+        "lever": np.tile(terms.lever[offer], (n, 1)),
+        "weight": np.ones((n, q)) if weight is None else weight[:, offer],
+        "cost": np.tile(spent, (n, 1)),
+        "priority": np.tile(terms.priority[offer], (n, 1)),
     }
-    return [{name: column[i] for name, column in columns.items()} for i in range(len(situations))]
+    values = {
+        name: Column("number", words[name].ravel())
+        if name in words
+        else _repeated(situations.values[name], _kinds(formula)[name], q)
+        for name in formula.names
+    }
+    earned = _amounts(formula, values, n * q).reshape(n, q)
+    earned = np.where(np.isnan(earned), -spent, earned)
+    earned[:, offer == len(terms.value) - 1] = 0.0
+    return earned[:, of]
 
 
-def _known(number: float) -> float | None:
-    return None if np.isnan(number) else float(number)
+def _amounts(written: Amount, values: Mapping[str, Sequence[Any]], n: int) -> Floats:
+    """(n,) the number for each customer, NaN for NULL: row by row for a few, by columns for many."""
+    columns = {name: values[name] for name in written.names}
+    if n > ROW_BY_ROW:
+        kinds = _kinds(written)
+        return _for_many(written)({name: column(one, kinds[name]) for name, one in columns.items()}, n)
+    rows = ({name: one[i] for name, one in columns.items()} for i in range(n))
+    return np.array([written.of(row) for row in rows], dtype=np.float64)
 
 
-def _or_one(weight: float | None) -> float:
-    return 1.0 if weight is None else float(weight)
+def _repeated(values: Sequence[Any], kind: AttributeType, q: int) -> Column:
+    one = column(values, kind)
+    return Column(kind, np.repeat(one.array, q), one.levels)
+
+
+@once
+def _kinds(written: Amount) -> Mapping[str, AttributeType]:
+    """The types of what an amount reads."""
+    read = (node for node in tree.walk(written.tree) if isinstance(node, tree.Name))
+    return {node.name: cast(AttributeType, node.type) for node in read}
+
+
+@once
+def _for_many(written: Amount) -> Callable[[Mapping[str, Column], int], Floats]:
+    return many.amounts(written.tree)
 
 
 def shortlist(made: Feasible, expected: Floats, options: int, first: Mask | None = None) -> Feasible:
