@@ -12,8 +12,10 @@ from engine.api.customers import Change, Customer
 from engine.api.decisions import Question
 from engine.api.health import Alive, Ready
 from engine.api.outcomes import OutcomeRoute, Received
-from engine.api.predictions import Scores, Stored
+from engine.api.predictions import Scores
 from engine.explain import Explanation
+from engine.predictions.intake import Arrival
+from engine.predictions.report import Versions
 from engine.reply import Decision
 from engine.track import OutcomeEvent
 
@@ -58,7 +60,7 @@ _DECISION = {
     "explain": True,
 }
 _PROFILE = {"attributes": {"zip_code": "Urban"}, "consent": {"marketing": True}, "zone": "Europe/Oslo"}
-_SCORES = {"version": "2026-11", "as_of": "2026-11-24T00:00:00Z", "scores": {"c_1042": 0.31}}
+_SCORES = {"version": "2026-11", "as_of": "2026-06-01T00:00:00Z", "scores": {"c_1042": 0.31}}
 
 
 def _says(endpoint: Any) -> str:
@@ -106,9 +108,17 @@ OPERATIONS: tuple[Operation, ...] = (
         "/v1/predictions/{model}",
         _says(predictions.put),
         Scores,
-        Stored,
+        Arrival,
         (*_BODY, *_STORE),
         _SCORES,
+    ),
+    Operation(
+        "get",
+        "/v1/predictions/{model}",
+        _says(predictions.look_up),
+        None,
+        Versions,
+        ("not-found", "invalid", *_STORE),
     ),
     Operation(
         "patch",

@@ -94,16 +94,16 @@ def _index(p: Floats, q: Floats) -> float:
 
 def _distance(before: Distribution, now: Distribution) -> float:
     """Kolmogorov-Smirnov's distance at the borders of the buckets."""
-    apart, furthest = 0.0, 0.0
+    earlier, later, furthest = 0, 0, 0.0
     for key in sorted(before.counts.keys() | now.counts.keys()):
-        apart += now.counts.get(key, 0) / now.n - before.counts.get(key, 0) / before.n
-        furthest = max(furthest, abs(apart))
+        earlier, later = earlier + before.counts.get(key, 0), later + now.counts.get(key, 0)
+        furthest = max(furthest, abs(later / now.n - earlier / before.n))
     return furthest
 
 
 def _reading(psi: float, chance: float) -> Reading:
-    if psi >= MODERATE and psi < chance:
-        return "chance"
     if psi < MODERATE:
         return "stable"
+    if psi < chance:
+        return "chance"
     return "moderate" if psi < LARGE else "large"

@@ -20,8 +20,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from sqlalchemy import Connection
+
 from engine.calendar import MICROSECOND
 from engine.domain import Program, Staleness
+from engine.store import models
 from engine.store.rows import PredictionRow
 
 State = Literal["fresh", "stale", "expired"]
@@ -44,6 +47,18 @@ def weight(contract: Staleness, age_us: int) -> float | None:
     if aged == "stale" and contract.stale == "widen":
         return (contract.fresh // MICROSECOND) / age_us
     return 1.0
+
+
+def means_of(connection: Connection, program: Program) -> Means:
+    """The mean scores that a program's decisions may be widened towards, read when first asked for."""
+    known: dict[tuple[str, str], float] = {}
+
+    def mean(model: str, version: str) -> float | None:
+        if not known:
+            known.update(models.means(connection, list(program.staleness)))
+        return known.get((model, version))
+
+    return mean
 
 
 def effective(contract: Staleness, row: PredictionRow, at_us: int, means: Means) -> float | None:

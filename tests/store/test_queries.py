@@ -11,18 +11,34 @@ from engine.store import (
     customers,
     decisions,
     late,
+    ledger,
     learning,
+    models,
     outcomes,
     predictions,
     programs,
+    sent,
     snapshots,
 )
 from engine.store.rows import ContactRow
 from engine.store.statement import Statement
 from tests.store import made
 
-MODULES = (assignments, customers, decisions, late, learning, outcomes, predictions, programs, snapshots)
-WHOLE = ("_IDS", "_NAMES")  # statements meant to read a whole table
+MODULES = (
+    assignments,
+    customers,
+    decisions,
+    late,
+    ledger,
+    learning,
+    models,
+    outcomes,
+    predictions,
+    programs,
+    sent,
+    snapshots,
+)
+WHOLE = ("_AGES", "_ANY", "_IDS", "_NAMES")  # statements meant to read a whole table
 STATEMENTS = [
     pytest.param(module, name, id=f"{module.__name__.rpartition('.')[2]}{name}")
     for module in MODULES
