@@ -40,8 +40,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     def _change(self) -> str:
         if self.before is None:
-            return f"{self.after} added"
-        return f"{self.before} removed" if self.after is None else f"{self.before} -> {self.after}"
+            return f"{self.after} added".strip()
+        if self.after is None:
+            return f"{self.before} removed".strip()
+        return f"{self.before or 'empty'} -> {self.after or 'empty'}"
 
 
 def _in_brackets(text: str | None) -> str:
