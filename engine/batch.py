@@ -12,8 +12,10 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
 
+import msgspec
 import polars as pl
 
+from engine import creative
 from engine.calendar import microseconds
 from engine.decide import Decided, decide
 from engine.domain import Program
@@ -86,9 +88,12 @@ def run(
     return rows, _summary(rows, replayed, merge(funnels))
 
 
-def as_table(rows: Sequence[DecisionRow]) -> pl.DataFrame:
-    """Decisions as a table for the sending system, one row a customer in the order asked."""
-    return pl.DataFrame(
+def as_table(rows: Sequence[DecisionRow], program: Program | None = None) -> pl.DataFrame:
+    """Decisions as a table for the sending system, one row a customer in the order asked.
+
+    Given a program that has creative, with the texts of each as a JSON object, and what was left out of them.
+    """
+    table = pl.DataFrame(
         {
             "customer": [r.customer for r in rows],
             "id": [r.id for r in rows],
@@ -105,11 +110,27 @@ def as_table(rows: Sequence[DecisionRow]) -> pl.DataFrame:
             "fallback": pl.Series([r.fallback for r in rows], dtype=pl.String),
         }
     )
+    return table.with_columns(_texts(rows, program)) if program and creative.any_in(program) else table
 
 
-def write_table(rows: Sequence[DecisionRow], path: str | Path) -> None:
+def _texts(rows: Sequence[DecisionRow], program: Program) -> list[pl.Series]:
+    """Two columns of text, null where nothing is sent or nothing left out."""
+    sent = [creative.filled(program, row) if row.program_version == program.version else None for row in rows]
+    encode = msgspec.json.Encoder(order="deterministic").encode
+    fields = [encode(one.fields).decode() if one and one.fields else None for one in sent]
+    left_out = [", ".join(one.left_out) or None if one else None for one in sent]
+    for i, row in enumerate(rows):
+        if row.send_at_us is not None and row.program_version != program.version:
+            left_out[i] = f"decided under version {row.program_version}: ask for its texts by its id"
+    return [
+        pl.Series("creative", fields, dtype=pl.String),
+        pl.Series("creative_left_out", left_out, dtype=pl.String),
+    ]
+
+
+def write_table(rows: Sequence[DecisionRow], path: str | Path, program: Program | None = None) -> None:
     """The decisions as one Parquet (or, by the name's ending, CSV) file, whole or not at all."""
-    path, table, body = check_out(path), as_table(rows), BytesIO()
+    path, table, body = check_out(path), as_table(rows, program), BytesIO()
     (table.write_parquet if path.suffix == ".parquet" else table.write_csv)(body)
     try:
         write_whole(path, body.getvalue())

@@ -81,7 +81,7 @@ def fit(program: Program, values: Mapping[str, Sequence[Any]]) -> Encoding:
     declared levels, else the 32 most frequent ones.
     """
     features: list[Numeric | Levels] = []
-    for attribute in program.attributes:
+    for attribute in (one for one in program.attributes if one.learn):
         column = [v for v in values.get(attribute.name, ()) if v is not None]
         if attribute.type == "text":
             features.append(Levels(attribute.name, attribute.levels or _frequent(column)))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
 from engine.calendar import instant, known_zone
 from engine.choose import Live
+from engine.creative import Creative, filled
 from engine.domain import Program
 from engine.explain import Explanation, explain
 from engine.feasible import Funnel
@@ -22,12 +24,16 @@ VALID_FOR = timedelta(
 
 
 class SentAction(msgspec.Struct, frozen=True):
-    """What to send, how, and when (in the customer's own time zone)."""
+    """What to send, how, and when (in the customer's own time zone).
+
+    `creative` are the texts for that channel, filled for the customer, where the program has any.
+    """
 
     offer: str
     channel: str
     slot: str
     send_at: datetime
+    creative: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -63,11 +69,13 @@ def reply(
     funnel: Funnel | None = None,
 ) -> Decision:
     """Tell a logged decision of a program, in the version it was made under."""
+    sent = filled(program, row)
+    left_out = [f"creative: {sentence}" for sentence in sent.left_out] if sent else []
     return Decision(
         row.id,
         row.customer,
         row.program,
-        _action(row),
+        _action(row, sent),
         row.arm,
         row.propensity,
         row.explored,
@@ -77,7 +85,7 @@ def reply(
         row.program_version,
         instant(row.at_us),
         instant(row.send_at_us) + VALID_FOR if row.send_at_us is not None else None,
-        reasons or [],
+        [*(reasons or ()), *left_out],
         funnel or msgspec.UNSET,
     )
 
@@ -117,8 +125,14 @@ def _made_by(row: DecisionRow, program: Program) -> str:
     return program.bau.kind if row.arm == "bau" else f"{program.policy.kind}@{row.snapshot_version}"
 
 
-def _action(row: DecisionRow) -> SentAction | None:
+def _action(row: DecisionRow, sent: Creative | None) -> SentAction | None:
     if row.send_at_us is None:
         return None
     send_at, zone = instant(row.send_at_us), known_zone(_decode_place(row.situation).zone)
-    return SentAction(row.offer, row.channel, row.slot, send_at.astimezone(zone) if zone else send_at)
+    return SentAction(
+        row.offer,
+        row.channel,
+        row.slot,
+        send_at.astimezone(zone) if zone else send_at,
+        dict(sent.fields) if sent and sent.fields else msgspec.UNSET,
+    )

@@ -47,7 +47,7 @@ def batch(
         ignored = unknown_columns(loaded, frame, customer)
         with bar("deciding", table.height, quiet=json) as advance:
             rows, summary = run(its_store, loaded, table, name, when, resume, advance)
-    write_table(rows, out)
+    write_table(rows, out, loaded)
     if json:
         show_json({**dataclasses.asdict(summary), "out": str(out), "ignored_columns": ignored})
     else:

@@ -30,6 +30,7 @@ def decide(
     json: JsonOption = False,
 ) -> None:
     """Decide the next best action for one customer, and log it."""
+    from engine.applied import stored_program
     from engine.decide import decide as pipeline
     from engine.live import live
     from engine.reply import explained, reply
@@ -48,7 +49,11 @@ def decide(
             if isinstance(answer, NextbestError):
                 raise answer
             told = explained(connection, answer.row) if why else None
-    decision = reply(answer.row, loaded, answer.replayed, told.reasons if told else None)
+            version = answer.row.program_version
+            made_under = (
+                loaded if version == loaded.version else stored_program(connection, loaded.name, version)
+            )
+    decision = reply(answer.row, made_under, answer.replayed, told.reasons if told else None)
     if json:
         show_json(decision if told is None else {**_fields(decision), "explanation": told})
     else:
@@ -69,7 +74,8 @@ def _features(text: str) -> dict[str, Any]:
 def _fields(decision: Any) -> dict[str, Any]:
     import msgspec
 
-    return msgspec.structs.asdict(decision)
+    told = msgspec.structs.asdict(decision)
+    return {name: value for name, value in told.items() if value is not msgspec.UNSET}
 
 
 def _show(decision: Any, told: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
 from engine.explain import Explanation, Rival
 from engine.reply import Decision
 
@@ -12,7 +14,7 @@ MOST_NAMED = 3  # actions dropped for one reason that are named
 
 def story(decision: Decision, told: Explanation | None) -> str:
     """The decision in a few lines; with an explanation, why this one and why no other."""
-    lines = [_headline(decision)]
+    lines = [_headline(decision), *_texts(decision)]
     if told is not None:
         lines += [told.sentence, *[f"  · {reason}" for reason in told.reasons]]
         lines += [f"  {line}" for line in _rivals(told.rivals)]
@@ -28,6 +30,12 @@ def _headline(decision: Decision) -> str:
         what = f"{action.offer} by {action.channel}, {action.slot}, sent {action.send_at:%Y-%m-%d %H:%M %Z}"
     how = f"arm {decision.arm}, propensity {decision.propensity:.4g}, {decision.policy}"
     return f"{decision.customer} -> {what} ({how}{', a fallback' if decision.fallback else ''})"
+
+
+def _texts(decision: Decision) -> list[str]:
+    """What is sent, a line a field."""
+    creative = decision.action.creative if decision.action else UNSET
+    return [] if creative is UNSET else [f"  {field}: {value}" for field, value in creative.items()]
 
 
 def _rivals(rivals: Sequence[Rival]) -> list[str]:

@@ -3,20 +3,30 @@
 # ruff: noqa: E501
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from engine import creative
+from engine.batch import as_table, run, write_table
+from engine.context import fit
 from engine.domain import Program
 from engine.errors import ProgramError
+from engine.profiles import customer_table
 from engine.program import loads
+from engine.reply import reply
 from engine.situation import Situation, encode
+from engine.store import Store, decisions
 from engine.store.rows import DecisionRow
 from engine.template import TemplateError, template
+from tests.engine import programs
 
 TEXT = """
 program: p
@@ -115,11 +125,53 @@ def test_brackets_can_be_sent_as_they_are_for_the_sending_tool() -> None:
     }
 
 
+def test_a_name_that_is_only_for_texts_is_nothing_a_policy_sees() -> None:
+    assert "first_name" not in [one.name for one in fit(program("{}"), {}).features]
+    assert "points" in [one.name for one in fit(program("{}"), {}).features]
+
+
 def test_nothing_sent_or_nothing_written_is_no_creative() -> None:
     written = program("{email: {t: x}}")
     assert creative.any_in(written) and not creative.any_in(program("{}"))
     assert creative.filled(written, row({}, channel="sms")) is None
     assert creative.filled(written, replace(row({}), send_at_us=None)) is None
+
+
+def test_a_reply_and_a_batch_tell_the_same_texts_and_a_later_look_at_the_log_too(
+    store: Store, tmp_path: Path
+) -> None:
+    text = (
+        programs.TEXT.replace(
+            "news: {value: 1,",
+            "news: {value: 1, creative: {default: {t: 'NO {{ spend }}', u: '{{ country }}'}},",
+        )
+        .replace("holdout: 0.2", "holdout: 0")
+        .replace("policy: 0.5", "policy: 0.7")
+    )
+    with store.write() as connection:
+        loaded = programs.applied(connection, text)
+    frame = pl.DataFrame({"customer": ["a", "b", "c", "d"], "spend": [1.5, 2.5, None, 4.0]}).with_columns(
+        pl.lit(True).alias("consent.marketing"), zone=pl.lit("Europe/Oslo")
+    )
+    rows, _ = run(store, loaded, customer_table(loaded, frame, "x"), "monday", programs.AT)
+    table = as_table(rows, loaded)
+    told = [reply(row, loaded, False) for row in rows]
+    with store.read() as connection:
+        logged = [found for row in rows if (found := decisions.decision(connection, row.id))]
+    for decision, again, cells in zip(told, logged, table.iter_rows(named=True), strict=True):
+        assert reply(again, loaded, False) == decision
+        texts = decision.action.creative if decision.action else UNSET
+        assert cells["creative"] == (None if texts is UNSET else json.dumps(texts, separators=(",", ":")))
+        if texts is not UNSET:
+            assert cells["creative_left_out"] == ", ".join(decision.reasons).replace("creative: ", "")
+            assert any("country is not known" in reason for reason in decision.reasons)
+    assert table["creative"].is_not_null().any()
+    assert "creative" not in as_table(rows, programs.spring()).columns
+    older = as_table([replace(row, program_version=0) for row in rows], loaded)
+    assert older["creative"].is_null().all()
+    assert "decided under version 0" in older["creative_left_out"].drop_nulls()[0]
+    write_table(rows, tmp_path / "out.csv", loaded)
+    assert "creative" in (tmp_path / "out.csv").read_text()
 
 
 @pytest.mark.parametrize(
