@@ -12,10 +12,9 @@ from datetime import timedelta
 
 from engine.calendar import MICROSECOND
 from engine.domain import Cap, Cooldown
+from engine.kinds import OF_CONTACTS
 from engine.situation import Contact, Happened
 
-IGNORED, SENT = "ignored", "sent"
-OF_CONTACTS = frozenset({IGNORED, SENT})  # kinds that are facts of a contact, each contact with its own
 _UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60))
 
 

@@ -1,6 +1,6 @@
 """Requests to situations.
 
-The stored arm, profile, predictions and contacts of each customer, in four look-ups.
+The stored arm, profile, predictions, contacts and outcomes of each customer, in a few look-ups.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ from typing import Any, cast
 
 from sqlalchemy import Connection
 
+from engine import derived
 from engine.assign import assign, unit_hash
 from engine.calendar import MICROSECOND, microseconds
 from engine.contact import longest_window
 from engine.domain import ArmName, AttributeType, Program
+from engine.happened import happened, wanted
+from engine.once import once
 from engine.request import Request
-from engine.situation import Contact, Situation
+from engine.situation import Contact, Happened, Situation
 from engine.store import assignments, customers, decisions, predictions
 from engine.store.rows import AssignmentRow, CustomerRow, PredictionRow
 from engine.values import fits, types
 
 _WEEK = timedelta(days=7)
+_UNKNOWN = CustomerRow("", {}, {}, None, 0)
 
 
 def arms_of(connection: Connection, program: Program, ids: Sequence[str], at: datetime) -> list[ArmName]:
@@ -58,31 +62,68 @@ def gather(
     profiles = customers.customers(connection, ids)
     scores = predictions.predictions(connection, ids) if program.predictions else {}
     at_us = [microseconds(request.at) for request in requests]
-    caps = [*program.caps, *(cap for channel in program.channels for cap in channel.caps)]
-    latest = timedelta(
-        days=1 + max(slot.days for slot in program.slots)
-    )  # a contact is sent after its decision
-    back = max(longest_window(caps), _WEEK) + latest
-    history: dict[str, list[Contact]] = {}
-    for row in decisions.contacts(connection, ids, min(at_us) - back // MICROSECOND):
-        history.setdefault(row.customer, []).append(Contact(row.at_us, row.offer, row.channel))
-    unknown = CustomerRow("", {}, {}, None, 0)
-    found = [profiles.get(customer, unknown) for customer in ids]
-    known = types(program)
-    return [
-        Situation(
-            request.customer,
-            request.key,
-            at,
-            arm,
-            _known(known, profile.attributes, scores.get(request.customer, {}), request.context),
-            dict(profile.consent),
-            history.get(request.customer, []),
-            profile.zone,
-            explore=request.explore,
+    known, dated = types(program), bool(program.staleness) or derived.asks_age(program)
+    contacts, outcomes = _past(connection, program, ids, at_us)
+    made = []
+    for i, (request, arm) in enumerate(zip(requests, arms, strict=True)):
+        profile = profiles.get(request.customer, _UNKNOWN)
+        said = scores.get(request.customer, {})
+        made.append(
+            Situation(
+                request.customer,
+                request.key,
+                at_us[i],
+                arm,
+                _known(known, profile.attributes, said, request.context),
+                dict(profile.consent),
+                contacts[i],
+                profile.zone,
+                outcomes[i],
+                _dates(program, said, request.context, at_us[i]) if dated else {},
+                explore=request.explore,
+            )
         )
-        for request, at, arm, profile in zip(requests, at_us, arms, found, strict=True)
+    return made
+
+
+def _past(
+    connection: Connection, program: Program, ids: Sequence[str], at_us: Sequence[int]
+) -> tuple[list[list[Contact]], list[list[Happened]]]:
+    """The contacts and the outcomes that the program looks at, of each of n decisions."""
+    back_us, look = _back(program), wanted(program)
+    farther = max(back_us, (look.contacts_us or 0) if look else 0)
+    history: dict[str, list[Contact]] = {}
+    for row in decisions.contacts(connection, ids, min(at_us) - farther):
+        history.setdefault(row.customer, []).append(Contact(row.at_us, row.offer, row.channel))
+    recent = [
+        [one for one in history[customer] if one.at_us >= at - back_us] if customer in history else []
+        for customer, at in zip(ids, at_us, strict=True)
     ]
+    none: list[list[Happened]] = [[] for _ in ids]
+    return recent, happened(connection, look, ids, at_us, history) if look else none
+
+
+@once
+def _back(program: Program) -> int:
+    """How long before a decision contacts count: the longest cap, or a week, and the latest slot."""
+    owned = (
+        program.caps,
+        *(one.caps for one in program.channels),
+        *(one.caps for one in program.groups),
+        *(one.caps for one in program.offers),
+    )
+    caps = [cap for caps in owned for cap in caps]
+    latest = timedelta(days=1 + max(slot.days for slot in program.slots))  # sent after it is decided
+    return (max(longest_window(caps), _WEEK) + latest) // MICROSECOND
+
+
+def _dates(
+    program: Program, scores: Mapping[str, PredictionRow], request: Mapping[str, Any], at_us: int
+) -> dict[str, int]:
+    """When each prediction was made; one that comes with the request is of its moment."""
+    stored = {model: row.as_of_us for model, row in scores.items() if model in program.predictions}
+    sent = {model: at_us for model in program.predictions if request.get(model) is not None}
+    return {model: at for model, at in {**stored, **sent}.items() if model in sent or model not in request}
 
 
 def _known(

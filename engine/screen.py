@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import rules, values
+from engine import derived, rules, values
 from engine.columns import Column, column
 from engine.domain import AttributeType, Program
 from engine.hurdles import Hurdles, hurdles
@@ -37,7 +37,8 @@ class Screen:
 def screen(program: Program) -> Screen:
     """Compile the rules of a program."""
     compiled = rules_of(program)
-    return Screen(tuple(compiled), values.types(program), rules.passes(compiled), hurdles(program, compiled))
+    types = {**values.types(program), **derived.types(program)}
+    return Screen(tuple(compiled), types, rules.passes(compiled), hurdles(program, compiled))
 
 
 def passed(screen: Screen, columns: Mapping[str, Sequence[Any]], n: int) -> Mask:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from engine import derived
 from engine.domain import ArmName, Program
 
 
@@ -26,7 +27,8 @@ class Contact(msgspec.Struct, frozen=True, array_like=True):
 class Happened(msgspec.Struct, frozen=True, array_like=True):
     """An outcome of a customer: when (microseconds UTC), of which kind, and after which offer and channel.
 
-    Offer and channel are "" where the outcome names no decision.
+    One that may follow from several contacts stands once for each (decision record 005); one that follows
+    from none has offer and channel "". See `engine.happened`.
     """
 
     at_us: int
@@ -61,9 +63,10 @@ class Situation(msgspec.Struct, frozen=True, omit_defaults=True):
 class Situations:
     """n situations as columns of length n.
 
-    `values` has one column per attribute and prediction of the program, None where unknown; `consent` maps
-    a purpose to granted or not; `contacts` are recent ones of any program, those of the holdout never among
-    them. `outcomes`, `as_of`, `limits` and `explore` are as in `Situation`.
+    `values` has one column per attribute and prediction of the program, and per name that its rules look up
+    (`engine.derived`), None where unknown; `consent` maps a purpose to granted or not; `contacts` are recent
+    ones of any program, those of the holdout never among them. `outcomes`, `as_of`, `limits` and `explore`
+    are as in `Situation`.
     """
 
     customer: Sequence[str]
@@ -85,21 +88,24 @@ class Situations:
 
 def columns(program: Program, rows: Sequence[Situation]) -> Situations:
     """Situations of one program in columns."""
-    values = {name: [r.values.get(name) for r in rows] for name in value_names(program)}
+    values: dict[str, Sequence[Any]] = {n: [r.values.get(n) for r in rows] for n in value_names(program)}
     for attribute in program.attributes:
         if attribute.type == "timestamp":
             values[attribute.name] = [_instant(value) for value in values[attribute.name]]
+    at_us, zone, as_of = [r.at_us for r in rows], [r.zone for r in rows], [r.as_of for r in rows]
+    outcomes = [r.outcomes for r in rows]
+    values |= derived.columns(program, values, at_us, zone, as_of, outcomes)
     return Situations(
         [r.customer for r in rows],
         [r.key for r in rows],
-        [r.at_us for r in rows],
+        at_us,
         [r.arm for r in rows],
         values,
         [r.consent for r in rows],
         [r.contacts for r in rows],
-        [r.zone for r in rows],
-        [r.outcomes for r in rows],
-        [r.as_of for r in rows],
+        zone,
+        outcomes,
+        as_of,
         [r.limits for r in rows],
         [r.explore for r in rows],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+from engine import derived
 from engine.domain import AttributeType, Program, RuleText
 from engine.errors import ProgramError
 from engine.rules import Amount, Rule, amount, parse
@@ -89,4 +90,4 @@ def _types(program: Program) -> tuple[dict[str, AttributeType], dict[str, Sequen
     levels: dict[str, Sequence[str]] = {
         one.name: one.levels for one in program.attributes if one.type == "text"
     }
-    return types | dict.fromkeys(program.predictions, "number"), levels
+    return {**types, **dict.fromkeys(program.predictions, "number"), **derived.types(program)}, levels

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from math import isfinite
 from typing import Any, Literal
 
 from engine.rules import one
+from engine.rules.lookups import lookup
 from engine.rules.rule import Rule, quoted
 from engine.rules.tree import (
     And,
@@ -171,13 +173,22 @@ def _tries(name: Name, met: Set[Any], levels: Levels, unknown: bool) -> list[Any
     if name.name.startswith("?"):
         return [True, False, None]
     declared = levels.get(name.name)
-    known = set(declared) if declared else _AROUND[name.type](met)
+    known = set(declared) if declared else _within(name, _AROUND[name.type](met))
     return [*known, None] if unknown else list(known)
+
+
+def _within(name: Name, values: set[Any]) -> set[Any]:
+    """The values that a lookup may give; those of any other name as they are."""
+    found = lookup(name.name)
+    if found is None or name.type == "timestamp":
+        return values
+    ends = {int(end) if name.type == "integer" else end for end in (found.low, found.high) if isfinite(end)}
+    return {value for value in values | ends if found.low <= value <= found.high}
 
 
 def _around_numbers(met: Set[Any]) -> set[Any]:
     near = (math.nextafter(value, end) for value in met for end in (-math.inf, math.inf))
-    return {0.0, *map(float, met), *filter(math.isfinite, near)}
+    return {0.0, *map(float, met), *filter(isfinite, near)}
 
 
 def _around_integers(met: Set[Any]) -> set[Any]:

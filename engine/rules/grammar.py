@@ -13,9 +13,10 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
 
 from engine.rules.functions import FUNCTIONS
+from engine.rules.lookups import LOOKUPS
 
 MAX_LENGTH = 10_000
-CALLS = (*FUNCTIONS, "COALESCE", "NULLIF")
+CALLS = (*FUNCTIONS, "COALESCE", "NULLIF", *(name.upper() for name in LOOKUPS))
 _LANGUAGE = (
     f"AND, OR, NOT, = <> < <= > >=, IN, BETWEEN, LIKE, IS NULL, IS TRUE, + - * /, CASE, {', '.join(CALLS)}"
 )

@@ -14,10 +14,12 @@ from typing import TypeAlias
 from sqlglot import exp
 
 from engine.errors import nearest
+from engine.rules.calls import DOTTED, column_name, looked_up
 from engine.rules.functions import FUNCTIONS
 from engine.rules.grammar import CALLS, Fault, foreign, offset, only, quote, syntax
 from engine.rules.kinds import ARTICLE, a, instant, kind_of, timed
 from engine.rules.like import PatternError, split
+from engine.rules.lookups import LOOKUPS
 from engine.rules.tree import (
     And,
     Arithmetic,
@@ -130,9 +132,10 @@ class _Reader:
         return reader(self, sql)
 
     def name(self, sql: exp.Expr) -> Node:
-        spelt = ".".join(sql.args[key].name for key in _DOTTED if sql.args.get(key))
+        spelt = column_name(sql)
         if not isinstance(sql.this, exp.Identifier) or spelt not in self.schema:
-            raise Fault(f"unknown attribute '{spelt}'.{nearest(spelt, self.schema)}", offset(sql))
+            known = [name for name in self.schema if name.endswith("()") or "(" not in name]
+            raise Fault(f"unknown attribute '{spelt}'.{nearest(spelt, known)}", offset(sql))
         return Name(spelt, self.schema[spelt])
 
     def literal(self, sql: exp.Expr) -> Node:
@@ -226,6 +229,8 @@ class _Reader:
             left, right = (self._operand(one) for one in given)
             equal, first, kind = self._compare("=", left, right), left[0], type_of(left[0])
             return Case(((equal, Value(None, kind)),), first, kind)
+        if name.lower() in LOOKUPS:
+            return looked_up(sql, self.schema)
         if name not in CALLS:
             raise Fault(f"unknown function '{sql.name}'.{nearest(name, CALLS)}", offset(sql))
         if name not in FUNCTIONS or len(given) != 1:
@@ -271,11 +276,10 @@ class _Reader:
         return kind, [Value(None, kind) if type_of(node) == "null" else node for node in nodes]
 
 
-_DOTTED = ("catalog", "db", "table", "this")
 _INSTANTS = (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.DATE)
 _TAKES = {"COALESCE": "1 or more", "NULLIF": "2"}
 _READ: Mapping[type[exp.Expr], tuple[tuple[str, ...], Callable[[_Reader, exp.Expr], Node]]] = {
-    exp.Column: (_DOTTED, _Reader.name),
+    exp.Column: (DOTTED, _Reader.name),
     exp.Literal: (("this", "is_string"), _Reader.literal),
     exp.Boolean: (("this",), lambda _, sql: Value(bool(sql.this), "boolean")),
     exp.Null: ((), lambda _, sql: Value(None, "null")),

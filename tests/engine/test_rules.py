@@ -122,7 +122,7 @@ def test_a_form_means_what_sql_says(text: str, values: dict[str, Any], expected:
         ("age + country > 3", 25, "country is a text, must be a number"),
         ("vip > FALSE", 19, "vip is true or false, which has no order; use = or <>"),
         ("age = NULL", 19, "nothing compares with NULL; write IS NULL or IS NOT NULL"),
-        ("days_since(signed_up) > 1", 19, "unknown function 'days_since'. Known: ABS, CEIL"),
+        ("SQRT(age) > 1", 19, "unknown function 'SQRT'. Known: ABS, AGE"),
         ("LENTGH(country) > 1", 19, "unknown function 'LENTGH'. Did you mean 'LENGTH'?"),
         ("LENGTH(country, 1) > 1", 19, "LENGTH is given 2 values, takes 1"),
         ("ABS(country) > 1", 23, "country is a text, must be a number"),
