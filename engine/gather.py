@@ -136,6 +136,8 @@ def _known(
 
     A stored value that is not of the type the program declares counts as not known.
     """
+    if not attributes and not scores and None not in request.values():
+        return dict(request)
     stored = {**attributes, **{model: row.score for model, row in scores.items()}}
     sound = {name: value for name, value in stored.items() if name in types and fits(types[name], value)}
     return {name: value for name, value in {**sound, **request}.items() if value is not None}

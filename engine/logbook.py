@@ -16,42 +16,60 @@ def log_rows(
     current: Live, requests: Sequence[Request], situations: Sequence[Situation], choices: Choices
 ) -> list[DecisionRow]:
     """The log's rows: everything a replay needs."""
+    row, drawn, action = np.arange(len(requests)), choices.drawn, choices.action
+    columns = (
+        action.tolist(),
+        drawn.tolist(),
+        choices.feasible.send_us[row, action].tolist(),
+        choices.propensity.tolist(),
+        choices.explored.tolist(),
+        choices.value[row, drawn].tolist(),
+    )
     packed = np.packbits(choices.feasible.mask, axis=1)
     return [
-        _log_row(current, request, situations[i], choices, i, packed[i].tobytes())
-        for i, request in enumerate(requests)
+        _log_row(current, request, situation, feasible.tobytes(), *numbers)
+        for request, situation, feasible, *numbers in zip(requests, situations, packed, *columns, strict=True)
     ]
 
 
 def _log_row(
-    current: Live, request: Request, situation: Situation, choices: Choices, i: int, feasible: bytes
+    current: Live,
+    request: Request,
+    situation: Situation,
+    feasible: bytes,
+    index: int,
+    drawn: int,
+    send_us: int,
+    propensity: float,
+    explored: bool,
+    value: float,
 ) -> DecisionRow:
-    index, drawn = int(choices.action[i]), int(choices.drawn[i])
-    action = current.program.actions[index]
+    program, arm = current.program, situation.arm
+    action = program.actions[index]
     contacted = bool(action.offer)
     return DecisionRow(
-        id=decision_id(request.program, request.key, request.at),
-        program=request.program,
-        key=request.key,
-        program_version=current.program.version,
-        snapshot_version=current.snapshot_version,
-        customer=request.customer,
-        at_us=situation.at_us,
-        arm=situation.arm,
-        action=index,
-        action_name=action.name,
-        offer=action.offer,
-        channel=action.channel,
-        slot=action.slot,
-        send_at_us=int(choices.feasible.send_us[i, index]) if contacted else None,
-        contact=contacted,
-        propensity=float(choices.propensity[i]),
-        explored=bool(choices.explored[i]) and situation.arm == "policy",
-        fallback=current.fallback or None,
-        withheld=current.program.actions[drawn].name if situation.arm == "holdout" else None,
-        value=float(choices.value[i, drawn]),
-        request_sha=fingerprint(request),
-        situation=encode(situation),
-        feasible=feasible,
-        created_us=situation.at_us,
+        decision_id(request.program, request.key, request.at),
+        request.program,
+        request.key,
+        program.version,
+        current.snapshot_version,
+        request.customer,
+        situation.at_us,
+        arm,
+        index,
+        action.name,
+        action.offer,
+        action.channel,
+        action.slot,
+        send_us if contacted else None,
+        contacted,
+        propensity,
+        explored and arm == "policy",
+        current.fallback or None,
+        program.actions[drawn].name if arm == "holdout" else None,
+        value,
+        fingerprint(request),
+        encode(situation),
+        feasible,
+        situation.at_us,
     )

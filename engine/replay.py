@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import asdict, replace
 from sqlalchemy import Connection
 
 from engine.calendar import instant

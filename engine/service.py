@@ -1,9 +1,8 @@
-"""Decisions for many callers at once: every waiting request is decided, and made durable, in one commit."""
+"""Decisions for many callers at once, in one write transaction, so that one cannot spoil the others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
@@ -14,61 +13,35 @@ from engine.live import Lives
 from engine.request import Request
 from engine.store import Store, programs
 from engine.store.savepoint import STORE_FAILURES, undoable
-from engine.store.writer import Writer
 
 Answers = Sequence[Decided | Exception]
-Compute = Callable[[Callable[[], Answers]], Answers]
 
 
 class Service:
-    """The one writer of a store, deciding.
-
-    Close it, or use it in a `with`, so that what waits is answered.
+    """The programs of one store, ready to decide.
 
     Args:
         store: where decisions are logged.
-        group: the most requests in one commit.
-        watch: told how many requests each commit holds.
-        here: computes; given, it may do so in another thread, as long as it waits for the end of it.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        group: int = 256,
-        watch: Callable[[int], object] = lambda size: None,
-        here: Compute = lambda work: work(),
-    ) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
-        self._watch = watch
-        self._here = here
         self._lives = Lives()
-        self._writer: Writer[Request, Decided] = Writer(store, self._decide, max_group=group)
 
     def prepare(self) -> None:
-        """Make every program of the store ready, so that no caller waits for it; call it before `submit`."""
+        """Make every program of the store ready, so that no caller waits for it."""
         with self.store.read() as connection:
             self._current(connection, set(programs.program_names(connection)))
 
-    def submit(self, request: Request) -> Future[Decided]:
-        """Ask for a decision. The result is there once it is on disk; errors are `NextbestError`s."""
-        return self._writer.submit(request)
+    def answer(self, connection: Connection, requests: Sequence[Request]) -> list[Decided | Exception]:
+        """Decide in the open write transaction; a request that cannot be decided gets its own error.
 
-    def close(self) -> None:
-        """Answer what waits, then stop."""
-        self._writer.close()
-
-    def __enter__(self) -> Service:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def _decide(self, connection: Connection, requests: Sequence[Request]) -> list[Decided | Exception]:
-        self._watch(len(requests))
+        Raises:
+            DBAPIError, dbapi2.Error: the store failed, and with it the whole transaction.
+        """
         current, lacking = self._current(connection, {request.program for request in requests})
         known = [one for one in requests if one.program in current]
-        made = iter(self._here(lambda: _isolated(connection, known, current)))
+        made = iter(_isolated(connection, known, current))
         return [next(made) if one.program in current else lacking[one.program] for one in requests]
 
     def _current(

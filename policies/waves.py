@@ -10,7 +10,7 @@ Source: Rahimi and Recht (2007), "Random Features for Large-Scale Kernel Machine
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,10 +30,14 @@ _COSINE = (  # cos(2 pi t) as a polynomial in t * t for |t| <= 1/2, error below 
 
 @dataclass(frozen=True, slots=True)
 class Waves:
-    """`frequency` (d, f) in turns per unit of context, `phase` (f,) in turns."""
+    """`frequency` (d, f) in turns per unit of context, `phase` (f,) in turns; `snapped` to be multiplied."""
 
     frequency: Floats
     phase: Floats
+    snapped: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "snapped", grid.snap_weights(self.frequency))
 
 
 def draw_waves(d: int, size: int, bandwidth: float, seed: int) -> Waves:
@@ -50,15 +54,22 @@ def expand(X: Floats, waves: Waves) -> Floats:
     Only additions, multiplications and rounding are used, so the same context gives the same bits on every
     machine.
     """
-    snapped = grid.snap(X)
-    turn = grid.product(snapped, waves.frequency) + waves.phase
-    return np.hstack([np.ones((len(X), 1)), snapped, grid.snap(_cosine(turn - np.rint(turn)))])
+    d, f = waves.frequency.shape
+    phi = np.empty((len(X), 1 + d + f))
+    phi[:, 0] = 1.0
+    phi[:, 1 : 1 + d] = grid.snap(X)
+    turn = phi[:, 1 : 1 + d] @ waves.snapped
+    turn += waves.phase
+    turn -= np.rint(turn)
+    phi[:, 1 + d :] = grid.snap(_cosine(turn))
+    return phi
 
 
 def _cosine(turn: Floats) -> Floats:
     square = turn * turn
-    value = np.full_like(square, _COSINE[-1])
-    for coefficient in _COSINE[-2::-1]:
+    value = square * _COSINE[-1]
+    value += _COSINE[-2]
+    for coefficient in _COSINE[-3::-1]:
         value *= square
         value += coefficient
     return value

@@ -1,14 +1,14 @@
-"""Where a caller waits for a decision, and is answered in time whatever the store does.
+"""Where callers wait for decisions: decided in groups, durable in one commit, and answered in time.
+
+The event loop computes and a scribe waits for the disk. Two threads that both compute hand Python's lock to
+and fro every few milliseconds, and each answer sent waits for it.
 
 The deadline runs from the moment of asking. When it passes
 
-* and the request's group has not been taken up, the request is withdrawn: nothing is logged, no contact is
-  counted, and a repeat of the key is decided anew;
+* and the request's group has not been taken up, the request is withdrawn;
 * and its commit is under way, the caller waits up to once more the deadline: almost always the decision is
   on disk a moment later, and then it is the truth. If the disk stalls for longer the caller is told that
-  nothing is to be sent. The decision may yet reach the log; it stands for a repeat of the key, is counted in
-  the metrics as late, and errs to the safe side: its contact counts for the caps, so nobody is contacted too
-  often.
+  nothing is to be sent.
 
 A store that fails (disk full, locked) is answered the same way. Sending nothing honours consent, quiet hours,
 caps and the holdout without looking anything up.
@@ -18,17 +18,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from concurrent.futures import Future
+from collections.abc import Callable
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Literal
 
 import structlog
+from sqlalchemy import Connection
 
 from engine.api.metrics import Metrics
 from engine.decide import Decided
 from engine.errors import InputError, StoreError
 from engine.request import Request
 from engine.service import Service
+from engine.store.scribe import Scribe
 
 log = structlog.get_logger()
 Cause = Literal["deadline", "store", "unexpected"]
@@ -42,17 +45,32 @@ class Missed:
     reason: str
 
 
-class Desk:
-    """Hands requests of one event loop to the service, and its answers back, many at a time."""
+class _Asked:
+    """A request, its caller's answer to come, and how far it has got."""
 
-    def __init__(self, service: Service, deadline_ms: int, metrics: Metrics) -> None:
+    __slots__ = ("answer", "due_s", "request", "taken")
+
+    def __init__(self, request: Request, answer: asyncio.Future[Decided | Missed], due_s: float) -> None:
+        self.request, self.answer, self.due_s, self.taken = request, answer, due_s, False
+
+
+class Desk:
+    """Decides for the callers of one event loop, many at a time."""
+
+    def __init__(self, service: Service, group: int, deadline_ms: int, metrics: Metrics) -> None:
         self._service = service
+        self._group = group
         self._deadline_s = deadline_ms / 1000
         self._late = Missed("deadline", f"deadline of {deadline_ms} ms passed; nothing is sent")
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
-        self._arrived: deque[tuple[asyncio.Future[Future[Decided] | None], Future[Decided]]] = deque()
-        self._waking = False
+        self._waiting: deque[_Asked] = deque()
+        self._taken: list[_Asked] = []
+        self._results: list[Decided | Exception] = []
+        self._clock: deque[_Asked] = deque()
+        self._ticking = self._writing = self._closed = False
+        self._idle = asyncio.Event()
+        self._scribe = Scribe(service.store, self._in_loop, self._ended)
 
     async def decide(self, request: Request) -> Decided | Missed:
         """The logged decision, or why there is none in time.
@@ -60,56 +78,105 @@ class Desk:
         Raises:
             InputError: the request is refused.
         """
-        waiting: asyncio.Future[Future[Decided] | None] = self._loop.create_future()
+        if self._closed:
+            return Missed("store", "the server is stopping; nothing is sent")
+        asked = _Asked(request, self._loop.create_future(), self._loop.time() + self._deadline_s)
+        self._waiting.append(asked)
+        self._clock.append(asked)
+        if not self._ticking:
+            self._ticking = True
+            self._loop.call_at(asked.due_s, self._tick)
+        self._go_on()
+        return await asked.answer
+
+    async def close(self) -> None:
+        """Answer what waits, then stop."""
+        self._closed = True
+        while self._writing:
+            self._idle.clear()
+            await self._idle.wait()
+        await self._loop.run_in_executor(None, self._scribe.close)
+
+    def _go_on(self) -> None:
+        if self._waiting and not self._writing:
+            self._writing = True
+            self._scribe.ask()
+
+    def _in_loop(self, connection: Connection) -> None:
+        """In the scribe's thread, inside a transaction: decide for all that wait, in the loop's thread."""
+        done: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._loop.call_soon_threadsafe(self._decide, connection, done.put)
+        error = done.get()
+        if error is not None:
+            raise error
+
+    def _decide(self, connection: Connection, done: Callable[[BaseException | None], None]) -> None:
         try:
-            asked = self._service.submit(request)
-        except StoreError as error:
-            return _missed(error, request)
-        asked.add_done_callback(lambda done: self._hand_over(waiting, done))
-        timer = self._loop.call_later(self._deadline_s, self._overdue, waiting, asked)
-        done = await waiting
-        timer.cancel()
-        return self._late if done is None else _settled(done, request)
-
-    def _hand_over(self, waiting: asyncio.Future[Future[Decided] | None], done: Future[Decided]) -> None:
-        """In the writer's thread: the loop is woken once for all that arrive before it looks."""
-        if not done.cancelled():
-            self._arrived.append((waiting, done))
-            if not self._waking:
-                self._waking = True
-                self._loop.call_soon_threadsafe(self._wake)
-
-    def _wake(self) -> None:
-        self._waking = False
-        while self._arrived:
-            waiting, done = self._arrived.popleft()
-            if waiting.done():
-                self._metrics.late.inc()
-                log.warning("a decision was logged after its caller had been answered")
-            else:
-                waiting.set_result(done)
-
-    def _overdue(self, waiting: asyncio.Future[Future[Decided] | None], asked: Future[Decided]) -> None:
-        if asked.cancel():
-            _give_up(waiting)
+            self._taken = self._take()
+            self._results = self._service.answer(connection, [one.request for one in self._taken])
+        except BaseException as error:  # whatever it is, the scribe waits for it
+            done(error)
         else:
-            self._loop.call_later(self._deadline_s, _give_up, waiting)
+            done(None)
 
+    def _take(self) -> list[_Asked]:
+        taken: list[_Asked] = []
+        while self._waiting and len(taken) < self._group:
+            one = self._waiting.popleft()
+            if not one.answer.done():
+                one.taken = True
+                taken.append(one)
+        self._metrics.group.observe(len(taken))
+        return taken
 
-def _give_up(waiting: asyncio.Future[Future[Decided] | None]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)
+    def _ended(self, error: BaseException | None) -> None:
+        """In the scribe's thread: the transaction is durable, or undone."""
+        self._loop.call_soon_threadsafe(self._tell, error)
 
+    def _tell(self, error: BaseException | None) -> None:
+        taken, results = self._taken, self._results
+        self._taken, self._results, self._writing = [], [], False
+        for i, asked in enumerate(taken):
+            if asked.answer.done():
+                self._metrics.late.inc()
+            elif error is None:
+                self._settle(asked, results[i])
+            else:
+                self._settle(asked, error)
+        self._go_on()
+        if not self._writing:
+            self._idle.set()
 
-def _settled(done: Future[Decided], request: Request) -> Decided | Missed:
-    error = done.exception()
-    return done.result() if error is None else _missed(error, request)
+    def _settle(self, asked: _Asked, result: Decided | BaseException) -> None:
+        """A refused request is raised to its caller; anything else that failed is our fault."""
+        if isinstance(result, Decided):
+            asked.answer.set_result(result)
+        elif isinstance(result, InputError):
+            asked.answer.set_exception(result)
+        else:
+            asked.answer.set_result(_missed(result, asked.request))
+
+    def _tick(self) -> None:
+        """Answer whoever has waited too long, and look again when the next one will have."""
+        now = self._loop.time()
+        while self._clock and (self._clock[0].answer.done() or self._clock[0].due_s <= now):
+            self._overdue(self._clock.popleft(), now)
+        self._ticking = bool(self._clock)
+        if self._ticking:
+            self._loop.call_at(self._clock[0].due_s, self._tick)
+
+    def _overdue(self, asked: _Asked, now: float) -> None:
+        if asked.taken:
+            self._loop.call_at(asked.due_s + self._deadline_s, self._give_up, asked)
+        else:
+            self._give_up(asked)
+
+    def _give_up(self, asked: _Asked) -> None:
+        if not asked.answer.done():
+            asked.answer.set_result(self._late)
 
 
 def _missed(error: BaseException, request: Request) -> Missed:
-    """A refused request is raised to its caller; anything else is our fault, and nothing is sent."""
-    if isinstance(error, InputError):
-        raise error
     if isinstance(error, StoreError):
         log.error("the store cannot log a decision", program=request.program, key=request.key, why=str(error))
         return Missed("store", "the store cannot be written; nothing is sent")

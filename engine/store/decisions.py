@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
@@ -16,15 +15,17 @@ from engine.store.sqlite import among
 from engine.store.sqlite import ids as as_ids
 from engine.store.statement import execute, prepare, prepare_insert, run, run_many
 from engine.store.tables import table
+from engine.store.withdrawn import is_withdrawn
 
 _decision = table("decision")
 _pending = table("pending")
-_FIELDS = [one.name for one in fields(DecisionRow)]
-_columns = [_decision.c[name] for name in _FIELDS]
-_values = attrgetter(*_FIELDS[:-1])  # all but seq, which the store gives
-_CONTACT, _EXPLORED = _FIELDS.index("contact"), _FIELDS.index("explored")
+_FIELDS = DecisionRow.__struct_fields__
+_GIVEN = _FIELDS[:-2]  # all but what the store adds
+_columns = [*(_decision.c[name] for name in (*_GIVEN, "seq")), is_withdrawn()]
+_values = attrgetter(*_GIVEN)
+_TRUTHS = tuple(_FIELDS.index(name) for name in ("contact", "explored", "withdrawn"))
 
-_INSERT = prepare_insert(_decision, _FIELDS[:-1])
+_INSERT = prepare_insert(_decision, _GIVEN)
 _LAST = prepare(select(func.coalesce(func.max(_decision.c.seq), 0)))
 _MAKE_PENDING = prepare(
     insert(_pending).from_select(
@@ -50,6 +51,7 @@ _CONTACTS = prepare(
         among(_decision.c.customer),
         _sent_us >= bindparam("since_us"),
         _decision.c.contact == literal_column("1"),
+        ~is_withdrawn(),
     )
 )
 
@@ -95,6 +97,8 @@ def decisions_iter(c: Connection, program: str, after_seq: int, limit: int) -> l
 def contacts(c: Connection, customer_ids: Collection[str], since_us: int) -> list[ContactRow]:
     """Contacts of those customers sent at or after `since_us`, over all programs; none of the holdout.
 
+    A withdrawn decision is none either.
+
     Each comes with the time it is sent, which may be later than its decision, and later than now. It counts
     however long before it was decided: no cap can miss a contact that another program scheduled.
     """
@@ -104,5 +108,6 @@ def contacts(c: Connection, customer_ids: Collection[str], since_us: int) -> lis
 
 def _row(values: Sequence[Any]) -> DecisionRow:
     made = list(values)
-    made[_CONTACT], made[_EXPLORED] = bool(made[_CONTACT]), bool(made[_EXPLORED])
+    for place in _TRUTHS:
+        made[place] = bool(made[place])
     return DecisionRow(*made)

@@ -79,7 +79,9 @@ _MODEL_VERSIONS: Step = (
         FROM prediction GROUP BY model, version""",
 )
 
-STEPS: tuple[Step, ...] = (_FIRST, _MODEL_VERSIONS)
+_WITHDRAWN: Step = ("CREATE TABLE withdrawn (decision INTEGER PRIMARY KEY) STRICT",)
+
+STEPS: tuple[Step, ...] = (_FIRST, _MODEL_VERSIONS, _WITHDRAWN)
 
 
 def migrate(connection: Connection, source: str, steps: Sequence[Step] = STEPS) -> int:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class CustomerRow:
@@ -78,8 +80,7 @@ class AssignmentRow:
     assigned_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionRow:
+class DecisionRow(msgspec.Struct, frozen=True):
     """One logged choice: everything a replay needs.
 
     Attributes:
@@ -98,6 +99,7 @@ class DecisionRow:
         situation: JSON of the context as decided on.
         feasible: the feasible set, in the caller's encoding.
         seq: place in the log, given by the store; 0 before it is stored.
+        withdrawn: its caller was told, in time, that nothing is sent: it is no contact and is never learnt.
     """
 
     id: str
@@ -125,6 +127,7 @@ class DecisionRow:
     feasible: bytes
     created_us: int
     seq: int = 0
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def engine(path: Path, begin: str, settings: Sequence[str] = ()) -> Engine:
     made = create_engine(
         "sqlite://", module=dbapi2, creator=connect, poolclass=QueuePool, pool_size=4, max_overflow=-1
     )
-    event.listen(made, "begin", lambda connection: connection.exec_driver_sql(begin))
+    event.listen(made, "begin", lambda connection: connection.connection.cursor().execute(begin))
     return made
 
 

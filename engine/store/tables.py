@@ -169,6 +169,12 @@ class Learnt(SQLModel, table=True):
     seen: int
 
 
+class Withdrawn(SQLModel, table=True):
+    """Decisions whose callers were told, before they were durable, that nothing is sent."""
+
+    decision: int = Field(primary_key=True)
+
+
 class Late(SQLModel, table=True):
     """Learnt decisions that an outcome has reached since: to be learnt again."""
 

@@ -1,90 +1,146 @@
-"""The desk with a service that is as slow as a test wants it to be."""
+"""The desk over a store whose disk is as slow as a test wants it to be."""
 
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Future
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, cast
+from pathlib import Path
+from typing import cast
+
+import pytest
+from sqlalchemy import Connection
 
 from engine.api.desk import Desk, Missed
 from engine.api.metrics import Metrics
 from engine.decide import Decided
 from engine.request import Request
 from engine.service import Service
+from engine.store import Store, decisions, open_store
+from tests.engine.programs import applied, people
 
-REQUEST = Request("c1", "spring", "k1", datetime(2026, 11, 24, tzinfo=UTC))
-ANSWER = cast(Decided, object())
-
-
-class Slow:
-    """Takes requests and never answers by itself."""
-
-    def __init__(self) -> None:
-        self.asked: list[Future[Any]] = []
-
-    def submit(self, request: Request) -> Future[Any]:
-        self.asked.append(Future())
-        return self.asked[-1]
+AT = datetime(2026, 11, 24, 9, tzinfo=UTC)
+GENEROUS_MS = 30_000
 
 
-def after(seconds: float, does: Any) -> None:
-    asyncio.get_running_loop().call_later(seconds, does)
+class Disk:
+    """A store whose transactions begin and end when they are let."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.begin, self.commit = threading.Event(), threading.Event()
+        self.let()
+
+    def let(self) -> None:
+        """Let everything through."""
+        self.begin.set()
+        self.commit.set()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A write transaction that is told to have ended only when `commit` is set."""
+        assert self.begin.wait(30)
+        with self._store.write() as connection:
+            yield connection
+        assert self.commit.wait(30)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
 
 
-def test_a_request_that_nobody_took_up_is_withdrawn_at_the_deadline() -> None:
-    async def story() -> None:
-        slow = Slow()
-        answer = await Desk(cast(Service, slow), 10, Metrics()).decide(REQUEST)
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A store with the program spring and 40 customers."""
+    made = open_store(tmp_path / "store.db")
+    with made.write() as c:
+        applied(c)
+        people(c, 40)
+    yield made
+    made.close()
+
+
+Story = Callable[[Desk, Disk, Metrics], Awaitable[None]]
+
+
+def told(store: Store, deadline_ms: int, story: Story) -> None:
+    """Live a story with a desk, and close it."""
+
+    async def whole() -> None:
+        disk, metrics = Disk(store), Metrics()
+        desk = Desk(Service(cast(Store, disk)), 64, deadline_ms, metrics)
+        try:
+            await story(desk, disk, metrics)
+        finally:
+            disk.let()
+            await desk.close()
+
+    asyncio.run(whole())
+
+
+def request(key: str = "k1") -> Request:
+    return Request("c30", "spring", key, AT)
+
+
+def logged(store: Store, *keys: str) -> list[str]:
+    with store.read() as c:
+        return sorted(decisions.decisions_by_key(c, "spring", keys))
+
+
+def test_a_request_that_nobody_took_up_is_answered_at_the_deadline(store: Store) -> None:
+    async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
+        disk.begin.clear()
+        answer = await desk.decide(request())
         assert isinstance(answer, Missed) and answer.cause == "deadline"
-        assert "10 ms" in answer.reason
-        assert slow.asked[0].cancelled()
+        assert "20 ms" in answer.reason
 
-    asyncio.run(story())
-
-
-def test_a_decision_whose_commit_is_under_way_is_waited_for_a_little_longer() -> None:
-    async def story() -> None:
-        slow = Slow()
-        desk = Desk(cast(Service, slow), 200, Metrics())
-        waiting = asyncio.create_task(desk.decide(REQUEST))
-        await asyncio.sleep(0.01)
-        slow.asked[0].set_running_or_notify_cancel()
-        after(0.25, lambda: slow.asked[0].set_result(ANSWER))
-        assert await waiting is ANSWER
-
-    asyncio.run(story())
+    told(store, 20, story)
 
 
-def test_a_commit_that_stalls_is_answered_without_and_counted_as_late() -> None:
-    async def story() -> None:
-        slow, metrics = Slow(), Metrics()
-        desk = Desk(cast(Service, slow), 10, metrics)
-        waiting = asyncio.create_task(desk.decide(REQUEST))
-        await asyncio.sleep(0)
-        slow.asked[0].set_running_or_notify_cancel()
-        answer = await waiting
+def test_a_decision_whose_commit_is_under_way_is_waited_for_a_little_longer(store: Store) -> None:
+    async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
+        disk.commit.clear()
+        asyncio.get_running_loop().call_later(0.75, disk.let)
+        assert isinstance(await desk.decide(request()), Decided)
+
+    told(store, 500, story)
+
+
+def test_a_commit_that_stalls_is_answered_without_and_counted_as_late(store: Store) -> None:
+    async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
+        disk.commit.clear()
+        answer = await desk.decide(request())
         assert isinstance(answer, Missed) and answer.cause == "deadline"
-        slow.asked[0].set_result(ANSWER)
-        await asyncio.sleep(0.01)
+        disk.let()
+        await desk.close()
         assert "nextbest_late_decisions_total 1.0" in metrics.text().decode()
 
-    asyncio.run(story())
+    told(store, 50, story)
 
 
-def test_answers_that_arrive_from_another_thread_wake_every_caller() -> None:
-    async def story() -> None:
-        slow = Slow()
-        desk = Desk(cast(Service, slow), 60_000, Metrics())
-        waiting = [asyncio.create_task(desk.decide(REQUEST)) for _ in range(50)]
-        await asyncio.sleep(0.01)
+def test_callers_that_wait_share_one_commit_and_all_are_answered(store: Store) -> None:
+    async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
+        disk.begin.clear()
+        asyncio.get_running_loop().call_later(0.05, disk.let)
+        keys = [f"k{i}" for i in range(50)]
+        answers = await asyncio.gather(*(desk.decide(request(key)) for key in keys))
+        assert [one.row.key for one in answers if isinstance(one, Decided)] == keys
+        assert "nextbest_decision_group_count 1.0" in metrics.text().decode()
 
-        def answer_all() -> None:
-            for one in slow.asked:
-                one.set_running_or_notify_cancel()
-                one.set_result(ANSWER)
+    told(store, GENEROUS_MS, story)
+    assert len(logged(store, *[f"k{i}" for i in range(50)])) == 50
 
-        await asyncio.get_running_loop().run_in_executor(None, answer_all)
-        assert await asyncio.gather(*waiting) == [ANSWER] * 50
 
-    asyncio.run(story())
+def test_what_waits_is_answered_before_the_desk_closes(store: Store) -> None:
+    async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
+        disk.begin.clear()
+        asked = asyncio.create_task(desk.decide(request()))
+        await asyncio.sleep(0)
+        disk.let()
+        await desk.close()
+        assert isinstance(await asked, Decided)
+        assert isinstance(await desk.decide(request("k2")), Missed)
+
+    told(store, GENEROUS_MS, story)
+    assert logged(store, "k1", "k2") == ["k1"]

@@ -11,7 +11,6 @@ from engine.calendar import microseconds
 from engine.decide import decide
 from engine.errors import StoreError
 from engine.reply import Decision
-from engine.request import Request
 from engine.store import assignments, customers, decisions
 from engine.store.rows import CustomerRow
 from tests.api.client import Client
@@ -201,10 +200,10 @@ def test_a_decision_that_is_not_there_is_not_found(client: Client) -> None:
 def test_a_store_that_cannot_write_is_answered_with_nothing_to_send(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(request: Request) -> Any:
+    def full(connection: Any, requests: Any) -> Any:
         raise StoreError("store.db: database or disk is full. Free some disk space. Nothing was written.")
 
-    monkeypatch.setattr(client.parts.desk._service, "submit", full)
+    monkeypatch.setattr(client.parts.desk._service, "answer", full)
     answer = client.decide(question())
     told = answer.json()
     assert (answer.status_code, told["fallback"], told["action"], told["id"]) == (200, True, None, None)
