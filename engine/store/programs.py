@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from engine.errors import NotFoundError, nearest
@@ -9,6 +11,19 @@ from engine.store.statement import execute, prepare, prepare_insert, run
 from engine.store.tables import table
 
 _program = table("program")
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One version of a program; `applied_seq` is greatest for the current one."""
+
+    version: int
+    sha256: str
+    source: str
+    applied_us: int
+    applied_seq: int
+
+
 _BY_HASH = prepare(
     select(_program.c.version, _program.c.applied_seq).where(
         _program.c.name == bindparam("name"), _program.c.sha256 == bindparam("sha256")
@@ -94,3 +109,21 @@ def current_version(c: Connection, name: str) -> int:
     """The current version of a program, 0 if the store has none of that name."""
     found = run(c, _CURRENT_VERSION, name=name)
     return int(found[0][0]) if found else 0
+
+
+_VERSIONS = prepare(
+    select(
+        _program.c.version,
+        _program.c.sha256,
+        _program.c.source,
+        _program.c.applied_us,
+        _program.c.applied_seq,
+    )
+    .where(_program.c.name == bindparam("name"))
+    .order_by(_program.c.applied_seq.desc())
+)
+
+
+def versions(c: Connection, name: str) -> list[VersionRow]:
+    """Every version of a program, the one applied last (the current one) first; empty if there is none."""
+    return [VersionRow(*values) for values in run(c, _VERSIONS, name=name)]

@@ -182,6 +182,23 @@ class Late(SQLModel, table=True):
     decision: int = Field(primary_key=True)
 
 
+class Audit(SQLModel, table=True):
+    """Who made which version of a program current, when, and what that changed; triggers refuse all else."""
+
+    __table_args__ = (Index("audit_program", "program", "seq"),)
+    seq: int = Field(primary_key=True)
+    at_us: int = Field(sa_type=BigInteger)
+    who: str
+    how: str
+    program: str
+    version_before: int | None
+    version_after: int
+    sha256_before: str | None
+    sha256_after: str
+    changes: str
+    note: str
+
+
 def table(name: str) -> Table:
     """The table of that name."""
     return SQLModel.metadata.tables[name]

@@ -8,6 +8,7 @@ from engine.errors import NotFoundError, StoreError
 from engine.store import (
     Store,
     assignments,
+    audit,
     customers,
     decisions,
     late,
@@ -26,6 +27,7 @@ from tests.store import made
 
 MODULES = (
     assignments,
+    audit,
     customers,
     decisions,
     late,
