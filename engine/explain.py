@@ -16,6 +16,7 @@ from engine.context import Encoding, Levels
 from engine.domain import Action, Program
 from engine.feasible import Funnel, funnel
 from engine.once import once
+from engine.predictions.staleness import aged
 from engine.situation import Situation, columns
 
 _FACTORS_AT_MOST = 3
@@ -60,7 +61,11 @@ def explain(live: Live, situation: Situation) -> Explanation:
     factors = [] if choices.explored[0] else _factors(live, situation, choices)
     return Explanation(
         _sentence(live, situation, choices),
-        [*reasons(live, choices, 0), *[_in_words(factor) for factor in factors]],
+        [
+            *reasons(live, choices, 0),
+            *aged(live.program, situation.as_of, situation.at_us),
+            *[_in_words(factor) for factor in factors],
+        ],
         factors,
         [_rival(live, choices, j) for j in range(len(live.actions)) if j != drawn],
     )

@@ -18,10 +18,11 @@ from engine.contact import longest_window
 from engine.domain import ArmName, AttributeType, Program
 from engine.happened import happened, wanted
 from engine.once import once
+from engine.predictions.staleness import dates, means_of, used
 from engine.request import Request
 from engine.situation import Contact, Happened, Situation
 from engine.store import assignments, customers, decisions, predictions
-from engine.store.rows import AssignmentRow, CustomerRow, PredictionRow
+from engine.store.rows import AssignmentRow, CustomerRow
 from engine.values import fits, types
 
 _WEEK = timedelta(days=7)
@@ -63,11 +64,13 @@ def gather(
     scores = predictions.predictions(connection, ids) if program.predictions else {}
     at_us = [microseconds(request.at) for request in requests]
     known, dated = types(program), bool(program.staleness) or derived.asks_age(program)
+    means = means_of(connection, program)
     contacts, outcomes = _past(connection, program, ids, at_us)
     made = []
     for i, (request, arm) in enumerate(zip(requests, arms, strict=True)):
         profile = profiles.get(request.customer, _UNKNOWN)
-        said = scores.get(request.customer, {})
+        rows = scores.get(request.customer, {})
+        said = used(program, rows, at_us[i], means)
         made.append(
             Situation(
                 request.customer,
@@ -79,7 +82,7 @@ def gather(
                 contacts[i],
                 profile.zone,
                 outcomes[i],
-                _dates(program, said, request.context, at_us[i]) if dated else {},
+                dates(program, rows, request.context, at_us[i]) if dated else {},
                 explore=request.explore,
             )
         )
@@ -117,19 +120,10 @@ def _back(program: Program) -> int:
     return (max(longest_window(caps), _WEEK) + latest) // MICROSECOND
 
 
-def _dates(
-    program: Program, scores: Mapping[str, PredictionRow], request: Mapping[str, Any], at_us: int
-) -> dict[str, int]:
-    """When each prediction was made; one that comes with the request is of its moment."""
-    stored = {model: row.as_of_us for model, row in scores.items() if model in program.predictions}
-    sent = {model: at_us for model in program.predictions if request.get(model) is not None}
-    return {model: at for model, at in {**stored, **sent}.items() if model in sent or model not in request}
-
-
 def _known(
     types: Mapping[str, AttributeType],
     attributes: Mapping[str, Any],
-    scores: Mapping[str, PredictionRow],
+    scores: Mapping[str, float],
     request: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The values that are known, the request's before the prediction's before the profile's.
@@ -138,6 +132,6 @@ def _known(
     """
     if not attributes and not scores and None not in request.values():
         return dict(request)
-    stored = {**attributes, **{model: row.score for model, row in scores.items()}}
+    stored = {**attributes, **scores}
     sound = {name: value for name, value in stored.items() if name in types and fits(types[name], value)}
     return {name: value for name, value in {**sound, **request}.items() if value is not None}

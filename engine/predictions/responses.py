@@ -108,8 +108,11 @@ def _scores(
 def _said(
     model: str, one: Situation, known: dict[tuple[str, int], PredictionRow], version: str | None
 ) -> float | None:
-    if model not in one.as_of:  # the request gave the score, or it was not dated in the log yet
-        value = one.values.get(model)
-        return None if value is None or version is not None else float(value)
-    row = known.get((one.customer, one.as_of[model]))
-    return None if row is None or version not in (None, row.version) else row.score
+    dated = one.as_of.get(model)
+    row = None if dated is None else known.get((one.customer, dated))
+    if row is not None:
+        return row.score if version in (None, row.version) else None
+    if dated not in (None, one.at_us) or version is not None:
+        return None  # forgotten
+    value = one.values.get(model)  # the request gave it, or it was logged before scores were dated
+    return None if value is None else float(value)

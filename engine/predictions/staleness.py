@@ -18,7 +18,7 @@ so a replay needs neither a clock nor the mean.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection
 
@@ -79,6 +79,8 @@ def used(program: Program, scores: Mapping[str, PredictionRow], at_us: int, mean
 
     Scores that count as unknown are left out.
     """
+    if not program.staleness:
+        return {model: row.score for model, row in scores.items()}
     found: dict[str, float] = {}
     for model, row in scores.items():
         contract = program.staleness.get(model)
@@ -86,6 +88,15 @@ def used(program: Program, scores: Mapping[str, PredictionRow], at_us: int, mean
         if value is not None:
             found[model] = value
     return found
+
+
+def dates(
+    program: Program, scores: Mapping[str, PredictionRow], request: Mapping[str, Any], at_us: int
+) -> dict[str, int]:
+    """When each score of the program's models was true, by model; one that the request gives is of now."""
+    found = {model: row.as_of_us for model, row in scores.items() if model in program.predictions}
+    given = request.keys() & program.predictions.keys() if request else ()
+    return {**found, **dict.fromkeys(given, at_us)} if given else found
 
 
 def aged(program: Program, as_of: Mapping[str, int], at_us: int) -> list[str]:
