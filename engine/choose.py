@@ -7,7 +7,7 @@ nothing is read from a clock, a store or a random generator here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Protocol, cast, runtime_checkable
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from engine import arbitrate, context
 from engine.assign import uniforms
+from engine.budget import supply
 from engine.context import Encoding
 from engine.domain import ArmName, Program
 from engine.feasible import Feasible, feasible
@@ -23,7 +24,7 @@ from engine.screen import Screen
 from engine.situation import Situations
 from policies.base import Actions, Floats, Ints, Mask, Policy, draw
 from policies.explore import greedy
-from policies.fixed import Uniform
+from policies.fixed import Formula, Uniform
 from policies.state import Kept
 
 
@@ -71,6 +72,8 @@ class Choices:
         action: (n,) index of what is done: `drawn`, or 0 (no_action) in the holdout.
         propensity: (n,) probability of `action` over the final feasible set; 1 in the holdout.
         explored: (n,) whether another action had a higher probability than the one drawn.
+        charge: (n, k) shadow price of the scarce things each action uses up, taken off `value` before the
+            policy explores; None if nothing is scarce.
     """
 
     feasible: Feasible
@@ -80,6 +83,7 @@ class Choices:
     action: Ints
     propensity: Floats
     explored: Mask
+    charge: Floats | None = None
 
 
 def choose(live: Live, situations: Situations) -> Choices:
@@ -88,27 +92,84 @@ def choose(live: Live, situations: Situations) -> Choices:
     Row i of the result depends on situation i only, bit for bit: a customer gets the same action alone, in
     a batch and in a replay.
     """
+    weighed = weigh(live, situations)
+    sends = weighed.feasible.send_us
+    charge = supply.charge(live.program, situations, sends) if live.program.budgets else None
+    made, pmf = chances(live, situations, weighed, charge)
+    drawn, propensity = draw(pmf, uniforms(live.program.name, situations.key))
+    held = np.array([arm == "holdout" for arm in situations.arm], dtype=np.bool_)
+    return Choices(
+        made,
+        pmf,
+        weighed.value,
+        drawn,
+        np.where(held, 0, drawn),
+        np.where(held, 1.0, propensity),
+        propensity < pmf.max(axis=1),
+        charge,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """n situations up to the score, before anything is charged for what is scarce.
+
+    Attributes:
+        feasible: the funnel's result, ramps applied.
+        first: (n, k) actions on their ramp, None if there are none.
+        X: (n, d) contexts.
+        prior: (n, k) expected net value before learning.
+        value: (n, k) expected net value as the policy sees it.
+    """
+
+    feasible: Feasible
+    first: Mask | None
+    X: Floats
+    prior: Floats
+    value: Floats
+
+
+def weigh(live: Live, situations: Situations) -> Weighed:
+    """Which actions remain for whom, and what each is expected to earn."""
     made = feasible(live.program, live.screen, situations)
     X = context.encode(live.encoding, situations)
     judge = scorer(live)
     prior = prior_of(live, situations)
     value = prior if judge is None else judge.scores(X, live.actions, prior)
     made, first = ramped(live.program, live.seen, situations, made)
+    return Weighed(made, first, X, prior, value)
+
+
+def chances(
+    live: Live, situations: Situations, weighed: Weighed, charge: Floats | None
+) -> tuple[Feasible, Floats]:
+    """The final feasible sets and the (n, k) pmf, with `charge` (n, k) taken off every value first."""
+    made, X, prior, value = weighed.feasible, weighed.X, weighed.prior, weighed.value
     if live.program.options is not None:
-        made = arbitrate.shortlist(made, np.maximum(prior, value), live.program.options, first)
-    pmf = _pmf(live, situations.arm, X, made.mask, prior, value)
+        best = np.maximum(prior, value)
+        best = best if charge is None else best - charge
+        made = arbitrate.shortlist(made, best, live.program.options, weighed.first)
+    worth = value if charge is None else value - charge
+    pmf = _pmf(live, situations.arm, X, made.mask, prior, worth)
     if not all(situations.explore):
-        _settle(pmf, situations, made.mask, None if judge is None else value)
-    drawn, propensity = draw(pmf, uniforms(live.program.name, situations.key))
-    held = np.array([arm == "holdout" for arm in situations.arm], dtype=np.bool_)
+        _settle(pmf, situations, made.mask, None if scorer(live) is None else worth)
+    return made, pmf
+
+
+def leading(choices: Choices, n: int) -> Choices:
+    """The first n choices."""
+    if n == len(choices.action):
+        return choices
+    made, charge = choices.feasible, choices.charge
     return Choices(
-        made,
-        pmf,
-        value,
-        drawn,
-        np.where(held, 0, drawn),
-        np.where(held, 1.0, propensity),
-        propensity < pmf.max(axis=1),
+        replace(made, mask=made.mask[:n], blame=made.blame[:n], send_us=made.send_us[:n]),
+        choices.pmf[:n],
+        choices.value[:n],
+        choices.drawn[:n],
+        choices.action[:n],
+        choices.propensity[:n],
+        choices.explored[:n],
+        None if charge is None else charge[:n],
     )
 
 
@@ -134,8 +195,11 @@ def _scores(kind: type) -> bool:
     return issubclass(kind, Scorer)
 
 
-def _pmf(live: Live, arms: Sequence[ArmName], X: Floats, mask: Mask, prior: Floats, value: Floats) -> Floats:
-    """(n, k) pmf of each row under the policy of its arm; the holdout is shown what the policy would do."""
+def _pmf(live: Live, arms: Sequence[ArmName], X: Floats, mask: Mask, prior: Floats, worth: Floats) -> Floats:
+    """(n, k) pmf of each row under the policy of its arm; the holdout is shown what the policy would do.
+
+    Only the program's own policy goes by `worth`, what actions earn less what they are charged.
+    """
     judge, pmf = scorer(live), np.zeros(mask.shape)
     by_policy: dict[ArmName, list[int]] = {}
     for i, arm in enumerate(arms):
@@ -143,10 +207,11 @@ def _pmf(live: Live, arms: Sequence[ArmName], X: Floats, mask: Mask, prior: Floa
     for arm, members in by_policy.items():
         rows = np.array(members, dtype=np.int64)
         if arm == "policy" and judge is not None:
-            pmf[rows] = judge.explore(value[rows], mask[rows], prior[rows])
+            pmf[rows] = judge.explore(worth[rows], mask[rows], prior[rows])
         else:
             serves: Policy = _RANDOM if arm == "random" else live.bau if arm == "bau" else live.policy
-            pmf[rows] = serves.pmf(X[rows], live.actions, mask[rows], prior[rows])
+            told = worth if arm == "policy" and isinstance(serves, Formula) else prior
+            pmf[rows] = serves.pmf(X[rows], live.actions, mask[rows], told[rows])
     return pmf
 
 

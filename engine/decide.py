@@ -6,12 +6,13 @@ counts cannot change between the choice and its append, whoever else decides at 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.choose import Choices, Live, choose
+from engine.budget.book import Book, Prices
+from engine.choose import Choices, Live, choose, leading
 from engine.domain import Program
 from engine.errors import InputError, NextbestError
 from engine.gather import arms_of, gather
@@ -53,25 +54,39 @@ class Batch:
     rounds: list[tuple[Live, Choices]]
 
 
-def decide(connection: Connection, requests: Sequence[Request], lives_by_name: dict[str, Live]) -> Batch:
+def decide(
+    connection: Connection,
+    requests: Sequence[Request],
+    lives_by_name: dict[str, Live],
+    prices: Prices | None = None,
+) -> Batch:
     """Answer every request in the open write transaction; each answer is a decision or the reason it is
     refused.
 
     Requests of one customer in the same call are decided one after another, so that caps hold among them
     too.
+
+    Args:
+        prices: shadow prices of budgets to go by, such as those solved for a whole batch; the ledger's own,
+            which move with the demand, if None.
     """
     answers: dict[int, Decided | NextbestError] = {}
     made: list[tuple[Live, Choices]] = []
     for program, numbers in _by_program(requests).items():
         current = lives_by_name[program]
+        asked = [requests[i] for i in numbers]
+        book = Book(connection, current.program, asked, prices) if current.program.budgets else None
         while fresh := _settle_repeats(connection, program, requests, numbers, answers):
             for turn in _turns(requests, fresh):
                 valid = [i for i in turn if _accepts(current.program, requests[i], i, answers)]
-                if valid:
-                    rows, choices = _decide_turn(connection, current, [requests[i] for i in valid])
+                turned = [requests[i] for i in valid]
+                for rows, choices in _decide_turn(connection, current, turned, book) if valid else ():
                     made.append((current, choices))
                     answers.update(_answers(current, choices, valid, rows))
+                    valid = valid[len(rows) :]
             numbers = [i for i in numbers if i not in answers]
+        if book is not None:
+            book.close()
     return Batch([answers[i] for i in range(len(requests))], made)
 
 
@@ -80,7 +95,7 @@ def _answers(
 ) -> dict[int, Decided]:
     return {
         i: Decided(row, False, Made(current, choices, j))
-        for j, (i, row) in enumerate(zip(numbers, rows, strict=True))
+        for j, (i, row) in enumerate(zip(numbers, rows, strict=False))
     }
 
 
@@ -141,11 +156,21 @@ def _accepts(
 
 
 def _decide_turn(
-    connection: Connection, current: Live, requests: Sequence[Request]
-) -> tuple[list[DecisionRow], Choices]:
+    connection: Connection, current: Live, requests: Sequence[Request], book: Book | None
+) -> Iterator[tuple[list[DecisionRow], Choices]]:
+    """Decide and log a turn: whole, or where a budget may not last, as far as it does and on from there."""
     arms = arms_of(connection, current.program, [r.customer for r in requests], requests[0].at)
     situations = gather(connection, current.program, requests, arms)
-    choices = choose(current, columns(current.program, situations))
-    rows = log_rows(current, requests, situations, choices)
-    decisions.append_decisions(connection, rows)
-    return rows, choices
+    while situations:
+        if book is not None:
+            situations = book.limited(situations)
+        choices = choose(current, columns(current.program, situations))
+        if book is not None:
+            choices = leading(choices, book.fits(choices, [arm == "holdout" for arm in arms]))
+        n = len(choices.action)
+        rows = log_rows(current, requests[:n], situations[:n], choices)
+        decisions.append_decisions(connection, rows)
+        if book is not None:
+            book.take(choices, rows)
+        yield rows, choices
+        requests, arms, situations = requests[n:], arms[n:], situations[n:]

@@ -1,8 +1,8 @@
 """The funnel: which actions remain for whom, and what dropped each of the others.
 
 Stages in order: eligible, applicable, suitable (rules of the program, the groups, the offer, the channel),
-consent, contact policy (slots gone by, holidays, quiet hours, caps and cool-downs). The first that forbids an
-action drops it; no_action stays.
+consent, contact policy (slots gone by, holidays, quiet hours, caps and cool-downs), budget. The first that
+forbids an action drops it; no_action stays.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.budget import supply
 from engine.calendar import instant, is_holiday, is_quiet, known_zone, microseconds, send_instant
 from engine.contact import Scope, first_limit
 from engine.domain import Program
@@ -69,9 +70,12 @@ def feasible(program: Program, screen: Screen, situations: Situations) -> Feasib
         _by_rule(hurdles.rules, ~passed(screen, situations.values, len(situations)), blame)
     if hurdles.seasons is not None:
         _by_season(hurdles.seasons, np.array(situations.at_us, dtype=np.int64), blame)
+    reasons, send_us = hurdles.reasons, sends[:, hurdles.lanes.slot]
+    if program.budgets:
+        reasons += supply.close(program, situations, send_us, blame, len(reasons) + 1)
     mask = blame == NONE
     blame[mask] = 0
-    return Feasible(mask, blame, hurdles.reasons, sends[:, hurdles.lanes.slot])
+    return Feasible(mask, blame, reasons, send_us)
 
 
 def _by_rule(hurdles: RuleHurdles, fails: Mask, blame: Numbers) -> None:

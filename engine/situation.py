@@ -37,11 +37,26 @@ class Happened(msgspec.Struct, frozen=True, array_like=True):
     channel: str
 
 
+class Limit(msgspec.Struct, frozen=True, array_like=True):
+    """A budget at the moment of decision: whole millionths left and shadow price (money a unit), by period.
+
+    Attributes:
+        start_us: start of the period of the decision; later ones are numbered from it, which is 0.
+        left, price: of every period that is not in `drawn`.
+        drawn: number, left and price of periods that were drawn on before.
+    """
+
+    start_us: int
+    left: int
+    price: float
+    drawn: list[tuple[int, int, float]] = []
+
+
 class Situation(msgspec.Struct, frozen=True, omit_defaults=True):
     """One customer at the moment of decision, as it stands in the decision log.
 
     `outcomes` are recent ones, for cool-downs and rules; `as_of` is when each prediction was made
-    (microseconds UTC); `limits` is the shadow price of each budget of the program, None where it is used up;
+    (microseconds UTC); `limits` is what each budget of the program has left, and its shadow price;
     `explore` is False where the caller asked for no exploration.
     """
 
@@ -55,7 +70,7 @@ class Situation(msgspec.Struct, frozen=True, omit_defaults=True):
     zone: str | None = None
     outcomes: list[Happened] = []
     as_of: dict[str, int] = {}
-    limits: dict[str, float | None] = {}
+    limits: dict[str, Limit] = {}
     explore: bool = True
 
 
@@ -79,7 +94,7 @@ class Situations:
     zone: Sequence[str | None]
     outcomes: Sequence[Sequence[Happened]]
     as_of: Sequence[Mapping[str, int]]
-    limits: Sequence[Mapping[str, float | None]]
+    limits: Sequence[Mapping[str, Limit]]
     explore: Sequence[bool]
 
     def __len__(self) -> int:

@@ -8,6 +8,7 @@ from operator import attrgetter
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from engine.store import ledger
 from engine.store.late import belongs, queue_reached
 from engine.store.rows import OutcomeRow
 from engine.store.sqlite import among, insert_new
@@ -45,6 +46,7 @@ def append_outcomes(c: Connection, rows: Sequence[OutcomeRow]) -> int:
     before = run(c, _LAST)[0][0]
     run_many(c, _INSERT, [_values(row) for row in rows])
     queue_reached(c, before)
+    ledger.settle(c, before)
     return int(run(c, _NEW, before=before)[0][0])
 
 

@@ -207,3 +207,41 @@ class LearntRow:
     learnt_us: int
     until_us: int
     seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One period of one budget of a program, amounts in whole millionths.
+
+    Attributes:
+        quota: what there was when it was last drawn on.
+        price, seen, wanted, extra, count, since_us, paced_us: its `engine.budget.pace.Pace`, packed.
+    """
+
+    program: str
+    budget: str
+    start_us: int
+    quota: int
+    used: int
+    reserved: int
+    price: float
+    seen: float
+    wanted: bytes
+    extra: float
+    count: float
+    since_us: int | None
+    paced_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class DrawRow:
+    """What a decision draws on a period of a budget; `until_us` is when a reservation is released."""
+
+    budget: str
+    program: str
+    start_us: int
+    amount: int
+    settled_by: str
+    state: str
+    until_us: int | None
+    decision: str

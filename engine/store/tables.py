@@ -6,7 +6,7 @@ row, its id, its place in the program and in `pending` grow at the right-hand ed
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Table, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, Table, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 
@@ -169,12 +169,6 @@ class Learnt(SQLModel, table=True):
     seen: int
 
 
-class Withdrawn(SQLModel, table=True):
-    """Decisions whose callers were told, before they were durable, that nothing is sent."""
-
-    decision: int = Field(primary_key=True)
-
-
 class Late(SQLModel, table=True):
     """Learnt decisions that an outcome has reached since: to be learnt again."""
 
@@ -182,21 +176,36 @@ class Late(SQLModel, table=True):
     decision: int = Field(primary_key=True)
 
 
-class Audit(SQLModel, table=True):
-    """Who made which version of a program current, when, and what that changed; triggers refuse all else."""
+class Ledger(SQLModel, table=True):
+    """What of each period of each budget is used and reserved, and its shadow price."""
 
-    __table_args__ = (Index("audit_program", "program", "seq"),)
-    seq: int = Field(primary_key=True)
-    at_us: int = Field(sa_type=BigInteger)
-    who: str
-    how: str
+    program: str = Field(primary_key=True)
+    budget: str = Field(primary_key=True)
+    start_us: int = Field(primary_key=True, sa_type=BigInteger)
+    quota: int = Field(sa_type=BigInteger)
+    used: int = Field(sa_type=BigInteger)
+    reserved: int = Field(sa_type=BigInteger)
+    price: float
+    seen: float
+    wanted: bytes
+    extra: float
+    count: float
+    since_us: int | None = Field(sa_type=BigInteger)
+    paced_us: int = Field(sa_type=BigInteger)
+
+
+class Draw(SQLModel, table=True):
+    """What each decision draws on each budget; a reservation has an `until_us`."""
+
+    __table_args__ = (Index("draw_until", "program", "until_us", sqlite_where=text("until_us IS NOT NULL")),)
+    decision: int = Field(primary_key=True)
+    budget: str = Field(primary_key=True)
     program: str
-    version_before: int | None
-    version_after: int
-    sha256_before: str | None
-    sha256_after: str
-    changes: str
-    note: str
+    start_us: int = Field(sa_type=BigInteger)
+    amount: int = Field(sa_type=BigInteger)
+    settled_by: str
+    state: str
+    until_us: int | None = Field(sa_type=BigInteger)
 
 
 def table(name: str) -> Table:
