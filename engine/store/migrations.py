@@ -79,6 +79,8 @@ _MODEL_VERSIONS: Step = (
         FROM prediction GROUP BY model, version""",
 )
 
+_WITHDRAWN: Step = ("CREATE TABLE withdrawn (decision INTEGER PRIMARY KEY) STRICT",)
+
 _LEDGER: Step = (
     """CREATE TABLE ledger (
         program TEXT NOT NULL, budget TEXT NOT NULL, start_us INTEGER NOT NULL, quota INTEGER NOT NULL,
@@ -93,7 +95,22 @@ _LEDGER: Step = (
     "CREATE INDEX draw_until ON draw (program, until_us) WHERE until_us IS NOT NULL",
 )
 
-STEPS: tuple[Step, ...] = (_FIRST, _MODEL_VERSIONS, _LEDGER)
+_AUDIT: Step = (
+    """CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, who TEXT NOT NULL, how TEXT NOT NULL,
+        program TEXT NOT NULL, version_before INTEGER, version_after INTEGER NOT NULL, sha256_before TEXT,
+        sha256_after TEXT NOT NULL, changes TEXT NOT NULL, note TEXT NOT NULL) STRICT""",
+    "CREATE INDEX audit_program ON audit (program, seq)",
+    """CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END""",
+    """CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END""",
+    """CREATE TRIGGER audit_is_not_replaced BEFORE INSERT ON audit
+        WHEN NEW.seq IN (SELECT seq FROM audit)
+        BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END""",
+)
+
+STEPS: tuple[Step, ...] = (_FIRST, _MODEL_VERSIONS, _WITHDRAWN, _LEDGER, _AUDIT)
 
 
 def migrate(connection: Connection, source: str, steps: Sequence[Step] = STEPS) -> int:

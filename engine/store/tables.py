@@ -169,6 +169,12 @@ class Learnt(SQLModel, table=True):
     seen: int
 
 
+class Withdrawn(SQLModel, table=True):
+    """Decisions whose callers were told, before they were durable, that nothing is sent."""
+
+    decision: int = Field(primary_key=True)
+
+
 class Late(SQLModel, table=True):
     """Learnt decisions that an outcome has reached since: to be learnt again."""
 
@@ -206,6 +212,23 @@ class Draw(SQLModel, table=True):
     settled_by: str
     state: str
     until_us: int | None = Field(sa_type=BigInteger)
+
+
+class Audit(SQLModel, table=True):
+    """Who made which version of a program current, when, and what that changed; triggers refuse all else."""
+
+    __table_args__ = (Index("audit_program", "program", "seq"),)
+    seq: int = Field(primary_key=True)
+    at_us: int = Field(sa_type=BigInteger)
+    who: str
+    how: str
+    program: str
+    version_before: int | None
+    version_after: int
+    sha256_before: str | None
+    sha256_after: str
+    changes: str
+    note: str
 
 
 def table(name: str) -> Table:
