@@ -97,22 +97,28 @@ def _scores(
 ) -> list[float | None]:
     """What the model said of each; None where it said nothing, or in another version, or is forgotten."""
     situations = [decode(row.situation) for row in rows]
-    dates = [one.as_of[model] for one in situations if model in one.as_of]
-    names = [one.customer for one in situations if model in one.as_of]
-    known: dict[tuple[str, int], PredictionRow] = {}
-    if dates:
-        known = predictions.predictions_between(connection, model, names, min(dates), max(dates))
-    return [_said(model, one, known, version) for one in situations]
+    until_us = max(one.at_us for one in situations)
+    names = [one.customer for one in situations]
+    known: dict[str, list[PredictionRow]] = {}
+    for row in predictions.predictions_between(connection, model, names, 0, until_us).values():
+        known.setdefault(row.customer, []).append(row)
+    found = [_row(model, one, known.get(one.customer, [])) for one in situations]
+    return [_said(model, *one, version) for one in zip(situations, found, strict=True)]
 
 
-def _said(
-    model: str, one: Situation, known: dict[tuple[str, int], PredictionRow], version: str | None
-) -> float | None:
+def _row(model: str, one: Situation, rows: Sequence[PredictionRow]) -> PredictionRow | None:
+    """The stored score a decision went by: that of its date; where no date was logged, the newest alike."""
     dated = one.as_of.get(model)
-    row = None if dated is None else known.get((one.customer, dated))
+    if dated is not None:
+        return next((row for row in rows if row.as_of_us == dated), None)
+    alike = [row for row in rows if row.as_of_us <= one.at_us and row.score == one.values.get(model)]
+    return max(alike, key=lambda row: row.as_of_us, default=None)
+
+
+def _said(model: str, one: Situation, row: PredictionRow | None, version: str | None) -> float | None:
     if row is not None:
         return row.score if version in (None, row.version) else None
-    if dated not in (None, one.at_us) or version is not None:
-        return None  # forgotten
-    value = one.values.get(model)  # the request gave it, or it was logged before scores were dated
+    if version is not None or one.as_of.get(model, one.at_us) != one.at_us:
+        return None  # it came with the request; or it was forgotten
+    value = one.values.get(model)
     return None if value is None else float(value)

@@ -94,9 +94,11 @@ def dates(
     program: Program, scores: Mapping[str, PredictionRow], request: Mapping[str, Any], at_us: int
 ) -> dict[str, int]:
     """When each score of the program's models was true, by model; one that the request gives is of now."""
-    found = {model: row.as_of_us for model, row in scores.items() if model in program.predictions}
-    given = request.keys() & program.predictions.keys() if request else ()
-    return {**found, **dict.fromkeys(given, at_us)} if given else found
+    stored = {model: row.as_of_us for model, row in scores.items() if model in program.predictions}
+    if not request:
+        return stored
+    sent = {model: at_us for model in program.predictions if request.get(model) is not None}
+    return {model: at for model, at in {**stored, **sent}.items() if model in sent or model not in request}
 
 
 def aged(program: Program, as_of: Mapping[str, int], at_us: int) -> list[str]:
