@@ -13,7 +13,11 @@ from tests.documents import ROOT, Reader, blocks, commands, difference, mismatch
 
 README = ROOT / "README.md"
 RUN_ELSEWHERE = {"program.md", "worlds.md"}  # tests/engine/test_program.py, tests/simulator/test_world.py
-PAGES = [README, *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in RUN_ELSEWHERE)]
+PAGES = [
+    README,
+    *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in RUN_ELSEWHERE),
+    *sorted((ROOT / "examples").glob("*/README.md")),
+]
 HILLSTROM = str(ROOT / "examples" / "hillstrom" / "hillstrom.csv.gz")
 PICTURE_BYTES = 150_000
 

@@ -186,6 +186,28 @@ def test_weights_and_the_arbitration_are_numbers_that_can_be_read() -> None:
     assert program.offers[0].ramp == Ramp(0.1, 5)
 
 
+def test_the_examples_use_every_field_there_is() -> None:
+    schema = json_schema()
+    used = {place for path in EXAMPLES for place in fields(read(path.read_bytes()).values, schema, schema)}
+    models = {"": schema, **schema["$defs"]}
+    there = {(model, name) for model, one in models.items() for name in one["properties"]}
+    assert sorted(there - used) == []
+
+
+def fields(value: Any, part: dict[str, Any], schema: dict[str, Any], model: str = "") -> set[tuple[str, str]]:
+    """(model, field) of every field that is written below a value."""
+    if "$ref" in part:
+        model = part["$ref"].rpartition("/")[2]
+        part = schema["$defs"][model]
+    found = {place for one in part.get("anyOf", []) for place in fields(value, one, schema, model)}
+    known = part.get("properties", {})
+    (other,) = part.get("patternProperties", {"": {}}).values()
+    for name, below in value.items() if isinstance(value, dict) else ():
+        found |= {(model, name)} if name in known else set()
+        found |= fields(below, known.get(name, other), schema, model)
+    return found
+
+
 def test_too_many_actions_are_refused() -> None:
     offers = {f"o{i}": {} for i in range(1000)}
     with pytest.raises(
