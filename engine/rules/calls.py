@@ -30,11 +30,12 @@ def looked_up(sql: exp.Expr, schema: Mapping[str, Type]) -> Name:
     Raises:
         Fault: it is not given what it takes, or names what is not there.
     """
-    function, given = sql.name.lower(), [_given(one) for one in sql.expressions]
-    form = next((one for one in LOOKUPS[function] if len(one.takes) == len(given)), None)
+    function, count = sql.name.lower(), len(sql.expressions)
+    form = next((one for one in LOOKUPS[function] if len(one.takes) == count), None)
     if form is None:
         examples = " or ".join(one.example for one in LOOKUPS[function])
-        raise Fault(f"{function} is given {len(given)} values; write {examples}", offset(sql))
+        raise Fault(f"{function} is given {count} value{'s' * (count != 1)}; write {examples}", offset(sql))
+    given = [_given(one) for one in sql.expressions]
     name = spelt(function, given)
     if name not in schema:
         raise _unknown(sql, function, form, given, schema)
