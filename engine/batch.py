@@ -1,35 +1,40 @@
-"""Decisions for a whole file of customers.
+"""Decisions for a whole file of customers, in chunks, each in one transaction.
 
-Profiles stored, decided in chunks by the pipeline, written as Parquet.
+Customers of whom the store knows nothing yet are decided a column at a time (`engine.lane`), all others by
+the pipeline; both give the same decisions.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from io import BytesIO
-from pathlib import Path
-from tempfile import TemporaryFile
 
 import msgspec
 import polars as pl
+from sqlalchemy import Connection
 
-from engine import creative
+from engine import creative, lane
+from engine.budget.book import Prices
+from engine.budget.solve import prices, sample_size
 from engine.calendar import microseconds
+from engine.choose import Live
 from engine.decide import Decided, decide
 from engine.domain import Program
 from engine.errors import InputError, NextbestError
 from engine.feasible import Funnel, funnel, merge
+from engine.lane import Settled
 from engine.live import Lives
+from engine.outbox import Take
 from engine.profiles import profiles
 from engine.request import Request
+from engine.roster import Roster
 from engine.store import Store, customers, decisions, predictions
 from engine.store.rows import DecisionRow, PredictionRow
-from engine.tables import write_whole
 from engine.uncollected import uncollected
 
-CHUNK = 10_000
+CHUNK = 16_384  # customers of one transaction; API decisions go on between two
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,45 +52,119 @@ class BatchSummary:
     snapshot: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is asked of every customer.
+
+    Attributes:
+        name: the key of each decision is "NAME:CUSTOMER", so a batch that was killed goes on where it
+            stopped, and no customer is decided for twice.
+        keep: whether customers who are new to the store get a profile in it. Without, what the file says
+            of them stands in their decisions only.
+    """
+
+    program: Program
+    name: str
+    at: datetime
+    keep: bool = True
+
+
 @uncollected()
 def run(
     store: Store,
-    program: Program,
-    table: pl.DataFrame,
-    name: str,
-    at: datetime,
+    batch: Batch,
+    roster: Roster,
+    take: Take = lambda table: None,
     resume: bool = False,
     progress: Callable[[int], None] = lambda done: None,
-) -> tuple[list[DecisionRow], BatchSummary]:
-    """Store the profiles of `table` (`engine.profiles.customer_table`) and decide for each customer.
+) -> BatchSummary:
+    """Decide for each customer of the roster.
 
-    A batch has a name; the key of each decision is "NAME:CUSTOMER", so a batch killed half-way goes on with
-    `resume` where it stopped, and no customer is decided for twice.
+    Args:
+        take: is given the decisions chunk by chunk, as tables in the order asked.
+        resume: go on with a batch of this name.
 
     Raises:
         InputError: the name was used before and `resume` is False.
     """
-    rows: list[DecisionRow] = []
-    funnels: list[Funnel] = []
-    replayed, lives = 0, Lives()
+    lives, tally = Lives(), _Tally()
     if not resume:
-        _refuse_used_name(store, program, table, name)
-    for start in range(0, table.height, CHUNK):
-        part = table.slice(start, CHUNK)
-        requests = [
-            Request(customer, program.name, f"{name}:{customer}", at) for customer in part["customer"]
-        ]
-        with store.write() as connection:
-            customers.put_customers(connection, profiles(program, part, microseconds(at)))
-            predictions.put_predictions(connection, _predictions(program, part, microseconds(at), name))
-            made = decide(connection, requests, {program.name: lives.get(connection, program.name)})
-        for answer in made.answers:
-            row, again = _settled(answer)
-            rows.append(row)
-            replayed += again
-        funnels += [funnel(choices.feasible) for _, choices in made.rounds]
-        progress(len(rows))
-    return rows, _summary(rows, replayed, merge(funnels))
+        _refuse_used_name(store, batch, roster)
+    solved = _prices(store, lives, batch, roster) if batch.program.budgets else None
+    for table in roster.tables():
+        for part in table.iter_slices(CHUNK):
+            with store.write() as connection:
+                current = lives.get(connection, batch.program.name)
+                settled, replayed = _settle(connection, current, batch, part, solved)
+                table = _told(connection, current.program, settled.table, batch)
+            take(table)
+            tally.add(settled, replayed)
+            progress(tally.customers)
+    return tally.summary(current.snapshot_version)
+
+
+def _settle(
+    connection: Connection, current: Live, batch: Batch, part: pl.DataFrame, solved: Prices | None
+) -> tuple[Settled, int]:
+    """Decide for a chunk: columns for those new to the store, the pipeline for the others."""
+    ids = part["customer"]
+    known = customers.seen(connection, ids.to_list()) if lane.takes(current.program) else None
+    old = pl.repeat(True, len(ids), eager=True) if known is None else ids.is_in(sorted(known))
+    _keep(connection, batch, part if batch.keep else part.filter(old), known)
+    if not old.any():
+        return lane.decide_strangers(connection, current, part, batch.name, batch.at), 0
+    settled, replayed = _by_row(connection, current, batch, part.filter(old), solved)
+    if old.all():
+        return settled, replayed
+    new = lane.decide_strangers(connection, current, part.filter(~old), batch.name, batch.at)
+    order = pl.concat([old.arg_true(), (~old).arg_true()]).arg_sort()
+    table = pl.concat([settled.table, new.table])[order]
+    return Settled(table, merge([settled.funnel, new.funnel])), replayed
+
+
+def _told(connection: Connection, program: Program, table: pl.DataFrame, batch: Batch) -> pl.DataFrame:
+    """What the sending system is told: the decisions, and what is sent if the program says it."""
+    if not creative.any_in(program):
+        return table
+    keys = [f"{batch.name}:{one}" for one in table["customer"]]
+    found = decisions.decisions_by_key(connection, program.name, keys)
+    return table.with_columns(_texts([found[key] for key in keys], program))
+
+
+def _keep(connection: Connection, batch: Batch, part: pl.DataFrame, known: set[str] | None) -> None:
+    """Store what the file says of customers: laid over what is known, or as all there is."""
+    at_us = microseconds(batch.at)
+    rows = profiles(batch.program, part, at_us)
+    if known is None:
+        customers.put_customers(connection, rows)
+    else:
+        customers.put_customers(connection, [row for row in rows if row.id in known])
+        customers.put_customers(connection, [row for row in rows if row.id not in known], replace=True)
+    predictions.put_predictions(connection, _predictions(batch.program, part, at_us, batch.name))
+
+
+def _by_row(
+    connection: Connection, current: Live, batch: Batch, part: pl.DataFrame, solved: Prices | None
+) -> tuple[Settled, int]:
+    made = decide(connection, _requests(batch, part), {batch.program.name: current}, solved)
+    answers = [_settled(answer) for answer in made.answers]
+    funnels = [funnel(choices.feasible) for _, choices in made.rounds]
+    return Settled(as_table([one.row for one in answers]), merge(funnels)), sum(o.replayed for o in answers)
+
+
+def _requests(batch: Batch, part: pl.DataFrame) -> list[Request]:
+    name = batch.program.name
+    return [Request(one, name, f"{batch.name}:{one}", batch.at) for one in part["customer"]]
+
+
+def _prices(store: Store, lives: Lives, batch: Batch, roster: Roster) -> Prices:
+    """What the budgets' scarce things are worth to the batch, found on an even sample of it."""
+    with store.write() as connection:
+        current = lives.get(connection, batch.program.name)
+        step = -(-roster.height // sample_size(current))
+        sample = pl.concat([table.gather_every(step) for table in roster.tables()])
+        _keep(connection, batch, sample, None)
+        return prices(connection, current, _requests(batch, sample), roster.height / sample.height)
 
 
 def as_table(rows: Sequence[DecisionRow], program: Program | None = None) -> pl.DataFrame:
@@ -99,14 +178,14 @@ def as_table(rows: Sequence[DecisionRow], program: Program | None = None) -> pl.
             "id": [r.id for r in rows],
             "arm": [r.arm for r in rows],
             "action": [r.action_name for r in rows],
-            "offer": [r.offer or None for r in rows],
-            "channel": [r.channel or None for r in rows],
-            "slot": [r.slot or None for r in rows],
+            "offer": pl.Series([r.offer or None for r in rows], dtype=pl.String),
+            "channel": pl.Series([r.channel or None for r in rows], dtype=pl.String),
+            "slot": pl.Series([r.slot or None for r in rows], dtype=pl.String),
             "send_at": pl.Series([r.send_at_us for r in rows], dtype=pl.Int64).cast(pl.Datetime("us", "UTC")),
             "propensity": [r.propensity for r in rows],
             "explored": [r.explored for r in rows],
             "withheld": pl.Series([r.withheld for r in rows], dtype=pl.String),
-            "value": [r.value for r in rows],
+            "value": pl.Series([r.value for r in rows], dtype=pl.Float64),
             "fallback": pl.Series([r.fallback for r in rows], dtype=pl.String),
         }
     )
@@ -128,45 +207,14 @@ def _texts(rows: Sequence[DecisionRow], program: Program) -> list[pl.Series]:
     ]
 
 
-def write_table(rows: Sequence[DecisionRow], path: str | Path, program: Program | None = None) -> None:
-    """The decisions as one Parquet (or, by the name's ending, CSV) file, whole or not at all."""
-    path, table, body = check_out(path), as_table(rows, program), BytesIO()
-    (table.write_parquet if path.suffix == ".parquet" else table.write_csv)(body)
-    try:
-        write_whole(path, body.getvalue())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); name another file.") from error
-
-
-def check_out(path: str | Path) -> Path:
-    """The path, if decisions can be written there; asked before a batch is decided.
-
-    Raises:
-        InputError: the name's ending is no form that is written, or the place cannot be written to.
-    """
-    path = Path(path)
-    if path.suffix not in (".parquet", ".csv"):
-        raise InputError(f"{path}: decisions are written as .parquet or .csv; name the file so.")
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; name a file.")
-    folder = next(one for one in path.absolute().parents if one.exists())
-    try:
-        with TemporaryFile(dir=folder):
-            return path
-    except OSError as error:
-        raise InputError(
-            f"{path}: nothing can be written in {folder} ({error.strerror}); name another file."
-        ) from error
-
-
-def _refuse_used_name(store: Store, program: Program, table: pl.DataFrame, name: str) -> None:
-    keys = [f"{name}:{customer}" for customer in table["customer"].head(CHUNK)]
+def _refuse_used_name(store: Store, batch: Batch, roster: Roster) -> None:
+    keys = [f"{batch.name}:{one}" for one in next(roster.tables())["customer"].head(CHUNK)]
     with store.read() as connection:
-        used = decisions.decisions_by_key(connection, program.name, keys)
+        used = decisions.decisions_by_key(connection, batch.program.name, keys)
     if used:
         raise InputError(
-            f"batch '{name}' of program '{program.name}' was decided before ({len(used)} of its first "
-            f"{len(keys)} customers); give --resume to go on with it, or another --name."
+            f"batch '{batch.name}' of program '{batch.program.name}' was decided before ({len(used)} of its "
+            f"first {len(keys)} customers); give --resume to go on with it, or another --name."
         )
 
 
@@ -180,23 +228,45 @@ def _predictions(program: Program, part: pl.DataFrame, at_us: int, version: str)
     ]
 
 
-def _settled(answer: Decided | NextbestError) -> tuple[DecisionRow, bool]:
+def _settled(answer: Decided | NextbestError) -> Decided:
     if isinstance(answer, NextbestError):
         raise answer
-    return answer.row, answer.replayed
+    return answer
 
 
-def _summary(rows: Sequence[DecisionRow], replayed: int, total: Funnel) -> BatchSummary:
-    arms = pl.Series([r.arm for r in rows]).value_counts(sort=True)
-    actions = pl.Series([r.action_name for r in rows]).value_counts(sort=True)
-    return BatchSummary(
-        len(rows),
-        replayed,
-        dict(arms.iter_rows()),
-        dict(actions.iter_rows()),
-        sum(r.withheld is not None for r in rows),
-        sum(r.explored for r in rows),
-        sum(r.propensity for r in rows) / len(rows),
-        total,
-        rows[-1].snapshot_version,
-    )
+@dataclass(slots=True)
+class _Tally:
+    """What was done so far."""
+
+    customers: int = 0
+    replayed: int = 0
+    withheld: int = 0
+    explored: int = 0
+    propensity: float = 0.0
+    arms: Counter[str] = field(default_factory=Counter)
+    actions: Counter[str] = field(default_factory=Counter)
+    funnel: Funnel = field(default_factory=lambda: merge([]))
+
+    def add(self, settled: Settled, replayed: int) -> None:
+        table = settled.table
+        self.customers += table.height
+        self.replayed += replayed
+        self.withheld += table.height - table["withheld"].null_count()
+        self.explored += int(table["explored"].sum())
+        self.propensity += float(table["propensity"].sum())
+        self.arms.update(dict(table["arm"].value_counts().iter_rows()))
+        self.actions.update(dict(table["action"].value_counts().iter_rows()))
+        self.funnel = merge([self.funnel, settled.funnel])
+
+    def summary(self, snapshot: int) -> BatchSummary:
+        return BatchSummary(
+            self.customers,
+            self.replayed,
+            dict(self.arms.most_common()),
+            dict(self.actions.most_common()),
+            self.withheld,
+            self.explored,
+            self.propensity / self.customers,
+            self.funnel,
+            snapshot,
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -25,31 +26,46 @@ _POLARS: dict[AttributeType, pl.DataType | type[pl.DataType]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where rows come from, and how many rows of it stand before them."""
+
+    name: str
+    before: int = 0
+
+    def __str__(self) -> str:
+        return self.name
+
+
 def customer_table(
-    program: Program, frame: pl.DataFrame, source: str | Path, customer: str = "customer"
+    program: Program, frame: pl.DataFrame, source: str | Path, customer: str = "customer", before: int = 0
 ) -> pl.DataFrame:
     """The table with the customer's id as text and every column the program knows in its declared type.
 
     Columns `zone` and `consent.PURPOSE` are kept, others dropped. Nothing is stored before every row is
     sound.
 
+    Args:
+        before: rows of the source that stand before the frame's.
+
     Raises:
         InputError: no id column, an id missing or repeated, or a value of another type; names the row.
     """
     require(frame, [customer], source)
+    place = _Source(str(source), before)
     known = {
         name: kind for name, kind in types(program).items() if name in frame.columns and name != customer
     }
     consent = [name for name in frame.columns if name.startswith(CONSENT)]
     ids = frame[customer].cast(pl.String)
-    _refuse(ids.is_null() | (ids == ""), ids, source, customer, "must be given")
-    _refuse(~ids.is_unique() & ~ids.is_first_distinct(), ids, source, customer, "must occur once")
-    _refuse(unsound(ids), ids, source, customer, ID_RULE)
+    _refuse(ids.is_null() | (ids == ""), ids, place, customer, "must be given")
+    _refuse(~ids.is_unique() & ~ids.is_first_distinct(), ids, place, customer, "must occur once")
+    _refuse(unsound(ids), ids, place, customer, ID_RULE)
     typed = [ids.alias("customer")]
-    typed += [_typed(frame[name], kind, source) for name, kind in known.items()]
-    typed += [_typed(frame[name], "boolean", source) for name in consent]
+    typed += [_typed(frame[name], kind, place) for name, kind in known.items()]
+    typed += [_typed(frame[name], "boolean", place) for name in consent]
     if "zone" in frame.columns:
-        typed.append(_zones(frame["zone"].cast(pl.String), source))
+        typed.append(_zones(frame["zone"].cast(pl.String), place))
     return pl.DataFrame(typed)
 
 
@@ -77,7 +93,7 @@ def _known(names: Sequence[str], row: Sequence[object]) -> dict[str, object]:
     return {name: value for name, value in zip(names, row, strict=True) if value is not None}
 
 
-def _typed(column: pl.Series, kind: AttributeType, source: str | Path) -> pl.Series:
+def _typed(column: pl.Series, kind: AttributeType, source: _Source) -> pl.Series:
     """The column in the program's type; 0, 1, true and false pass for booleans, numbers never for text."""
     if column.dtype.is_nested() or (column.dtype == pl.Boolean and kind != "boolean"):
         _refuse(column.is_not_null(), column, source, column.name, f"must be of type {kind}")
@@ -103,7 +119,7 @@ def _typed(column: pl.Series, kind: AttributeType, source: str | Path) -> pl.Ser
     return typed.alias(column.name)
 
 
-def _zones(column: pl.Series, source: str | Path) -> pl.Series:
+def _zones(column: pl.Series, source: _Source) -> pl.Series:
     unknown = [zone for zone in column.unique() if zone is not None and known_zone(zone) is None]
     _refuse(
         column.is_in(unknown).fill_null(False),
@@ -115,16 +131,16 @@ def _zones(column: pl.Series, source: str | Path) -> pl.Series:
     return column
 
 
-def _refuse(bad: pl.Series, column: pl.Series, source: str | Path, name: str, rule: str) -> None:
+def _refuse(bad: pl.Series, column: pl.Series, source: _Source, name: str, rule: str) -> None:
     if bad.any():
         row = int(bad.arg_max() or 0)
         raise InputError(
-            f"{source}, row {row + 1}: {name} == {column[row]!r}, {rule}; correct it "
+            f"{source}, row {source.before + row + 1}: {name} == {column[row]!r}, {rule}; correct it "
             f"({int(bad.sum())} such rows)."
         )
 
 
-def unknown_columns(program: Program, frame: pl.DataFrame, customer: str = "customer") -> list[str]:
+def unknown_columns(program: Program, columns: Sequence[str], customer: str = "customer") -> list[str]:
     """Columns of a customer file that no attribute, prediction, zone or consent takes up."""
     taken = {customer, "zone", *types(program)}
-    return [name for name in frame.columns if name not in taken and not name.startswith(CONSENT)]
+    return [name for name in columns if name not in taken and not name.startswith(CONSENT)]

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -46,16 +47,26 @@ def read_table(path: str | Path) -> pl.DataFrame:
         raise InputError(
             f"{path}: '{suffix}' is no form that is read; give .csv, .csv.gz, .parquet or .jsonl."
         )
-    try:
+    with as_said(path):
         frame = _READERS[suffix](path)
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(
-            f"{path}: cannot be read as {suffix[1:]}: {reason}; repair or export the file again."
-        ) from None
     if frame.height == 0:
         raise InputError(f"{path}: holds no rows; give a file with at least one.")
     return frame
+
+
+@contextmanager
+def as_said(path: Path) -> Iterator[None]:
+    """What goes wrong while a file is read, as an `InputError` that names it."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        suffix = next((s for s in reversed(path.suffixes) if s != ".gz"), "")
+        raise InputError(
+            f"{path}: cannot be read as {suffix[1:]}: {reason}; repair or export the file again."
+        ) from None
 
 
 def require(frame: pl.DataFrame, columns: Iterable[str], source: str | Path) -> None:
@@ -67,6 +78,9 @@ def require(frame: pl.DataFrame, columns: Iterable[str], source: str | Path) -> 
 
 def unsound(ids: pl.Series) -> pl.Series:
     """(n,) True where a text may not be an id (`engine.values.check_id`); missing ones are left alone."""
+    plain = ids.str.contains(f"^[ -~]{{1,{ID_LENGTH}}}$").fill_null(True)
+    if plain.all():
+        return ~plain
     return pl.Series([one is not None and not is_id(one) for one in ids], dtype=pl.Boolean)
 
 

@@ -93,9 +93,9 @@ def _value(known: Mapping[str, AttributeType], name: str, value: Any, where: str
         raise InputError(
             f"{where}: {name} == {value!r}, must be of type {kind}; correct the value or the program."
         )
-    if kind == "integer" and abs(value) > EXACT:
+    if kind == "integer" and isinstance(value, int) and abs(value) > EXACT:
         raise InputError(
-            f"{where}: {name} == {value}, whole numbers are exact up to 2**53; declare it as text or as number."
+            f"{where}: {name} == {value}, whole numbers are exact up to 2**53; declare it as text or number."
         )
     if isinstance(value, int | float) and not -LARGEST < value < LARGEST:
         raise InputError(

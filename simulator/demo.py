@@ -21,7 +21,7 @@ import polars as pl
 from rich.console import Console
 
 from engine.applied import apply
-from engine.batch import BatchSummary, run, write_table
+from engine.batch import Batch, BatchSummary, run
 from engine.calendar import microseconds
 from engine.commands.funnel import funnel_lines
 from engine.commands.progress import bar
@@ -32,10 +32,11 @@ from engine.experiments.page import render
 from engine.experiments.report import Report, analyse
 from engine.experiments.terminal import show
 from engine.learn import learn
+from engine.outbox import outbox
 from engine.profiles import customer_table, profiles
 from engine.reply import explained, reply
-from engine.store import Store, open_store
-from engine.store.rows import DecisionRow
+from engine.roster import Table
+from engine.store import Store, decisions, open_store
 from engine.tables import read_table, write_whole
 from engine.uncollected import uncollected
 from engine.warm import PastDecision, take_in
@@ -119,9 +120,9 @@ def play(folder: Path, quiet: bool = False) -> None:
             program = _program(stage, store)
         frame = _campaign()
         with stage.part("Learn the campaign that was sent, decide the next for 64,000"):
-            rows, summary = _decisions(stage, store, program, frame)
+            ids, summary = _decisions(stage, store, program, frame)
         with stage.part("One decision, explained"):
-            _explanation(stage, store, program, rows)
+            _explanation(stage, store, program, ids)
     finally:
         store.close()
     with stage.part("What would other policies have earned? From the log alone"):
@@ -131,7 +132,7 @@ def play(folder: Path, quiet: bool = False) -> None:
     with stage.part("SIMULATED season: offer x channel x slot learnt, truth known"):
         season = _season(stage)
     with stage.part("Try next"):
-        _try_next(stage, rows)
+        _try_next(stage, ids[0])
     stage.say(f"The whole demo took {time.perf_counter() - start:.0f} s. Everything it made is in {folder}/.")
     if quiet:
         print(json.dumps(_figures(summary, evaluation, report, season), allow_nan=False))
@@ -175,7 +176,8 @@ def _program(stage: Stage, store: Store) -> Program:
 @uncollected()
 def _decisions(
     stage: Stage, store: Store, program: Program, frame: pl.DataFrame
-) -> tuple[list[DecisionRow], BatchSummary]:
+) -> tuple[list[str], BatchSummary]:
+    """The decisions: their ids, the policy's own e-mails for men first, and what the batch did."""
     table_of_customers = customer_table(program, frame, "hillstrom.csv.gz")
     with store.write() as connection:
         taken = take_in(connection, program, "march-2008", _past(program, frame, table_of_customers), SENT)
@@ -185,15 +187,18 @@ def _decisions(
         f"{taken:,} logged decisions of the campaign of March 2008 taken in, {lesson.decisions:,} learnt: "
         f"snapshot {lesson.snapshot}.",
     )
-    with bar("deciding", table_of_customers.height, stage.quiet) as advance:
-        rows, summary = run(store, program, table_of_customers, "april-2008", NEXT, progress=advance)
-    write_table(rows, stage.folder / "decisions.parquet")
+    roster, asked = Table(table_of_customers), Batch(program, "april-2008", NEXT)
+    out = stage.folder / "decisions.parquet"
+    with bar("deciding", roster.height, stage.quiet) as advance, outbox(out) as take:
+        summary = run(store, asked, roster, take, progress=advance)
     stage.say(*funnel_lines(summary))
     stage.say(
         f"Mean propensity {summary.mean_propensity:.3f}. Every decision is logged and in "
         f"{stage.folder / 'decisions.parquet'}."
     )
-    return rows, summary
+    made = pl.read_parquet(stage.folder / "decisions.parquet")
+    own = (made["arm"] == "policy") & ~made["explored"] & (made["offer"] == "mens_email").fill_null(False)
+    return [*made.filter(own)["id"], *made.filter(~own)["id"]], summary
 
 
 def _past(program: Program, frame: pl.DataFrame, table_of_customers: pl.DataFrame) -> list[PastDecision]:
@@ -209,9 +214,10 @@ def _outcomes(visit: int, conversion: int, spend: float) -> Sequence[tuple[str, 
     return [*([("visit", 0.0)] if visit else []), *([("purchase", spend)] if conversion else [])]
 
 
-def _explanation(stage: Stage, store: Store, program: Program, rows: list[DecisionRow]) -> None:
-    row = next(row for row in rows if row.arm == "policy" and not row.explored and row.offer == "mens_email")
+def _explanation(stage: Stage, store: Store, program: Program, ids: list[str]) -> None:
     with store.read() as connection:
+        row = decisions.decision(connection, ids[0])
+        assert row is not None
         told = explained(connection, row)
     stage.say(story(reply(row, program, False), told))
 
@@ -255,11 +261,11 @@ def _season(stage: Stage) -> Season:
     return season
 
 
-def _try_next(stage: Stage, rows: list[DecisionRow]) -> None:
+def _try_next(stage: Stage, id: str) -> None:
     store = f"--store {stage.folder / 'nextbest.db'}"
     stage.commands(
         ("one customer, explained", f"nextbest decide c_1 -p hillstrom {store} --why"),
-        ("a decision made again, bit for bit", f"nextbest replay {rows[0].id} {store}"),
+        ("a decision made again, bit for bit", f"nextbest replay {id} {store}"),
         ("the same over HTTP", f"nextbest serve {store}"),
     )
     stage.say(f"Open {stage.folder / 'report.html'} in a browser; it needs no network.")

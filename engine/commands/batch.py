@@ -28,32 +28,34 @@ def batch(
         str | None, typer.Option(help="Name of the batch, part of every key. [default: the file's name]")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a batch of this name.")] = False,
+    profiles: Annotated[
+        bool, typer.Option(help="Keep profiles of customers who are new to the store.")
+    ] = True,
     at: AtOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Decide for every customer of a file, log the decisions and write them to a file."""
-    from engine.batch import check_out, run, write_table
+    from engine.batch import Batch, run
     from engine.commands.progress import bar
-    from engine.profiles import customer_table, unknown_columns
-    from engine.tables import read_table
+    from engine.outbox import check_out, outbox
+    from engine.roster import open_file, open_rows
     from engine.values import check_id
 
     when, out = moment(at), check_out(out)
     name = check_id(customers.stem if name is None else name, "name", "--name")
-    frame = read_table(customers)
+    rows = open_rows(customers)
     with at_work(store, program, when) as (its_store, loaded):
-        table = customer_table(loaded, frame, customers, customer)
-        ignored = unknown_columns(loaded, frame, customer)
-        with bar("deciding", table.height, quiet=json) as advance:
-            rows, summary = run(its_store, loaded, table, name, when, resume, advance)
-    write_table(rows, out, loaded)
+        asked = Batch(loaded, name, when, profiles)
+        roster = open_file(loaded, customers, rows, customer)
+        with bar("deciding", roster.height, quiet=json) as advance, outbox(out) as take:
+            summary = run(its_store, asked, roster, take, resume, advance)
     if json:
-        show_json({**dataclasses.asdict(summary), "out": str(out), "ignored_columns": ignored})
+        show_json({**dataclasses.asdict(summary), "out": str(out), "ignored_columns": roster.ignored})
     else:
         from engine.commands.funnel import funnel_lines
 
         print("\n".join(funnel_lines(summary)))
-        if ignored:
-            print(f"Columns the program does not know were left aside: {', '.join(ignored)}.")
+        if roster.ignored:
+            print(f"Columns the program does not know were left aside: {', '.join(roster.ignored)}.")
         print(f"Decisions written to {out}.")

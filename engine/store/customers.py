@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, exists, or_, select
 
 from engine.store.rows import CustomerRow
-from engine.store.sqlite import among, upsert
+from engine.store.sqlite import among, upsert, wanted
 from engine.store.sqlite import ids as as_ids
 from engine.store.statement import execute, prepare, prepare_insert, run, run_many, stream
 from engine.store.tables import table
@@ -22,6 +22,17 @@ _UPSERT = prepare_insert(_customer, _COLUMNS, upsert(_customer))
 _IDS = prepare(select(_customer.c.id).order_by(_customer.c.id))
 _DELETE = prepare(delete(_customer).where(_customer.c.id == bindparam("its_id")))
 _DELETE_PREDICTIONS = prepare(delete(_prediction).where(_prediction.c.customer == bindparam("its_id")))
+_wanted = wanted()
+_traces = {"customer": "id", "prediction": "customer", "decision": "customer", "outcome": "customer"}
+
+
+def _in(other: Table, column: str) -> ColumnElement[bool]:
+    return exists().where(other.c[column] == _wanted.c.value).correlate(_wanted)
+
+
+_SEEN = prepare(
+    select(_wanted.c.value).where(or_(*(_in(table(name), column) for name, column in _traces.items())))
+)
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -64,6 +75,11 @@ def customers(c: Connection, ids: Collection[str]) -> dict[str, CustomerRow]:
         id_: CustomerRow(id_, _decode(attributes), _decode(consent), zone, updated_us)
         for id_, attributes, consent, zone, updated_us in run(c, _SELECT, wanted=as_ids(ids))
     }
+
+
+def seen(c: Connection, ids: Collection[str]) -> set[str]:
+    """Those among `ids` of whom the store knows anything: a profile, a score, a decision, an outcome."""
+    return {one for (one,) in run(c, _SEEN, wanted=as_ids(ids))}
 
 
 def customer_ids(c: Connection) -> Iterator[str]:

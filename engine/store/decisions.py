@@ -10,6 +10,7 @@ from pysqlite3 import dbapi2
 from sqlalchemy import Connection, bindparam, func, insert, literal_column, select
 
 from engine.errors import StoreError
+from engine.store.blocks import resolved
 from engine.store.rows import ContactRow, DecisionRow
 from engine.store.sqlite import among
 from engine.store.sqlite import ids as as_ids
@@ -24,6 +25,7 @@ _GIVEN = _FIELDS[:-2]  # all but what the store adds
 _columns = [*(_decision.c[name] for name in (*_GIVEN, "seq")), is_withdrawn()]
 _values = attrgetter(*_GIVEN)
 _TRUTHS = tuple(_FIELDS.index(name) for name in ("contact", "explored", "withdrawn"))
+_SITUATION = _FIELDS.index("situation")
 
 _INSERT = prepare_insert(_decision, _GIVEN)
 _LAST = prepare(select(func.coalesce(func.max(_decision.c.seq), 0)))
@@ -62,36 +64,43 @@ def append_decisions(c: Connection, rows: Sequence[DecisionRow]) -> None:
     Raises:
         StoreError: an id, or a key of its program, is in the log already; nothing is to be committed then.
     """
+    append_values(c, [_values(row) for row in rows])
+
+
+def append_values(c: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """As `append_decisions`, for rows that are tuples of all fields of a `DecisionRow` but the last."""
     before = run(c, _LAST)[0][0]
     try:
-        run_many(c, _INSERT, [_values(row) for row in rows])
+        run_many(c, _INSERT, rows)
     except dbapi2.IntegrityError as error:
         raise StoreError(f"A decision cannot be logged: {error}.{_culprit(c, rows, before)}") from error
     execute(c, _MAKE_PENDING, before=before)
 
 
-def _culprit(c: Connection, rows: Sequence[DecisionRow], before: int) -> str:
+def _culprit(c: Connection, rows: Sequence[tuple[Any, ...]], before: int) -> str:
     """The row that broke a rule: rows are added in order, so it is the first that is not there."""
     added = run(c, _LAST)[0][0] - before
-    row = rows[added] if 0 <= added < len(rows) else None
-    return "" if row is None else f" Decision '{row.id}', program '{row.program}', key '{row.key}'."
+    if not 0 <= added < len(rows):
+        return ""
+    id, program, key = rows[added][:3]
+    return f" Decision '{id}', program '{program}', key '{key}'."
 
 
 def decisions_by_key(c: Connection, program: str, keys: Collection[str]) -> dict[str, DecisionRow]:
     """The decisions made under those keys, by key; keys not used yet are missing."""
-    found = [_row(values) for values in run(c, _BY_KEY, program=program, wanted=as_ids(keys))]
+    found = _rows(c, run(c, _BY_KEY, program=program, wanted=as_ids(keys)))
     return {row.key: row for row in found}
 
 
 def decision(c: Connection, id: str) -> DecisionRow | None:
     """The decision with that id, None if there is none."""
-    found = run(c, _BY_ID, id=id)
-    return _row(found[0]) if found else None
+    found = _rows(c, run(c, _BY_ID, id=id))
+    return found[0] if found else None
 
 
 def decisions_iter(c: Connection, program: str, after_seq: int, limit: int) -> list[DecisionRow]:
     """At most `limit` decisions of a program after `after_seq`, in the log's order. Empty at its end."""
-    return [_row(values) for values in run(c, _AFTER, program=program, after_seq=after_seq, limit=limit)]
+    return _rows(c, run(c, _AFTER, program=program, after_seq=after_seq, limit=limit))
 
 
 def contacts(c: Connection, customer_ids: Collection[str], since_us: int) -> list[ContactRow]:
@@ -106,8 +115,13 @@ def contacts(c: Connection, customer_ids: Collection[str], since_us: int) -> lis
     return [ContactRow(*values) for values in found]
 
 
-def _row(values: Sequence[Any]) -> DecisionRow:
-    made = list(values)
-    for place in _TRUTHS:
-        made[place] = bool(made[place])
-    return DecisionRow(*made)
+def _rows(c: Connection, found: Sequence[Sequence[Any]]) -> list[DecisionRow]:
+    made = []
+    situations = resolved(c, [values[_SITUATION] for values in found])
+    for values, situation in zip(found, situations, strict=True):
+        row = list(values)
+        for place in _TRUTHS:
+            row[place] = bool(row[place])
+        row[_SITUATION] = situation
+        made.append(DecisionRow(*row))
+    return made

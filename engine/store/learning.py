@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, null, select, tuple_
 
+from engine.store.blocks import resolved
 from engine.store.late import queue_unseen
 from engine.store.rows import DueRow, LearntRow
 from engine.store.sqlite import among, ids, upsert
@@ -18,7 +19,7 @@ from engine.store.tables import table
 _decision, _outcome = table("decision"), table("outcome")
 _pending, _learnt, _late = table("pending"), table("learnt"), table("late")
 _FIELDS = [one.name for one in fields(DueRow)]
-_CONTACT = _FIELDS.index("contact")
+_CONTACT, _SITUATION = _FIELDS.index("contact"), _FIELDS.index("situation")
 _LEARNT = [one.name for one in fields(LearntRow)]
 _values = attrgetter(*_LEARNT)
 _seen = select(func.coalesce(func.max(_outcome.c.seq), 0)).scalar_subquery()
@@ -69,12 +70,12 @@ def due(c: Connection, program: str, matured_before_us: int, limit: int) -> list
     A decision answered by a fallback is never among them. Mark every other, or it comes again: a decision
     that carries nothing to learn from (withheld, an arm that is not learnt from) is marked just so.
     """
-    return _rows(run(c, _DUE, program=program, before_us=matured_before_us, limit=limit))
+    return _rows(c, run(c, _DUE, program=program, before_us=matured_before_us, limit=limit))
 
 
 def changed(c: Connection, program: str, limit: int = 100_000) -> list[DueRow]:
     """At most `limit` learnt decisions that an outcome reached since; `reward` is the one learnt before."""
-    return _rows(run(c, _CHANGED, program=program, limit=limit))
+    return _rows(c, run(c, _CHANGED, program=program, limit=limit))
 
 
 def mark_learnt(c: Connection, rows: Sequence[LearntRow]) -> None:
@@ -86,10 +87,11 @@ def mark_learnt(c: Connection, rows: Sequence[LearntRow]) -> None:
     queue_unseen(c, decisions)
 
 
-def _rows(found: list[Any]) -> list[DueRow]:
+def _rows(c: Connection, found: list[Any]) -> list[DueRow]:
     made = []
-    for values in found:
+    situations = resolved(c, [values[_SITUATION] for values in found])
+    for values, situation in zip(found, situations, strict=True):
         row = list(values)
-        row[_CONTACT] = bool(row[_CONTACT])
+        row[_CONTACT], row[_SITUATION] = bool(row[_CONTACT]), situation
         made.append(DueRow(*row))
     return made

@@ -95,6 +95,8 @@ _LEDGER: Step = (
     "CREATE INDEX draw_until ON draw (program, until_us) WHERE until_us IS NOT NULL",
 )
 
+_BLOCKS: Step = ("CREATE TABLE block (number INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",)
+
 _AUDIT: Step = (
     """CREATE TABLE audit (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, who TEXT NOT NULL, how TEXT NOT NULL,
@@ -110,7 +112,7 @@ _AUDIT: Step = (
         BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END""",
 )
 
-STEPS: tuple[Step, ...] = (_FIRST, _MODEL_VERSIONS, _WITHDRAWN, _LEDGER, _AUDIT)
+STEPS: tuple[Step, ...] = (_FIRST, _MODEL_VERSIONS, _WITHDRAWN, _LEDGER, _BLOCKS, _AUDIT)
 
 
 def migrate(connection: Connection, source: str, steps: Sequence[Step] = STEPS) -> int:

@@ -214,6 +214,13 @@ class Draw(SQLModel, table=True):
     until_us: int | None = Field(sa_type=BigInteger)
 
 
+class Block(SQLModel, table=True):
+    """The situations of many decisions of a batch, as compressed columns."""
+
+    number: int = Field(primary_key=True)
+    body: bytes
+
+
 class Audit(SQLModel, table=True):
     """Who made which version of a program current, when, and what that changed; triggers refuse all else."""
 

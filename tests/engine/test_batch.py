@@ -5,10 +5,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from engine.batch import run, write_table
+from engine.batch import Batch, BatchSummary, run
 from engine.domain import Program
 from engine.errors import InputError
+from engine.outbox import check_out, outbox
 from engine.profiles import customer_table, profiles, unknown_columns
+from engine.roster import Table, open_file, open_rows
 from engine.store import Store, customers, decisions, predictions
 from engine.tables import read_table, write_whole
 from tests.engine.programs import AT, applied, spring
@@ -37,9 +39,18 @@ def stored(store: Store) -> Program:
         return applied(connection)
 
 
+def decided(
+    store: Store, program: Program, rows: pl.DataFrame, keep: bool = True, resume: bool = False
+) -> tuple[pl.DataFrame, BatchSummary]:
+    taken: list[pl.DataFrame] = []
+    batch = Batch(program, "monday", AT, keep)
+    summary = run(store, batch, Table(rows), taken.append, resume)
+    return pl.concat(taken), summary
+
+
 def test_a_batch_stores_profiles_and_predictions_and_decides_for_all(store: Store) -> None:
-    rows, summary = run(store, stored(store), table(), "monday", AT)
-    assert [row.customer for row in rows] == FRAME["customer"].to_list()
+    rows, summary = decided(store, stored(store), table())
+    assert rows["customer"].to_list() == FRAME["customer"].to_list()
     assert summary.customers == 40
     assert sum(summary.arms.values()) == sum(summary.actions.values()) == 40
     assert summary.funnel.customers == 40
@@ -52,7 +63,7 @@ def test_a_batch_stores_profiles_and_predictions_and_decides_for_all(store: Stor
 
 def test_a_score_of_nothing_is_a_score(store: Store) -> None:
     scored = FRAME.head(2).with_columns(pl.Series("p_buy.sale", [0.0, None]))
-    run(store, stored(store), table(scored), "monday", AT)
+    decided(store, stored(store), table(scored))
     with store.read() as connection:
         found = predictions.predictions(connection, ["c0", "c1"])
     assert found["c0"]["p_buy.sale"].score == 0.0
@@ -61,29 +72,56 @@ def test_a_score_of_nothing_is_a_score(store: Store) -> None:
 
 def test_a_batch_is_never_decided_twice_and_goes_on_where_it_stopped(store: Store) -> None:
     program = stored(store)
-    half, _ = run(store, program, table().head(15), "monday", AT)
+    half, _ = decided(store, program, table().head(15))
     with pytest.raises(InputError, match="--resume"):
-        run(store, program, table(), "monday", AT)
-    rows, summary = run(store, program, table(), "monday", AT, resume=True)
+        decided(store, program, table())
+    rows, summary = decided(store, program, table(), resume=True)
     assert summary.replayed == 15
-    assert [row.id for row in rows[:15]] == [row.id for row in half]
+    assert rows.head(15).equals(half)
     with store.read() as connection:
         assert len(decisions.decisions_iter(connection, "spring", 0, 1000)) == 40
 
 
 @pytest.mark.parametrize("name", ["out.parquet", "out.csv"])
 def test_decisions_are_written_and_read_again(store: Store, tmp_path: Path, name: str) -> None:
-    rows, _ = run(store, stored(store), table(), "monday", AT)
-    write_table(rows, tmp_path / name)
+    rows, _ = decided(store, stored(store), table())
+    with outbox(tmp_path / name) as take:
+        take(rows.head(7))
+        take(rows.slice(7))
     back = read_table(tmp_path / name)
-    assert back["id"].to_list() == [row.id for row in rows]
-    assert back["propensity"].to_list() == [row.propensity for row in rows]
+    assert back["id"].to_list() == rows["id"].to_list()
+    assert back["propensity"].to_list() == rows["propensity"].to_list()
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith((".", "out"))) == [name]
+
+
+def test_nothing_is_written_where_a_batch_ends_in_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), outbox(tmp_path / "out.parquet") as take:
+        take(FRAME)
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="parquet or"):
-        write_table([], tmp_path / "out.xlsx")
+        check_out(tmp_path / "out.xlsx")
+
+
+def test_a_file_is_read_in_pieces_and_every_row_looked_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.roster.PIECE", 15)
+    path = tmp_path / "customers.parquet"
+    FRAME.write_parquet(path)
+    roster = open_file(PROGRAM, path, open_rows(path))
+    assert (roster.height, roster.ignored) == (40, ["shoe_size"])
+    assert [one.height for one in roster.tables()] == [15, 15, 10]
+    assert pl.concat(roster.tables()).equals(table())
+    FRAME.with_columns(age=pl.Series([20] * 31 + [None] + [2**60] * 8)).write_parquet(path)
+    with pytest.raises(InputError, match="row 33: age == 1152921504606846976"):
+        open_file(PROGRAM, path, open_rows(path))
+    FRAME.with_columns(customer=pl.Series([*FRAME["customer"][:38], "c3", "c39"])).write_parquet(path)
+    with pytest.raises(InputError, match="row 39: customer == 'c3', must occur once, stands in row 4"):
+        open_file(PROGRAM, path, open_rows(path))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +144,7 @@ def test_a_bad_value_is_named_before_anything_is_stored(column: str, values: lis
 
 
 def test_columns_no_one_asked_for_are_told() -> None:
-    assert unknown_columns(PROGRAM, FRAME) == ["shoe_size"]
+    assert unknown_columns(PROGRAM, FRAME.columns) == ["shoe_size"]
 
 
 def test_what_is_not_known_is_not_stored_as_something() -> None:

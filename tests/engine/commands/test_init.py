@@ -46,7 +46,7 @@ def test_the_starter_program_uses_every_column_of_its_customers(tmp_path: Path) 
     assert start(tmp_path / "shop") == ["README.md", "customers.csv", "program.yaml"]
     program = load(tmp_path / "shop" / "program.yaml")
     frame = read_table(tmp_path / "shop" / "customers.csv")
-    assert unknown_columns(program, frame) == []
+    assert unknown_columns(program, frame.columns) == []
     purposes = {f"consent.{channel.consent}" for channel in program.channels}
     known = {a.name for a in program.attributes} | {*program.predictions} | purposes
     assert known <= {*frame.columns}

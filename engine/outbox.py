@@ -1,0 +1,67 @@
+"""Decisions on their way out: written part by part, and there as one file at the end or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
+
+import polars as pl
+
+from engine.errors import InputError
+
+Take = Callable[[pl.DataFrame], None]
+
+
+@contextmanager
+def outbox(path: str | Path) -> Iterator[Take]:
+    """What takes tables; they stand at `path` as Parquet, or by the name's ending CSV, when the block ends.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    path, parts = check_out(path), list[Path]()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+
+            def take(table: pl.DataFrame) -> None:
+                parts.append(Path(folder) / f"{len(parts)}.arrow")
+                table.write_ipc(parts[-1])
+
+            yield take
+            if parts:
+                _join(parts, Path(folder) / path.name, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); name another file.") from error
+
+
+def _join(parts: list[Path], whole: Path, path: Path) -> None:
+    rows = pl.scan_ipc(parts)
+    (rows.sink_parquet if path.suffix == ".parquet" else rows.sink_csv)(whole)
+    with whole.open("rb") as file:
+        os.fsync(file.fileno())
+    whole.replace(path)
+
+
+def check_out(path: str | Path) -> Path:
+    """The path, if decisions can be written there; asked before a batch is decided.
+
+    Raises:
+        InputError: the name's ending is no form that is written, or the place cannot be written to.
+    """
+    path = Path(path)
+    if path.suffix not in (".parquet", ".csv"):
+        raise InputError(f"{path}: decisions are written as .parquet or .csv; name the file so.")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file.")
+    folder = next(one for one in path.absolute().parents if one.exists())
+    try:
+        with TemporaryFile(dir=folder):
+            return path
+    except OSError as error:
+        raise InputError(
+            f"{path}: nothing can be written in {folder} ({error.strerror}); name another file."
+        ) from error

@@ -1,0 +1,63 @@
+"""Blocks: the situations of many decisions kept together, as columns.
+
+A row of the log holds either its situation or a reference to a place in a block; whoever reads a row gets the
+situation.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from engine.errors import StoreError
+from engine.store.statement import prepare, prepare_insert, run, run_many
+from engine.store.tables import table
+
+_block = table("block")
+_MARK = b"\x00block"  # a situation itself is JSON and starts with a brace
+_REFERENCE = struct.Struct(f">{len(_MARK)}sQI")
+_INSERT = prepare_insert(_block, ["number", "body"])
+_LAST = prepare(select(func.coalesce(func.max(_block.c.number), 0)))
+_BODY = prepare(select(_block.c.body).where(_block.c.number == bindparam("number")))
+
+
+def put_block(c: Connection, body: bytes) -> int:
+    """Keep a block (`engine.block.pack`); its number."""
+    number = int(run(c, _LAST)[0][0]) + 1
+    run_many(c, _INSERT, [(number, body)])
+    return number
+
+
+def references(number: int, n: int) -> list[bytes]:
+    """What n rows of the log hold in place of their situations: the places of a block in order."""
+    return [_REFERENCE.pack(_MARK, number, place) for place in range(n)]
+
+
+def resolved(c: Connection, situations: Sequence[bytes]) -> list[bytes]:
+    """Situations as JSON, whether they stand in their rows or in blocks.
+
+    Raises:
+        StoreError: a block is gone.
+    """
+    found, wanted = list(situations), dict[int, list[tuple[int, int]]]()
+    for i, one in enumerate(found):
+        if len(one) == _REFERENCE.size and one.startswith(_MARK):
+            _, number, place = _REFERENCE.unpack(one)
+            wanted.setdefault(number, []).append((i, place))
+    for number, places in wanted.items():
+        from engine.block import unpack
+
+        bodies = unpack(_body(c, number), [place for _, place in places])
+        for (i, _), body in zip(places, bodies, strict=True):
+            found[i] = body
+    return found
+
+
+def _body(c: Connection, number: int) -> bytes:
+    rows = run(c, _BODY, number=number)
+    if not rows:
+        raise StoreError(f"block {number} of situations is not in the store; restore it from a copy.")
+    body: bytes = rows[0][0]
+    return body
