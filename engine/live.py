@@ -26,6 +26,7 @@ from policies.state import Kept
 
 log = structlog.get_logger()
 LAST_GOOD, PRIORITY_LIST = "last good snapshot", "priority list"  # the rungs below the newest snapshot
+NOTHING = "no_action"  # the last one: nothing is sent, whatever can or cannot be decided
 
 
 class Learnt(msgspec.Struct, frozen=True, array_like=True):

@@ -11,13 +11,14 @@ from sqlalchemy import Connection
 from engine.calendar import instant
 from engine.choose import Live, choose
 from engine.errors import NotFoundError, RefusedError, StoreError
-from engine.live import LAST_GOOD
+from engine.live import LAST_GOOD, NOTHING
 from engine.logbook import log_rows
 from engine.reply import as_decided
 from engine.request import Request
 from engine.situation import Situation, columns
 from engine.store import assignments, decisions, programs
 from engine.store.rows import DecisionRow
+from engine.unsent import nothing
 from engine.values import fits, types
 from policies.snapshot import SnapshotError
 
@@ -86,14 +87,17 @@ def _evidence(connection: Connection, row: DecisionRow) -> tuple[Live, Situation
 def _made_again(current: Live, situation: Situation, row: DecisionRow) -> DecisionRow:
     """The row the log would get now.
 
-    Three things stand in the row only: its place in the log, the hash of a request whose features are
-    merged into the context, and that a newer snapshot was found damaged.
+    Four things stand in the row only: its place in the log, the hash of a request whose features are merged
+    into the context, that a newer snapshot was found damaged, and that it was withdrawn.
     """
     request = Request(situation.customer, current.program.name, situation.key, instant(situation.at_us))
+    if row.fallback == NOTHING:
+        request = replace(request, context=situation.values, explore=situation.explore)
+        return replace(nothing(current, request, situation.arm), seq=row.seq, request_sha=row.request_sha)
     choices = choose(current, columns(current.program, [situation]))
     made = log_rows(current, [request], [situation], choices)[0]
     fallback = LAST_GOOD if row.fallback == LAST_GOOD else made.fallback
-    return replace(made, seq=row.seq, request_sha=row.request_sha, fallback=fallback)
+    return replace(made, seq=row.seq, request_sha=row.request_sha, fallback=fallback, withdrawn=row.withdrawn)
 
 
 def _around(connection: Connection, row: DecisionRow, current: Live) -> list[tuple[str, object, object]]:

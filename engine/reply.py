@@ -14,9 +14,10 @@ from engine.creative import Creative, filled
 from engine.domain import Program
 from engine.explain import Explanation, explain
 from engine.feasible import Funnel
-from engine.live import live
+from engine.live import NOTHING, live
 from engine.situation import Situation, decode
 from engine.store.rows import DecisionRow
+from engine.unsent import REASON, explain_nothing, told_nothing
 
 VALID_FOR = timedelta(
     days=1
@@ -69,6 +70,8 @@ def reply(
     funnel: Funnel | None = None,
 ) -> Decision:
     """Tell a logged decision of a program, in the version it was made under."""
+    if told_nothing(row):
+        return _nothing(row, replayed)
     sent = filled(program, row)
     left_out = [f"creative: {sentence}" for sentence in sent.left_out] if sent else []
     return Decision(
@@ -90,6 +93,26 @@ def reply(
     )
 
 
+def _nothing(row: DecisionRow, replayed: bool) -> Decision:
+    """What the caller was told before there was a decision."""
+    return Decision(
+        row.id,
+        row.customer,
+        row.program,
+        None,
+        row.arm,
+        1.0,
+        False,
+        True,
+        replayed,
+        NOTHING,
+        row.program_version,
+        instant(row.at_us),
+        None,
+        [REASON],
+    )
+
+
 def as_decided(
     connection: Connection, row: DecisionRow, current: Live | None = None
 ) -> tuple[Live, Situation]:
@@ -106,6 +129,8 @@ def as_decided(
 
 def explained(connection: Connection, row: DecisionRow, current: Live | None = None) -> Explanation:
     """Why a logged decision was made as it was."""
+    if told_nothing(row):
+        return explain_nothing(row)
     return explain(*as_decided(connection, row, current))
 
 

@@ -13,6 +13,7 @@ from engine.live import Lives
 from engine.request import Request
 from engine.store import Store, programs
 from engine.store.savepoint import STORE_FAILURES, undoable
+from engine.unsent import record
 
 Answers = Sequence[Decided | Exception]
 
@@ -43,6 +44,11 @@ class Service:
         known = [one for one in requests if one.program in current]
         made = iter(_isolated(connection, known, current))
         return [next(made) if one.program in current else lacking[one.program] for one in requests]
+
+    def record(self, connection: Connection, requests: Sequence[Request]) -> None:
+        """Log that these requests were answered with nothing to send, as far as their programs are known."""
+        current, _ = self._current(connection, {request.program for request in requests})
+        record(connection, requests, current)
 
     def _current(
         self, connection: Connection, names: set[str]

@@ -17,6 +17,7 @@ from engine.reply import Decision, reply
 from engine.situation import columns, decode
 from engine.store import Store, decisions
 from engine.store.rows import DecisionRow
+from engine.unsent import explain_nothing, told_nothing
 
 KEPT = 4  # programs with a snapshot each, which may take many megabytes
 
@@ -39,13 +40,15 @@ class Archive:
         """Why a decision was made as it was. Raises `NotFoundError`."""
         with self._store.read() as connection:
             row = _row(connection, id)
+            if told_nothing(row):
+                return explain_nothing(row)
             as_it_was = self._as_it_was(connection, row)
         return explain(as_it_was, decode(row.situation))
 
     def again(self, row: DecisionRow, why: bool, counts: bool) -> Decision:
         """The reply to a repeated key: what it was the first time, with reasons and funnel if asked for."""
         with self._store.read() as connection:
-            if not (why or counts):
+            if told_nothing(row) or not (why or counts):
                 return self._told(connection, row)
             as_it_was = self._as_it_was(connection, row)
         choices = choose(as_it_was, columns(as_it_was.program, [decode(row.situation)]))

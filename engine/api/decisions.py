@@ -122,6 +122,7 @@ async def _told(server: Parts, request: Request, answer: Decided | Missed, quest
         return await _as_logged(server, answer, question)
     except Exception as error:  # whatever it is, the caller gets an answer
         log.error("a logged decision cannot be told", id=answer.row.id, exc_info=error)
+        server.desk.withdraw(answer)
         return nothing(request, "the logged decision cannot be told; nothing is sent")
 
 
@@ -135,7 +136,7 @@ async def _as_logged(server: Parts, answer: Decided, question: Question) -> Deci
 
 
 def nothing(request: Request, reason: str) -> Decision:
-    """The last rung of the ladder: nothing is sent, nothing is logged, and the answer says so."""
+    """The last rung of the ladder: nothing is sent, and the answer says so before the log does."""
     return Decision(
         id=None,
         customer=request.customer,

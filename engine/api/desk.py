@@ -5,13 +5,15 @@ and fro every few milliseconds, and each answer sent waits for it.
 
 The deadline runs from the moment of asking. When it passes
 
-* and the request's group has not been taken up, the request is withdrawn;
+* and the request's group has not been taken up, the caller is told that nothing is sent;
 * and its commit is under way, the caller waits up to once more the deadline: almost always the decision is
   on disk a moment later, and then it is the truth. If the disk stalls for longer the caller is told that
-  nothing is to be sent.
+  nothing is sent.
 
 A store that fails (disk full, locked) is answered the same way. Sending nothing honours consent, quiet hours,
-caps and the holdout without looking anything up.
+caps and the holdout without looking anything up. What callers were told so is owed to the log, and written
+before anything else is decided, as soon as the store takes it (see `engine.unsent`); what cannot be written
+in three goes, or when the process ends first, is not on record.
 """
 
 from __future__ import annotations
@@ -27,13 +29,16 @@ import structlog
 from sqlalchemy import Connection
 
 from engine.api.metrics import Metrics
+from engine.api.owed import Owed
 from engine.decide import Decided
 from engine.errors import InputError, StoreError
 from engine.request import Request
 from engine.service import Service
+from engine.store.rows import DecisionRow
 from engine.store.scribe import Scribe
 
 log = structlog.get_logger()
+PAUSE_S = 1.0  # after a failure, before what is owed to the log is tried again by itself
 Cause = Literal["deadline", "store", "unexpected"]
 
 
@@ -67,8 +72,9 @@ class Desk:
         self._waiting: deque[_Asked] = deque()
         self._taken: list[_Asked] = []
         self._results: list[Decided | Exception] = []
+        self._owed = Owed()
         self._clock: deque[_Asked] = deque()
-        self._ticking = self._writing = self._closed = False
+        self._ticking = self._writing = self._began = self._pausing = self._closed = False
         self._idle = asyncio.Event()
         self._scribe = Scribe(service.store, self._in_loop, self._ended)
 
@@ -89,6 +95,11 @@ class Desk:
         self._go_on()
         return await asked.answer
 
+    def withdraw(self, decided: Decided) -> None:
+        """Its caller is told that nothing is sent, although it is in the log."""
+        if not decided.replayed:
+            self._owe(decided.row)
+
     async def close(self) -> None:
         """Answer what waits, then stop."""
         self._closed = True
@@ -97,8 +108,13 @@ class Desk:
             await self._idle.wait()
         await self._loop.run_in_executor(None, self._scribe.close)
 
+    def _owe(self, what: Request | DecisionRow) -> None:
+        self._owed.add(what)
+        self._go_on()
+
     def _go_on(self) -> None:
-        if self._waiting and not self._writing:
+        owing = self._owed and not self._pausing
+        if (self._waiting or owing) and not self._writing:
             self._writing = True
             self._scribe.ask()
 
@@ -111,9 +127,13 @@ class Desk:
             raise error
 
     def _decide(self, connection: Connection, done: Callable[[BaseException | None], None]) -> None:
+        self._began = True
         try:
-            self._taken = self._take()
-            self._results = self._service.answer(connection, [one.request for one in self._taken])
+            if self._owed:
+                self._owed.write(connection, self._service)
+            else:
+                self._taken = self._take()
+                self._results = self._service.answer(connection, [one.request for one in self._taken])
         except BaseException as error:  # whatever it is, the scribe waits for it
             done(error)
         else:
@@ -134,27 +154,46 @@ class Desk:
         self._loop.call_soon_threadsafe(self._tell, error)
 
     def _tell(self, error: BaseException | None) -> None:
+        if error is not None:
+            self._pause()
+            if not self._began:
+                self._taken = self._take()
         taken, results = self._taken, self._results
-        self._taken, self._results, self._writing = [], [], False
+        self._taken, self._results, self._writing, self._began = [], [], False, False
         for i, asked in enumerate(taken):
-            if asked.answer.done():
-                self._metrics.late.inc()
-            elif error is None:
-                self._settle(asked, results[i])
-            else:
-                self._settle(asked, error)
+            self._settle(asked, results[i] if error is None else error)
+        self._owed.end(error is None)
         self._go_on()
         if not self._writing:
             self._idle.set()
 
+    def _pause(self) -> None:
+        if not self._pausing:
+            self._pausing = True
+            self._loop.call_later(PAUSE_S, self._resume)
+
+    def _resume(self) -> None:
+        self._pausing = False
+        self._go_on()
+
     def _settle(self, asked: _Asked, result: Decided | BaseException) -> None:
         """A refused request is raised to its caller; anything else that failed is our fault."""
         if isinstance(result, Decided):
-            asked.answer.set_result(result)
+            self._hand_over(asked, result)
         elif isinstance(result, InputError):
-            asked.answer.set_exception(result)
+            if not asked.answer.done():
+                asked.answer.set_exception(result)
         else:
-            asked.answer.set_result(_missed(result, asked.request))
+            if not asked.answer.done():
+                asked.answer.set_result(_missed(result, asked.request))
+            self._owe(asked.request)
+
+    def _hand_over(self, asked: _Asked, result: Decided) -> None:
+        if asked.answer.done():
+            self._metrics.late.inc()
+            self.withdraw(result)
+        else:
+            asked.answer.set_result(result)
 
     def _tick(self) -> None:
         """Answer whoever has waited too long, and look again when the next one will have."""
@@ -170,6 +209,7 @@ class Desk:
             self._loop.call_at(asked.due_s + self._deadline_s, self._give_up, asked)
         else:
             self._give_up(asked)
+            self._owe(asked.request)
 
     def _give_up(self, asked: _Asked) -> None:
         if not asked.answer.done():

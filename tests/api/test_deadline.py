@@ -16,10 +16,15 @@ from sqlalchemy import Connection
 from engine.api.desk import Desk, Missed
 from engine.api.metrics import Metrics
 from engine.decide import Decided
+from engine.errors import StoreError
+from engine.replay import replay
+from engine.reply import reply
 from engine.request import Request
 from engine.service import Service
 from engine.store import Store, decisions, open_store
-from tests.engine.programs import applied, people
+from engine.store.learning import due
+from engine.unsent import told_nothing, withdraw
+from tests.engine.programs import applied, people, spring
 
 AT = datetime(2026, 11, 24, 9, tzinfo=UTC)
 GENEROUS_MS = 30_000
@@ -30,7 +35,7 @@ class Disk:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.begin, self.commit = threading.Event(), threading.Event()
+        self.begin, self.commit, self.broken = threading.Event(), threading.Event(), False
         self.let()
 
     def let(self) -> None:
@@ -42,6 +47,8 @@ class Disk:
     def write(self) -> Iterator[Connection]:
         """A write transaction that is told to have ended only when `commit` is set."""
         assert self.begin.wait(30)
+        if self.broken:
+            raise StoreError("store.db: database or disk is full. Nothing was written.")
         with self._store.write() as connection:
             yield connection
         assert self.commit.wait(30)
@@ -117,6 +124,71 @@ def test_a_commit_that_stalls_is_answered_without_and_counted_as_late(store: Sto
         assert "nextbest_late_decisions_total 1.0" in metrics.text().decode()
 
     told(store, 50, story)
+
+
+def test_a_caller_who_was_told_that_nothing_is_sent_is_told_so_again(store: Store) -> None:
+    async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
+        disk.begin.clear()
+        assert isinstance(await desk.decide(request()), Missed)
+        disk.let()
+        await settled(store, "k1")
+
+    told(store, 20, story)
+    assert_nothing_for_ever(store)
+
+
+def test_a_decision_logged_too_late_is_withdrawn_and_is_no_contact(store: Store) -> None:
+    async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
+        disk.commit.clear()
+        assert isinstance(await desk.decide(request()), Missed)
+        disk.let()
+        await settled(store, "k1")
+
+    told(store, 50, story)
+    assert_nothing_for_ever(store)
+
+
+def test_a_request_that_a_failing_store_lost_is_on_record_once_the_store_is_back(store: Store) -> None:
+    async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
+        disk.broken = True
+        answer = await desk.decide(request())
+        assert isinstance(answer, Missed) and answer.cause == "store"
+        disk.broken = False
+        assert isinstance(await desk.decide(request("k2")), Decided)
+        assert logged(store, "k1", "k2") == ["k1", "k2"]
+
+    told(store, GENEROUS_MS, story)
+    with store.write() as c:
+        withdraw(c, list(decisions.decisions_by_key(c, "spring", ["k2"]).values()))
+    assert_nothing_for_ever(store)
+
+
+async def settled(store: Store, key: str) -> None:
+    """Wait until the log says that nothing was sent."""
+    for _ in range(1000):
+        with store.read() as c:
+            row = decisions.decisions_by_key(c, "spring", [key]).get(key)
+        if row is not None and told_nothing(row):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the log does not say that nothing was sent")
+
+
+def assert_nothing_for_ever(store: Store) -> None:
+    """The key k1 is answered with nothing, which counts as no contact, is not learnt, and replays."""
+
+    async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
+        again = await desk.decide(request())
+        assert isinstance(again, Decided) and again.replayed
+        said = reply(again.row, spring(), True)
+        assert (said.action, said.fallback, said.policy, said.propensity) == (None, True, "no_action", 1.0)
+
+    told(store, GENEROUS_MS, story)
+    with store.read() as c:
+        row = decisions.decisions_by_key(c, "spring", ["k1"])["k1"]
+        assert decisions.contacts(c, ["c30"], 0) == []
+        assert [one.seq for one in due(c, "spring", 1 << 62, 9) if one.id == row.id] == []
+        assert replay(c, row.id).differences == ()
 
 
 def test_callers_that_wait_share_one_commit_and_all_are_answered(store: Store) -> None:
