@@ -72,10 +72,8 @@ def apply_text(
     return replace(loaded, version=version)
 
 
-def roll_back(
-    connection: Connection, name: str, version: int | None, at: datetime, by: Signature = UNSIGNED
-) -> Program:
-    """Make an earlier version current again: the one before the current one unless another is named.
+def version_text(connection: Connection, name: str, version: int | None) -> tuple[Program, bytes]:
+    """An earlier version, to be applied again: the one before the current one unless another is named.
 
     Raises:
         NotFoundError: there is no such program or version, or none before the current one.
@@ -84,10 +82,9 @@ def roll_back(
     known = programs.versions(connection, name)
     if version is None and len(known) == 1:
         raise NotFoundError(f"program '{name}' has one version only; there is nothing to go back to.")
-    number, text, source = programs.program_text(
-        connection, name, known[1].version if version is None and known else version
-    )
-    return apply_text(connection, loads(text.encode(), source, number), text.encode(), at, by)
+    wanted = known[1].version if version is None and known else version
+    number, text, source = programs.program_text(connection, name, wanted)
+    return loads(text.encode(), source, number), text.encode()
 
 
 def stored_program(connection: Connection, name: str, version: int | None = None) -> Program:

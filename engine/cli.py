@@ -25,6 +25,9 @@ GROUP = "nextbest.commands"
 VERBS: dict[str, str] = {
     "init": "engine.commands.init:init",
     "doctor": "engine.commands.doctor:doctor",
+    "plan": "engine.commands.plan:plan",
+    "apply": "engine.commands.apply:apply",
+    "audit": "engine.commands.audit:audit",
     "decide": "engine.commands.decide:decide",
     "batch": "engine.commands.batch:batch",
     "track": "engine.commands.track:track",

@@ -83,5 +83,5 @@ def line(program: Program) -> Mapping[str, tuple[str, ...]]:
 def square(named: Sequence[Sequence[T]], place: Mapping[T, int]) -> Ints:
     """(d, k) the places of the d things that each of k actions has, and one more than the last for none."""
     found = [[place[one] for one in names if one in place] for names in named]
-    depth = max(map(len, found))
+    depth = max(1, *map(len, found))
     return np.array([[*one, *[len(place)] * (depth - len(one))] for one in found], dtype=np.int64).T

@@ -17,6 +17,7 @@ import typer
 from engine.errors import BusyError, InputError, StoreError
 
 if TYPE_CHECKING:
+    from engine.applied import Signature
     from engine.domain import Program
     from engine.store import Store
 
@@ -112,7 +113,20 @@ def applied(store: Store, found: Meant, at: datetime) -> Program:
         with store.read() as connection:
             return stored_program(connection, found)
     with store.write() as connection:
-        return apply_text(connection, *found, at)
+        return apply_text(connection, *found, at, signed("-p"))
+
+
+def signed(how: str, by: str | None = None, note: str = "") -> Signature:
+    """Who runs this command, for the audit: as `by` says, else the user of the operating system."""
+    from getpass import getuser
+
+    from engine.applied import Signature
+
+    try:
+        who = by or getuser()
+    except (OSError, KeyError, ImportError):  # a container may have no name for its user
+        who = "nobody named"
+    return Signature(who, how, note, datetime.now(UTC))
 
 
 def show_json(shown: Any) -> None:

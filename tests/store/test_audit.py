@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.applied import Signature, apply_text, roll_back
+from engine.applied import Signature, apply_text, version_text
 from engine.domain import Program
 from engine.errors import NotFoundError, StoreError
 from engine.program import loads
@@ -23,6 +23,11 @@ def apply(store: Store, text: str, by: Signature = ANNE) -> Program:
         return apply_text(c, loads(text.encode(), "spring.yaml"), text.encode(), AT, by)
 
 
+def roll_back(store: Store, name: str, version: int | None, by: Signature = ANNE) -> int:
+    with store.write() as c:
+        return apply_text(c, *version_text(c, name, version), AT, by).version
+
+
 def lines(store: Store, program: str | None = None) -> list[tuple[object, ...]]:
     with store.read() as c:
         found = audit(c, program, 100)
@@ -32,9 +37,7 @@ def lines(store: Store, program: str | None = None) -> list[tuple[object, ...]]:
 def test_every_change_of_what_is_current_leaves_one_line(store: Store) -> None:
     for text in (TEXT, TEXT, CHANGED, CHANGED):
         apply(store, text)
-    with store.write() as c:
-        back = roll_back(c, "spring", None, AT, Signature("ben", "rollback"))
-    assert back.version == 1
+    assert roll_back(store, "spring", None, Signature("ben", "rollback")) == 1
     assert lines(store, "spring") == [
         ("ben", "rollback", 2, 1, "channel email: cap 3 per 7 days -> 2 per 7 days"),
         ("anne", "apply", 1, 2, "channel email: cap 2 per 7 days -> 3 per 7 days"),
@@ -58,13 +61,9 @@ def test_going_back_twice_is_going_there_and_back(store: Store) -> None:
     apply(store, TEXT)
     apply(store, CHANGED)
     apply(store, CHANGED.replace("value: 40", "value: 41"))
-    went = []
-    for _ in range(3):
-        with store.write() as c:
-            went.append(roll_back(c, "spring", None, AT).version)
-    assert went == [2, 3, 2]
-    with store.write() as c:
-        assert roll_back(c, "spring", 1, AT).version == 1
+    assert [roll_back(store, "spring", None) for _ in range(3)] == [2, 3, 2]
+    assert roll_back(store, "spring", 1) == 1
+    with store.read() as c:
         assert [one.version for one in programs.versions(c, "spring")] == [1, 2, 3]
 
 
@@ -75,8 +74,8 @@ def test_there_is_no_going_back_to_what_never_was(store: Store) -> None:
         ("spring", 7, "'spring' version 7"),
         ("sprong", None, "Did you mean 'spring'"),
     ):
-        with pytest.raises(NotFoundError, match=words), store.write() as c:
-            roll_back(c, name, version, AT)
+        with pytest.raises(NotFoundError, match=words):
+            roll_back(store, name, version)
     assert len(lines(store)) == 1
 
 

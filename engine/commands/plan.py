@@ -1,0 +1,53 @@
+"""`nextbest plan`: what program files would change, and for whom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.commands.shared import AtOption, JsonOption, StoreOption, moment, opened, show_json
+
+FilesArgument = Annotated[list[Path], typer.Argument(help="Program files.")]
+
+
+def plan(
+    files: FilesArgument,
+    customers: Annotated[
+        int, typer.Option(min=0, help="How many customers to count on, drawn by lot; 0 for all.")
+    ] = 10_000,
+    at: AtOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Show what program files would change, whom they reach, and what is wrong; writes nothing."""
+    from engine.applied import live_program, read_program
+    from engine.plan.plan import effect
+    from engine.plan.plan import plan as compare
+    from engine.settings import Settings
+
+    read = [read_program(file)[0] for file in files]
+    when, path = moment(at), store or Settings().store
+    plans, effects = [], []
+    if path.exists():
+        with opened(path) as its_store, its_store.read() as connection:
+            for new in read:
+                live = live_program(connection, new.name)
+                plans.append(compare(live, new))
+                effects.append(effect(connection, live, new, when, customers))
+    else:
+        plans, effects = [compare(None, new) for new in read], [None] * len(read)
+    if json:
+        show_json([{"plan": one, "effect": other} for one, other in zip(plans, effects, strict=True)])
+    else:
+        from engine.plan.tell import effect_lines, plan_lines
+
+        for one, other in zip(plans, effects, strict=True):
+            print("\n".join(plan_lines(one)))
+            if other is None:
+                print(f"{path} holds no customers to count on.")
+            else:
+                print("\n".join(effect_lines(other)))
+            print(f"Apply this and nothing else: --plan-sha {one.sha}")
+    return 1 if any(one.findings for one in plans) else 0

@@ -1,0 +1,92 @@
+"""What is wrong with the rules of a program whoever the customer is, with line and column in its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import msgspec
+
+from engine.domain import Program, RuleText
+from engine.program import rules_of
+from engine.rules import Rule, conflict, findings
+from engine.rules.findings import Finding
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding and its place; `str` is one line of a report. Line 0 is none."""
+
+    source: str
+    line: int
+    column: int
+    sentence: str
+
+    def __str__(self) -> str:
+        where = f" line {self.line}, column {self.column}" if self.line else ""
+        return f"{self.source}{where}: {self.sentence}"
+
+
+Placed = Iterator[tuple[Finding, Rule]]  # a finding, and the rule at whose place it is told
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """The rules of a program by their owner, and where each stands."""
+
+    of: Mapping[str, list[Rule]]
+    place: Mapping[tuple[str, str, str], RuleText]
+    levels: Mapping[str, Sequence[str]]
+
+
+def check(program: Program) -> list[Found]:
+    """Rules that never or always hold, and rules that contradict each other, in the order of the file."""
+    read = _read(program)
+    said: dict[tuple[int, int, str], None] = {}
+    for finding, rule in (*_alone(read), *_together(program, read)):
+        written = read.place[_key(rule)]
+        said[written.line, written.column, str(finding)] = None
+    return [Found(source=program.source, line=i, column=j, sentence=text) for i, j, text in sorted(said)]
+
+
+def _read(program: Program) -> _Rules:
+    of: dict[str, list[Rule]] = {}
+    for rule in rules_of(program):
+        of.setdefault(rule.owner, []).append(rule)
+    parts = (program.groups, program.offers, program.channels)
+    written = [*program.rules, *(rule for part in parts for one in part for rule in one.rules)]
+    levels = {one.name: one.levels for one in program.attributes if one.levels}
+    return _Rules(of, {_key(rule): rule for rule in written}, levels)
+
+
+def _key(rule: Rule | RuleText) -> tuple[str, str, str]:
+    return rule.owner, rule.intent, rule.text
+
+
+def _alone(read: _Rules) -> Placed:
+    for rules in read.of.values():
+        for rule in rules:
+            yield from ((finding, rule) for finding in findings(rule, read.levels))
+
+
+def _together(program: Program, read: _Rules) -> Placed:
+    """Contradictions of an offer with what is above it, and of both with a channel it may go out on."""
+    above = {one.name: [f"group {g.name}" for g in program.lineage(one.group)] for one in program.offers}
+    sets = [("program", *above[one.name][::-1], f"offer {one.name}") for one in program.offers]
+    for offer, channel in dict.fromkeys((one.offer, one.channel) for one in program.actions if one.offer):
+        sets += [
+            (owner, f"channel {channel}") for owner in ("program", *above[offer][::-1], f"offer {offer}")
+        ]
+    for owners in dict.fromkeys(sets):
+        yield from _contradictions(read, owners)
+
+
+def _contradictions(read: _Rules, owners: Sequence[str]) -> Placed:
+    """Two rules that cannot both hold; if no two do that, all of them if they cannot."""
+    rules = [rule for owner in owners for rule in read.of.get(owner, ())]
+    pairs = [pair for pair in combinations(rules, 2) if pair[0].names & pair[1].names]
+    found = [(one, pair[1]) for pair in pairs if (one := conflict(pair, read.levels))]
+    if found:
+        yield from found
+    elif len(pairs) > 1 and (one := conflict(rules, read.levels)):
+        yield one, rules[-1]
