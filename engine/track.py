@@ -5,12 +5,10 @@ Duplicates by event id are harmless.
 
 from __future__ import annotations
 
-import gzip
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +20,7 @@ from engine.calendar import microseconds
 from engine.errors import InputError
 from engine.store import customers, outcomes, programs
 from engine.store.rows import CustomerRow, OutcomeRow
-from engine.values import Id, check_id
+from engine.values import FEATURES_AT_MOST, Id, check_id
 
 LARGEST_VALUE = 1e12
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -54,7 +52,6 @@ class IdentifyEvent(
 
 
 Event = OutcomeEvent | IdentifyEvent
-_decoder = msgspec.json.Decoder(Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,39 +61,6 @@ class Tracked:
     outcomes: int
     duplicates: int
     customers: int
-
-
-def read_events(path: str | Path) -> list[Event]:
-    """The events of a JSON-lines file (gz allowed), every line checked before any is stored.
-
-    Raises:
-        InputError: names file, line, field, value and rule.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file; check the path.")
-    body = path.read_bytes()
-    try:
-        lines = (gzip.decompress(body) if path.suffix == ".gz" else body).splitlines()
-    except (OSError, EOFError) as error:
-        raise InputError(f"{path}: cannot be unpacked: {error}; export the file again.") from None
-    events = [
-        _event(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1) if line.strip()
-    ]
-    if not events:
-        raise InputError(f"{path}: holds no events; give one JSON object a line.")
-    return events
-
-
-def _event(line: bytes, where: str) -> Event:
-    try:
-        event: Event = _decoder.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InputError(
-            f'{where}: {error}; an event is a JSON object with "type": "outcome" or "identify".'
-        ) from None
-    check_event(event, where)
-    return event
 
 
 def check_event(event: Event, where: str) -> None:
@@ -109,8 +73,24 @@ def check_event(event: Event, where: str) -> None:
             raise InputError(
                 f"{where}: value == {event.value!r}, must be within +-{LARGEST_VALUE:g}; correct it."
             )
-    elif event.zone is not None:
-        check_zone(event.zone, where)
+    else:
+        _check_names(event, where)
+        if event.zone is not None:
+            check_zone(event.zone, where)
+
+
+def _check_names(event: IdentifyEvent, where: str) -> None:
+    named: tuple[tuple[str, Mapping[str, Any]], ...] = (
+        ("attributes", event.attributes),
+        ("consent", event.consent),
+    )
+    for field, given in named:
+        if len(given) > FEATURES_AT_MOST:
+            raise InputError(
+                f"{where}: {len(given)} {field} given, at most {FEATURES_AT_MOST} are taken; send fewer."
+            )
+        for name in given:
+            check_id(name, f"a name among {field}", where)
 
 
 def check_zone(zone: str, where: str) -> None:

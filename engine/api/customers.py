@@ -70,7 +70,7 @@ async def change(id: str, request: Request) -> Response:
     at_us = microseconds(now())
 
     def store(connection: Connection) -> Customer:
-        _check_types(server.catalogue.current(connection), changed.attributes)
+        check_types(server.catalogue.current(connection), changed.attributes)
         row = CustomerRow(id, changed.attributes, changed.consent, changed.zone, at_us)
         customers.put_customers(connection, [row])
         return _found(connection, id)
@@ -112,7 +112,7 @@ def _check(changed: Change) -> None:
         check_zone(changed.zone, "body")
 
 
-def _check_types(current: Iterable[Program], attributes: Mapping[str, Feature]) -> None:
+def check_types(current: Iterable[Program], attributes: Mapping[str, Feature]) -> None:
     """Refuse a value that a program which knows the attribute could not take."""
     for program in current:
         known = types(program)

@@ -70,19 +70,12 @@ class DecisionRoute:
             question = decode(_decoder, body)
             named = header(scope, b"idempotency-key")
             request = _request(question, named, body)
-            server = parts(scope)
-            answer = await server.desk.decide(request)
-            told = await _told(server, request, answer, question)
+            told = await answered(parts(scope), request, question, started)
         except NextbestError as error:
             await respond_problem(send, problem_of(error))
         except ClientDisconnect:
             return
         else:
-            seconds = time.perf_counter() - started
-            if isinstance(answer, Missed):
-                server.metrics.missed(answer.cause, seconds)
-            else:
-                server.metrics.told(answer.row, answer.replayed, seconds)
             made_up = question.key is None and named is None
             headers = [(b"idempotency-key", request.key.encode())] if made_up else []
             await respond_json(send, told, *headers, *([_REPLAYED] if told.replayed else []))
@@ -112,6 +105,18 @@ def _key(given: str | None, named: bytes | None) -> str:
             f"key == {given[:40]!r} in the body, {key[:40]!r} in the header Idempotency-Key; send one."
         )
     return key
+
+
+async def answered(server: Parts, request: Request, question: Question, started: float) -> Decision:
+    """The answer to a request, told as the question asks, and counted. Raises `InputError`."""
+    answer = await server.desk.decide(request)
+    told = await _told(server, request, answer, question)
+    seconds = time.perf_counter() - started
+    if isinstance(answer, Missed):
+        server.metrics.missed(answer.cause, seconds)
+    else:
+        server.metrics.told(answer.row, answer.replayed, seconds)
+    return told
 
 
 async def _told(server: Parts, request: Request, answer: Decided | Missed, question: Question) -> Decision:

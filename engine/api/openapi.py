@@ -57,7 +57,11 @@ def _parameters(one: Operation) -> list[dict[str, Any]]:
         {"name": name, "in": "header", "required": False, "description": about, "schema": _ID}
         for name, about in one.header.items()
     ]
-    return path + header
+    query = [
+        {"name": name, "in": "query", "required": False, "description": about, "schema": _ID}
+        for name, about in one.query.items()
+    ]
+    return path + header + query
 
 
 def _responses(one: Operation, schema: dict[str, Any]) -> dict[str, Any]:

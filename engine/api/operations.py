@@ -7,16 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.api import customers, health, lookups, predictions
+from engine.api import customers, health, lookups, predictions, programs, segment
 from engine.api.customers import Change, Customer
 from engine.api.decisions import Question
 from engine.api.health import Alive, Ready
 from engine.api.outcomes import OutcomeRoute, Received
 from engine.api.predictions import Scores
+from engine.api.segment import Taken
 from engine.explain import Explanation
+from engine.plan.history import Entry, ProgramVersion
 from engine.predictions.intake import Arrival
 from engine.predictions.report import Versions
 from engine.reply import Decision
+from engine.segment import Message, Parcel
 from engine.track import OutcomeEvent
 
 _BODY = ("malformed", "too-large", "media-type", "invalid")
@@ -43,6 +46,7 @@ class Operation:
     problems: tuple[str, ...]
     example: Any = None
     header: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 _PURCHASE = {
@@ -61,6 +65,9 @@ _DECISION = {
 }
 _PROFILE = {"attributes": {"zip_code": "Urban"}, "consent": {"marketing": True}, "zone": "Europe/Oslo"}
 _SCORES = {"version": "2026-11", "as_of": "2026-06-01T00:00:00Z", "scores": {"c_1042": 0.31}}
+_CARRIED = {"userId": "c_1042", "messageId": "m-1", "timestamp": "2026-06-01T10:15:00Z"}
+_ORDERED = {"event": "Order Completed", "properties": {"revenue": 42.5}}
+_TRAITS = {"traits": {"zip_code": "Urban", "consent": {"marketing": True}, "timezone": "Europe/Oslo"}}
 
 
 def _says(endpoint: Any) -> str:
@@ -121,6 +128,34 @@ OPERATIONS: tuple[Operation, ...] = (
         ("not-found", "invalid", *_STORE),
     ),
     Operation(
+        "post",
+        "/v1/track",
+        _says(segment.on_track),
+        Message,
+        Taken,
+        (*_BODY, "not-found", *_STORE),
+        {**_CARRIED, **_ORDERED},
+        query={"decide": "The program that decides what to do next for this customer, now."},
+    ),
+    Operation(
+        "post",
+        "/v1/identify",
+        _says(segment.on_identify),
+        Message,
+        Taken,
+        (*_BODY, *_STORE),
+        {**_CARRIED, **_TRAITS},
+    ),
+    Operation(
+        "post",
+        "/v1/batch",
+        _says(segment.on_batch),
+        Parcel,
+        Taken,
+        (*_BODY, *_STORE),
+        {"batch": [{"type": "track", **_CARRIED, **_ORDERED}, {"type": "identify", **_CARRIED, **_TRAITS}]},
+    ),
+    Operation(
         "patch",
         "/v1/customers/{id}",
         _says(customers.change),
@@ -143,6 +178,22 @@ OPERATIONS: tuple[Operation, ...] = (
         _says(customers.forget),
         None,
         None,
+        ("not-found", "invalid", *_STORE),
+    ),
+    Operation(
+        "get",
+        "/v1/programs/{name}/versions",
+        _says(programs.versions),
+        None,
+        list[ProgramVersion],
+        ("not-found", "invalid", *_STORE),
+    ),
+    Operation(
+        "get",
+        "/v1/programs/{name}/audit",
+        _says(programs.audit),
+        None,
+        list[Entry],
         ("not-found", "invalid", *_STORE),
     ),
     Operation("get", "/livez", _says(health.alive), None, Alive, ()),

@@ -12,25 +12,34 @@ from engine.commands.shared import AtOption, JsonOption, StoreOption, moment, op
 
 
 def track(
-    events: Annotated[Path, typer.Argument(help="Events, one JSON object a line (.jsonl or .jsonl.gz).")],
+    events: Annotated[
+        Path,
+        typer.Argument(
+            help="Events, or messages of Segment's, one JSON object a line (.jsonl or .jsonl.gz)."
+        ),
+    ],
     at: AtOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Take in outcomes and customer profiles from a file; events that came before are skipped."""
     from engine.calendar import microseconds
-    from engine.track import kinds_without_worth, read_events
+    from engine.event_file import read_events
+    from engine.track import kinds_without_worth
     from engine.track import track as take_in
 
     found = read_events(events)
     with opened(store) as its_store, its_store.write() as connection:
-        tracked = take_in(connection, found, microseconds(moment(at)))
-        worthless = kinds_without_worth(connection, found)
+        tracked = take_in(connection, found.events, microseconds(moment(at)))
+        worthless = kinds_without_worth(connection, found.events)
     if json:
-        show_json({**dataclasses.asdict(tracked), "kinds_without_worth": worthless})
+        told = {**dataclasses.asdict(tracked), "skipped": found.skipped}
+        show_json({**told, "kinds_without_worth": worthless})
     else:
         known = f"{tracked.duplicates:,} known before"
         print(f"{tracked.outcomes:,} new outcomes, {known}, {tracked.customers:,} customers identified.")
+        if found.skipped:
+            print(f"{found.skipped:,} messages passed over: they tell no outcome and nothing of a customer.")
         for kind in worthless:
             print(
                 f"No program's goal names '{kind}': it is kept and earns nothing; is it spelt as in the goal?"

@@ -32,6 +32,9 @@ ROUTES = [
     ("POST", "/v1/outcomes"),
     ("PUT", "/v1/predictions/churn"),
     ("PATCH", "/v1/customers/c1"),
+    ("POST", "/v1/track?decide=spring"),
+    ("POST", "/v1/identify"),
+    ("POST", "/v1/batch"),
 ]
 FIELDS = [
     "customer",
@@ -45,6 +48,12 @@ FIELDS = [
     "value",
     "scores",
     "zone",
+    "userId",
+    "properties",
+    "traits",
+    "timestamp",
+    "sentAt",
+    "batch",
 ]
 
 

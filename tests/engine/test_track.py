@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import InputError
+from engine.event_file import read_events
 from engine.store import Store, customers
-from engine.track import OutcomeEvent, read_events, track
+from engine.track import OutcomeEvent, track
 
 VISIT = {"type": "outcome", "event": "e1", "customer": "c1", "kind": "visit", "at": "2026-11-24T08:00:00Z"}
 WHO = {"type": "identify", "customer": "c1", "attributes": {"age": 40}, "consent": {"marketing": True}}
@@ -20,7 +21,7 @@ def written(path: Path, *lines: object) -> Path:
 
 
 def test_events_come_in_once(store: Store, tmp_path: Path) -> None:
-    events = read_events(written(tmp_path / "events.jsonl", VISIT, WHO, VISIT))
+    events = read_events(written(tmp_path / "events.jsonl", VISIT, WHO, VISIT)).events
     with store.write() as connection:
         first, second = track(connection, events, 1), track(connection, events, 2)
     assert (first.outcomes, first.duplicates, first.customers) == (1, 1, 1)
@@ -30,7 +31,7 @@ def test_events_come_in_once(store: Store, tmp_path: Path) -> None:
 def test_profiles_are_laid_over_the_stored_ones_in_order(store: Store, tmp_path: Path) -> None:
     later = {"type": "identify", "customer": "c1", "attributes": {"age": 41}, "zone": "Europe/Oslo"}
     with store.write() as connection:
-        track(connection, read_events(written(tmp_path / "events.jsonl", WHO, later)), 1)
+        track(connection, read_events(written(tmp_path / "events.jsonl", WHO, later)).events, 1)
         row = customers.customers(connection, ["c1"])["c1"]
     assert row.attributes == {"age": 41}
     assert row.consent == {"marketing": True}
@@ -40,7 +41,7 @@ def test_profiles_are_laid_over_the_stored_ones_in_order(store: Store, tmp_path:
 def test_gzipped_files_are_read(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl.gz"
     path.write_bytes(gzip.compress(json.dumps(VISIT).encode()))
-    (event,) = read_events(path)
+    (event,) = read_events(path).events
     assert isinstance(event, OutcomeEvent)
 
 
