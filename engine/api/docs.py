@@ -13,7 +13,7 @@ from engine.api.openapi import document
 from engine.api.problem import KINDS
 
 _TEMPLATE = Path(__file__).with_name("docs.html.j2")
-EXAMPLE_VALUES = {"id": "c_1042", "model": "churn"}
+EXAMPLE_VALUES = {"id": "c_1042", "model": "churn", "name": "hillstrom"}
 
 
 @cache

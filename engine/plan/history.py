@@ -28,7 +28,7 @@ class Entry(msgspec.Struct, frozen=True):
     changes: list[str]
 
 
-class Version(msgspec.Struct, frozen=True):
+class ProgramVersion(msgspec.Struct, frozen=True):
     """A version of a program, and when it was made current last."""
 
     version: int
@@ -45,12 +45,12 @@ def entries(connection: Connection, program: str | None, limit: int) -> list[Ent
     return [_entry(row) for row in audit(connection, program, limit)]
 
 
-def versions(connection: Connection, program: str) -> list[Version]:
+def versions(connection: Connection, program: str) -> list[ProgramVersion]:
     """Every version of a program, the current one first. Raises `NotFoundError`."""
     _check(connection, program)
     rows = programs.versions(connection, program)
     return [
-        Version(row.version, i == 0, row.sha256, row.source, instant(row.applied_us))
+        ProgramVersion(row.version, i == 0, row.sha256, row.source, instant(row.applied_us))
         for i, row in enumerate(rows)
     ]
 
