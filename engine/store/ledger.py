@@ -11,11 +11,11 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, literal_column, null, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, null, or_, select, update
 
 from engine.store.rows import DrawRow, LedgerRow
-from engine.store.sqlite import upsert
-from engine.store.statement import Statement, execute, prepare, prepare_insert, run, run_many
+from engine.store.sqlite import among, ids, upsert
+from engine.store.statement import execute, prepare, prepare_insert, run, run_many
 from engine.store.tables import table
 
 RELEASES = ("unsent", "bounced")  # outcomes after which a decision has used nothing up
@@ -24,7 +24,6 @@ _outcome, _decision = table("outcome"), table("decision")
 _FIELDS = [one.name for one in fields(LedgerRow)]
 _columns = [_ledger.c[name] for name in _FIELDS]
 _values = attrgetter(*_FIELDS)
-_drawn_values = attrgetter(*(one.name for one in fields(DrawRow)))
 
 _of_program = _ledger.c.program == bindparam("program")
 _PAGES = prepare(
@@ -58,12 +57,16 @@ _MOVE = prepare(
 )
 _LEFT = prepare(select(_ledger.c.quota - _ledger.c.used - _ledger.c.reserved).where(*_page))
 
-_DRAW = Statement(
-    "INSERT INTO draw (decision, budget, program, start_us, amount, settled_by, state, until_us) "
-    "SELECT seq, ?, ?, ?, ?, ?, ?, ? FROM decision WHERE id = ?",
-    (),
-    {},
+_DRAWN = [one.name for one in fields(DrawRow)]
+_DRAW = prepare(
+    insert(_draw).from_select(
+        ["decision", *_DRAWN[:-1]],
+        select(_decision.c.seq, *(bindparam(name) for name in _DRAWN[:-1])).where(
+            _decision.c.id == bindparam("decision")
+        ),
+    )
 )
+_drawn = attrgetter(*_DRAW.names)
 _due = (_draw.c.program == bindparam("its_program"), _draw.c.until_us <= bindparam("now_us"))
 _DUE = prepare(
     select(_draw.c.budget, _draw.c.start_us, func.sum(_draw.c.amount))
@@ -90,6 +93,11 @@ _UNNAMED = prepare(
         _outcome.c.decision.is_(None),
         _outcome.c.at_us >= _decision.c.at_us,
         _outcome.c.kind == _draw.c.settled_by,
+    )
+)
+_OF = prepare(
+    select(_draw.c.decision, _draw.c.budget).where(
+        _draw.c.decision.in_(select(_decision.c.seq).where(among(_decision.c.id)))
     )
 )
 _one = (_draw.c.decision == bindparam("its_decision"), _draw.c.budget == bindparam("its_budget"))
@@ -123,7 +131,7 @@ def put_pages(c: Connection, rows: Sequence[LedgerRow]) -> None:
 
 def put_draws(c: Connection, rows: Sequence[DrawRow]) -> None:
     """Write what decisions of the log drew. The periods are written apart."""
-    run_many(c, _DRAW, [_drawn_values(row) for row in rows])
+    run_many(c, _DRAW, [_drawn(row) for row in rows])
 
 
 def expire(c: Connection, program: str, now_us: int) -> None:
@@ -146,6 +154,13 @@ def settle(c: Connection, before: int) -> None:
     reached = run(c, _NAMED, before=before) + run(c, _UNNAMED, before=before)
     for _, kind, decision, budget in sorted(reached):
         _settle_one(c, kind, decision, budget)
+
+
+def release(c: Connection, decisions: Sequence[str]) -> None:
+    """Give back what decisions drew, by their ids, and did not settle."""
+    if run(c, _ANY):
+        for decision, budget in run(c, _OF, wanted=ids(decisions)):
+            _settle_one(c, RELEASES[0], decision, budget)
 
 
 def _settle_one(c: Connection, kind: str, decision: int, budget: str) -> None:

@@ -1,6 +1,7 @@
 """Decisions withdrawn: logged too late, when their callers had been told that nothing is sent.
 
-The log is never changed. A withdrawn decision stays in it, counts as no contact and is never learnt.
+The log is never changed. A withdrawn decision stays in it, counts as no contact, uses no budget up and is
+never learnt.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, select, tuple_
 
+from engine.store import ledger
 from engine.store.sqlite import among, ids, insert_new
 from engine.store.statement import execute, prepare
 from engine.store.tables import table
@@ -35,3 +37,4 @@ def withdraw(c: Connection, decisions: Sequence[str]) -> None:
     """Withdraw decisions by their ids; one withdrawn before stays so."""
     execute(c, _INSERT, wanted=ids(decisions))
     execute(c, _NOT_PENDING, wanted=ids(decisions))
+    ledger.release(c, decisions)
