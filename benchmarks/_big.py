@@ -13,7 +13,8 @@ QUIET = "22:00-07:00"
 
 
 def program_text(policy: str = "linear") -> str:
-    """The program file."""
+    """The program file; "linear:0" is a linear policy with that many waves."""
+    kind, _, waves = policy.partition(":")
     attributes = {f"f{i:02}": "number" for i in range(FEATURES)}
     offers = {f"offer_{i:02}": _offer(i) for i in range(OFFERS)}
     channels = {
@@ -34,7 +35,7 @@ def program_text(policy: str = "linear") -> str:
         "caps": ["20 per 28 days"],
         "goal": {"outcomes": {"purchase": {"share": 0.3}}, "window": "14 days"},
         "arms": {"policy": 0.85, "random": 0.05, "bau": 0.05, "holdout": 0.05},
-        "policy": {"kind": policy},
+        "policy": {"kind": kind, **({"waves": int(waves)} if waves else {})},
     }
     return json.dumps(program, indent=1)
 

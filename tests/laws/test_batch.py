@@ -1,0 +1,170 @@
+"""The law of batches: a file decides as its customers would one by one, bit for bit, whatever is known of
+them."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from sqlalchemy import Connection
+
+from engine.batch import Batch, run
+from engine.calendar import microseconds
+from engine.decide import decide
+from engine.domain import Program
+from engine.learn import learn
+from engine.live import live
+from engine.profiles import customer_table, profiles
+from engine.replay import replay
+from engine.request import Request
+from engine.roster import Table
+from engine.situation import decode
+from engine.store import Store, customers, decisions, open_store, outcomes, predictions
+from engine.store.rows import DecisionRow, OutcomeRow, PredictionRow
+from tests.engine.programs import AT, applied, ask, people, settled
+
+LATER = AT + timedelta(days=3)
+RULES = [
+    "age >= 18",
+    "spend > 5 OR spend IS NULL",
+    "country IN ('NO', 'SE') AND NOT country LIKE 'S%'",
+    "NOT (age < 30 AND spend < 3)",
+    "vip OR since < '2026-06-01'",
+    "age(p_buy.o0) < 1 OR p_buy.o0 IS NULL",
+    "days_since('o0', 'purchase') > 2 OR days_since('o0', 'purchase') IS NULL",
+    "CASE WHEN vip THEN spend ELSE age END * 2 > 20",
+]
+KINDS = ["{kind: linear, waves: 8}", "{kind: linear, waves: 0}", "{kind: formula, epsilon: 0.1}"]
+ATTRIBUTES = (
+    'age: integer, spend: number, country: {type: text, levels: ["NO", SE, DK]}, vip: boolean, '
+    "since: timestamp"
+)
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> str:
+    """Program files that differ in rules, caps, ageing, arms and policy."""
+    offers = []
+    for i in range(draw(st.integers(1, 4))):
+        rule, value = draw(st.sampled_from(RULES)), draw(st.integers(0, 50))
+        offers.append(f'  o{i}: {{value: {value}, priority: {i}, eligible: "{rule}"}}')
+    return "\n".join(
+        [
+            "program: spring",
+            f"attributes: {{{ATTRIBUTES}}}",
+            "predictions: {p_buy.o0: o0, churn: ''}",
+            "offers:",
+            *offers,
+            "channels:",
+            "  email: {cost: 0.01, consent: marketing, caps: [2 per 7 days]}",
+            '  sms: {cost: 0.1, consent: sms, quiet: "21:00-08:00"}',
+            'slots: {now: {}, tonight: {at: "18:30"}}',
+            f"caps: [{draw(st.integers(1, 4))} per 7 days]",
+            "goal: {outcomes: {purchase: 1, visit: 0.1}, window: 2 days}",
+            "arms: {policy: 0.4, random: 0.2, bau: 0.2, holdout: 0.2}",
+            f"policy: {draw(st.sampled_from(KINDS))}",
+            "bau: {kind: priority}",
+        ]
+    )
+
+
+some = st.fixed_dictionaries(
+    {
+        "age": st.none() | st.integers(10, 80),
+        "spend": st.none() | st.floats(0, 100),
+        "country": st.sampled_from([None, "NO", "SE", "DK", "XX"]),
+        "vip": st.none() | st.booleans(),
+        "since": st.sampled_from([None, AT - timedelta(days=400), AT - timedelta(days=2)]),
+        "p_buy.o0": st.none() | st.floats(0, 1),
+        "consent.marketing": st.none() | st.booleans(),
+        "consent.sms": st.none() | st.booleans(),
+        "zone": st.sampled_from([None, "Europe/Oslo", "Asia/Tokyo"]),
+    }
+)
+TYPES = {
+    "age": pl.Int64,
+    "spend": pl.Float64,
+    "country": pl.String,
+    "vip": pl.Boolean,
+    "p_buy.o0": pl.Float64,
+}
+
+
+def file(rows: list[dict[str, Any]], program: Program) -> pl.DataFrame:
+    """The rows as a file of customers c20, c21, ...: some of them known to the store."""
+    frame = pl.DataFrame(
+        [{"customer": f"c{20 + i}", **row} for i, row in enumerate(rows)],
+        schema_overrides={**TYPES, "since": pl.Datetime("us", "UTC")},
+    )
+    return customer_table(program, frame, "law")
+
+
+def with_a_past(path: Path, text: str) -> tuple[Store, Program]:
+    """A store whose customers c0, c1, ... were decided for, some of whom bought, and something was learnt."""
+    store = open_store(path)
+    with store.write() as connection:
+        program = applied(connection, text)
+        first = settled(ask(connection, people(connection, 30)))
+        bought = [
+            OutcomeRow(f"e{i}", one.row.id, one.row.customer, "purchase", 9.0, one.row.at_us + 10 + i, 0)
+            for i, one in enumerate(first[::3])
+        ]
+        outcomes.append_outcomes(connection, bought)
+        learn(connection, "spring", LATER - timedelta(hours=1))
+    return store, program
+
+
+def one_by_one(connection: Connection, program: Program, table: pl.DataFrame) -> list[DecisionRow]:
+    """Each customer's profile and score sent in, then each asked for alone."""
+    at_us = microseconds(LATER)
+    customers.put_customers(connection, profiles(program, table, at_us))
+    scores = [
+        PredictionRow(one, "p_buy.o0", "monday", score, at_us, at_us)
+        for one, score in table.select("customer", "p_buy.o0").iter_rows()
+        if score is not None
+    ]
+    predictions.put_predictions(connection, scores)
+    rows = []
+    for one in table["customer"]:
+        request = Request(one, program.name, f"monday:{one}", LATER)
+        rows += [
+            it.row for it in settled(decide(connection, [request], {"spring": live(connection, "spring")}))
+        ]
+    return rows
+
+
+def logged(store: Store, ids: list[str]) -> list[DecisionRow]:
+    with store.read() as connection:
+        found = [decisions.decision(connection, id) for id in ids]
+    return [row for row in found if row is not None]
+
+
+@settings(max_examples=12, deadline=None)
+@given(texts(), st.lists(some, min_size=20, max_size=40), st.booleans())
+def test_a_file_decides_as_its_customers_would_one_by_one(
+    text: str, rows: list[dict[str, Any]], keep: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store, program = with_a_past(Path(folder) / "batch.db", text)
+        taken: list[pl.DataFrame] = []
+        roster = Table(file(rows, program))
+        run(store, Batch(program, "monday", LATER, keep), roster, taken.append)
+        made = logged(store, pl.concat(taken)["id"].to_list())
+        other, _ = with_a_past(Path(folder) / "single.db", text)
+        with other.write() as connection:
+            alone = one_by_one(connection, program, roster.table)
+        assert [row.customer for row in made] == roster.table["customer"].to_list()
+        for row, expected in zip(made, alone, strict=True):
+            assert decode(row.situation) == decode(expected.situation)
+            assert replace(row, seq=0, situation=b"") == replace(expected, seq=0, situation=b"")
+        with store.read() as connection:
+            for row in made:
+                assert replay(connection, row.id).differences == ()
+        store.close()
+        other.close()
