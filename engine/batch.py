@@ -27,10 +27,12 @@ from engine.feasible import Funnel, funnel, merge
 from engine.lane import Settled
 from engine.live import Lives
 from engine.outbox import Take
+from engine.predictions.intake import take_in
+from engine.predictions.versions import About
 from engine.profiles import profiles
 from engine.request import Request
 from engine.roster import Roster
-from engine.store import Store, customers, decisions, predictions
+from engine.store import Store, customers, decisions
 from engine.store.rows import DecisionRow, PredictionRow
 from engine.uncollected import uncollected
 
@@ -140,7 +142,11 @@ def _keep(connection: Connection, batch: Batch, part: pl.DataFrame, known: set[s
     else:
         customers.put_customers(connection, [row for row in rows if row.id in known])
         customers.put_customers(connection, [row for row in rows if row.id not in known], replace=True)
-    predictions.put_predictions(connection, _predictions(batch.program, part, at_us, batch.name))
+    where = f"batch '{batch.name}'"
+    for model in batch.program.predictions:
+        if model in part.columns:
+            scores = _scores(part, model, at_us, batch.name)
+            take_in(connection, About(model, batch.name), scores, (), where, lambda i: where)
 
 
 def _by_row(
@@ -218,11 +224,9 @@ def _refuse_used_name(store: Store, batch: Batch, roster: Roster) -> None:
         )
 
 
-def _predictions(program: Program, part: pl.DataFrame, at_us: int, version: str) -> list[PredictionRow]:
+def _scores(part: pl.DataFrame, model: str, at_us: int, version: str) -> list[PredictionRow]:
     return [
         PredictionRow(customer, model, version, score, at_us, at_us)
-        for model in program.predictions
-        if model in part.columns
         for customer, score in zip(part["customer"], part[model], strict=True)
         if score is not None
     ]

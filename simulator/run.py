@@ -24,11 +24,12 @@ from engine.domain import ArmName, PolicySpec, Program
 from engine.errors import InputError, NextbestError
 from engine.learn import learn
 from engine.live import Lives
+from engine.predictions.intake import take_in
+from engine.predictions.versions import About
 from engine.program import loads
 from engine.request import Request
 from engine.store import Store, open_store
 from engine.store.customers import put_customers
-from engine.store.predictions import put_predictions
 from engine.store.rows import CustomerRow, DecisionRow, PredictionRow
 from engine.track import Event, IdentifyEvent, OutcomeEvent, track
 from engine.uncollected import uncollected
@@ -184,15 +185,15 @@ def _prepare(stage: Stage, text: bytes) -> None:
         )
         for i, name in enumerate(stage.names)
     ]
-    predictions = [
-        PredictionRow(name, one.model, one.version, score, at_us, at_us)
-        for one in scores
-        for name, score in zip(stage.names, one.score.tolist(), strict=True)
-    ]
     with stage.store.write() as connection:
         apply_text(connection, stage.program, text, START)
         put_customers(connection, profiles, replace=True)
-        put_predictions(connection, predictions)
+        for one in scores:
+            rows = [
+                PredictionRow(name, one.model, one.version, score, at_us, at_us)
+                for name, score in zip(stage.names, one.score.tolist(), strict=True)
+            ]
+            take_in(connection, About(one.model, one.version), rows, (), "world", lambda i: "world")
 
 
 def _live_through(

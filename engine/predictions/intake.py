@@ -116,11 +116,8 @@ def _warnings(model: str, used: bool, drift: Drift | None) -> list[str]:
 
 def _drift(connection: Connection, known: ModelVersionRow | None) -> Drift | None:
     """The drift of a version against the one before it."""
-    if known is None:
-        return None
-    rows = models.model_versions(connection, known.model)
-    place = next(i for i, row in enumerate(rows) if row.version == known.version)
-    return drifts(rows[max(place - 1, 0) : place + 1])[-1]
+    before = None if known is None else models.version_before(connection, known)
+    return drifts([before, known])[-1] if before is not None and known is not None else None
 
 
 def _check_target(about: About, used_by: Sequence[Program], source: str) -> None:
@@ -149,7 +146,7 @@ def _new(
     connection: Connection, model: str, rows: Sequence[PredictionRow], place: Place
 ) -> list[PredictionRow]:
     """The scores that are not in the store yet, each once. Raises `InputError` at a contradiction."""
-    last_us = max((one.last_as_of_us for one in models.model_versions(connection, model)), default=-1)
+    last_us = models.last_as_of(connection, model)
     seen: dict[tuple[str, int], float] = {}
     new: list[PredictionRow] = []
     for start in range(0, len(rows), _CHUNK):

@@ -7,7 +7,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select, tuple_
 
 from engine.store.rows import ModelVersionRow
 from engine.store.sqlite import among, upsert
@@ -24,6 +24,19 @@ _UPSERT = prepare_insert(_version, _FIELDS, upsert(_version))
 _of_model = select(*(_version.c[name] for name in _FIELDS)).where(_version.c.model == bindparam("model"))
 _VERSIONS = prepare(_of_model.order_by(_version.c.first_as_of_us, _version.c.received_us, _version.c.version))
 _ONE = prepare(_of_model.where(_version.c.version == bindparam("version")))
+_order = (_version.c.first_as_of_us, _version.c.received_us, _version.c.version)
+_BEFORE = prepare(
+    _of_model.where(
+        tuple_(*_order) < tuple_(bindparam("first_us"), bindparam("received_us"), bindparam("version"))
+    )
+    .order_by(*(column.desc() for column in _order))
+    .limit(1)
+)
+_LAST = prepare(
+    select(func.coalesce(func.max(_version.c.last_as_of_us), -1)).where(
+        _version.c.model == bindparam("model")
+    )
+)
 _NAMES = prepare(select(_model.c.name).order_by(_model.c.name))
 _MEANS = prepare(select(_version.c.model, _version.c.version, _version.c.mean).where(among(_version.c.model)))
 
@@ -42,6 +55,24 @@ def model_version(c: Connection, model: str, version: str) -> ModelVersionRow | 
 def model_versions(c: Connection, model: str) -> list[ModelVersionRow]:
     """All versions of a model, by the date of their first score, then as they came in."""
     return [_row(values) for values in run(c, _VERSIONS, model=model)]
+
+
+def version_before(c: Connection, row: ModelVersionRow) -> ModelVersionRow | None:
+    """The version of a model before another, in the order of `model_versions`; None of the first."""
+    found = run(
+        c,
+        _BEFORE,
+        model=row.model,
+        first_us=row.first_as_of_us,
+        received_us=row.received_us,
+        version=row.version,
+    )
+    return _row(found[0]) if found else None
+
+
+def last_as_of(c: Connection, model: str) -> int:
+    """The date of the newest score of a model (`as_of_us`), -1 if it never scored anyone."""
+    return int(run(c, _LAST, model=model)[0][0])
 
 
 def model_names(c: Connection) -> list[str]:
