@@ -24,6 +24,9 @@ def decide(
     program: ProgramOption,
     why: Annotated[bool, typer.Option("--why", help="Explain the decision.")] = False,
     context: Annotated[str, typer.Option(help="Features of this request as a JSON object.")] = "{}",
+    explore: Annotated[
+        bool, typer.Option("--explore/--no-explore", help="Whether the policy may try other than its best.")
+    ] = True,
     key: Annotated[str | None, typer.Option(help="Idempotency key. [default: a new one]")] = None,
     at: AtOption = None,
     store: StoreOption = None,
@@ -42,7 +45,7 @@ def decide(
     when = moment(at)
     features = _features(context)
     with at_work(store, program, when) as (its_store, loaded):
-        request = Request(customer, loaded.name, key, when, features)
+        request = Request(customer, loaded.name, key, when, features, explore)
         with its_store.write() as connection:
             current = live(connection, loaded.name)
             answer = pipeline(connection, [request], {loaded.name: current}).answers[0]

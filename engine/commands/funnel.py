@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.batch import BatchSummary
 from engine.feasible import STAGES, Funnel
+from engine.hurdles import ARBITRATION, BUDGET
 
 MOST_SHOWN = 6
 
@@ -20,12 +21,17 @@ def funnel_lines(summary: BatchSummary) -> list[str]:
 
 
 def stages(funnel: Funnel) -> list[str]:
-    """The funnel: what every stage dropped, and the rules that dropped most."""
+    """The funnel: what every stage dropped; of several customers also the rules that dropped most.
+
+    Budget and arbitration are told where they dropped anything.
+    """
     left = funnel.pairs
     lines = [f"Funnel:  {left:,} customer-action pairs"]
-    for stage in STAGES:
+    for stage in (one for one in STAGES if one not in (BUDGET, ARBITRATION) or funnel.dropped[one]):
         left -= funnel.dropped[stage]
         lines.append(f"  {stage:<15} -{funnel.dropped[stage]:<10,} {left:,} left")
+    if funnel.customers == 1:
+        return lines
     worst = sorted(funnel.by_reason.items(), key=lambda item: -item[1])[:5]
     lines += [f"    {count:>10,}  {reason}" for reason, count in worst if count]
     lines.append(f"  Customers with nothing left to send: {funnel.left_with_nothing:,}")

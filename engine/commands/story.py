@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
+from engine.commands.funnel import stages
 from engine.explain import Explanation, Rival
 from engine.reply import Decision
 
@@ -18,6 +19,8 @@ def story(decision: Decision, told: Explanation | None) -> str:
     if told is not None:
         lines += [told.sentence, *[f"  · {reason}" for reason in told.reasons]]
         lines += [f"  {line}" for line in _rivals(told.rivals)]
+        lines += [f"  {one.sentence}" for one in told.counterfactuals]
+        lines += stages(told.funnel)
     if decision.replayed:
         lines.append("This key was decided before; nothing new was logged.")
     lines.append(f"Logged as {decision.id}; `nextbest replay {decision.id}` makes it again.")
@@ -41,12 +44,19 @@ def _texts(decision: Decision) -> list[str]:
 def _rivals(rivals: Sequence[Rival]) -> list[str]:
     """Why not the others: the feasible ones by their value, then what dropped the rest, one line a reason."""
     free = sorted((one for one in rivals if one.feasible), key=lambda one: -(one.value or 0.0))
-    lines = [f"not {one.action}: expected {one.value:.4g}, probability {one.probability:.3g}" for one in free]
+    lines = [
+        f"not {one.action}: expected {one.value:.4g}{_behind(one)}, probability {one.probability:.3g}"
+        for one in free
+    ]
     dropped: dict[tuple[str, str], list[str]] = {}
     for one in rivals:
         if not one.feasible:
             dropped.setdefault((one.stage, one.rule), []).append(one.action)
     return lines + [f"not {_listed(names)}: {stage}, {rule}" for (stage, rule), names in dropped.items()]
+
+
+def _behind(rival: Rival) -> str:
+    return f", {rival.behind:.3g} less" if rival.behind and rival.behind > 0.0 else ""
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -49,7 +49,7 @@ def test_factors_say_what_moved_the_lead(store: Store) -> None:
         rows = [row for row in learnt_rows(connection) if row.arm == "policy" and not row.explored]
         told = [explained(connection, row) for row in rows[:40]]
     assert any(one.factors for one in told)
-    known = {"age", "spend", "country", "p_buy.sale", "recent contacts"}
+    known = {"age", "spend", "country", "p_buy.sale", "recent contacts", "predicted before learning"}
     assert {factor.name for one in told for factor in one.factors} <= known
 
 
