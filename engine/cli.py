@@ -33,6 +33,8 @@ VERBS: dict[str, str] = {
     "track": "engine.commands.track:track",
     "predict": "engine.commands.predict:predict",
     "learn": "engine.commands.learn:learn",
+    "export": "engine.commands.export:export",
+    "import": "engine.commands.take_in:take_in",
     "report": "engine.experiments.command:report",
     "replay": "engine.commands.replay:replay",
     "serve": "engine.commands.serve:serve",
