@@ -93,7 +93,7 @@ def told_nothing(row: DecisionRow) -> bool:
 
 def explain_nothing(row: DecisionRow) -> Explanation:
     """Why nothing was sent."""
-    return Explanation(f"{row.customer} gets nothing: no decision was ready in time.", [REASON], [], [])
+    return Explanation(f"{row.customer} gets nothing: no decision was ready in time.", [REASON])
 
 
 def _sound(current: Live, request: Request) -> bool:

@@ -20,7 +20,7 @@ def story(decision: Decision, told: Explanation | None) -> str:
         lines += [told.sentence, *[f"  · {reason}" for reason in told.reasons]]
         lines += [f"  {line}" for line in _rivals(told.rivals)]
         lines += [f"  {one.sentence}" for one in told.counterfactuals]
-        lines += stages(told.funnel)
+        lines += stages(told.funnel) if told.funnel else []
     if decision.replayed:
         lines.append("This key was decided before; nothing new was logged.")
     lines.append(f"Logged as {decision.id}; `nextbest replay {decision.id}` makes it again.")

@@ -24,6 +24,7 @@ from policies.base import Floats
 
 PREDICTED = "predicted before learning"
 HISTORY = "recent contacts"
+SCARCE = "price of what is scarce"
 
 
 def score(live: Live, situation: Situation, choices: Choices) -> tuple[Breakdown | None, list[Factor]]:
@@ -37,13 +38,14 @@ def score(live: Live, situation: Situation, choices: Choices) -> tuple[Breakdown
     facts = feature_columns(live.encoding)
     rows = _without(X, [members for _, members in facts])
     scores = judge.scores(rows, live.actions, np.repeat(prior, len(rows), axis=0))
-    own, parts = _parts(scores[:, drawn], float(prior[0, drawn]))
-    ahead, lead = (
-        (None, [])
-        if rival is None
-        else _parts(scores[:, drawn] - scores[:, rival], float(prior[0, drawn] - prior[0, rival]))
-    )
-    named = [(PREDICTED, None), *((name, situation.values.get(name)) for name, _ in facts)]
+    scarce = -choices.charge[0] if choices.charge is not None else np.zeros(len(live.actions))
+    own, parts = _parts(scores[:, drawn], float(prior[0, drawn]), float(scarce[drawn]))
+    ahead, lead, margin = None, list[float](), None
+    if rival is not None:
+        apart = float(prior[0, drawn] - prior[0, rival]), float(scarce[drawn] - scarce[rival])
+        ahead, lead = _parts(scores[:, drawn] - scores[:, rival], *apart)
+        margin = float(scores[0, drawn] - scores[0, rival]) + apart[1]
+    named = [(PREDICTED, None), (SCARCE, None), *((name, situation.values.get(name)) for name, _ in facts)]
     found = [
         Factor(name, value, part, lead[j] if lead else None)
         for j, ((name, value), part) in enumerate(zip(named, parts, strict=True))
@@ -51,11 +53,11 @@ def score(live: Live, situation: Situation, choices: Choices) -> tuple[Breakdown
     ]
     weight = [abs(one.score if one.lead is None else one.lead) for one in found]
     told = Breakdown(
-        float(scores[0, drawn]),
+        float(scores[0, drawn] + scarce[drawn]),
         own,
         parts[0],
         None if rival is None else live.program.actions[rival].name,
-        None if rival is None else float(scores[0, drawn] - scores[0, rival]),
+        margin,
         ahead,
     )
     return told, [found[j] for j in sorted(range(len(found)), key=lambda j: -weight[j])]
@@ -71,12 +73,20 @@ def _without(X: Floats, facts: Sequence[Sequence[int]]) -> Floats:
     return rows
 
 
-def _parts(value: Floats, predicted: float) -> tuple[float, list[float]]:
-    """The base, and what the prediction and each of m facts add, of the 2 m + 1 values of `_without`."""
+def _parts(value: Floats, predicted: float, scarce: float) -> tuple[float, list[float]]:
+    """The base, and what the prediction, the price of scarce things and each of m facts add.
+
+    Of the 2 m + 1 values of `_without`.
+    """
     m = (len(value) - 1) // 2
     forwards = -np.diff(value[: m + 1])
     backwards = -np.diff(value[[0, *range(m + 1, 2 * m + 1)]])[::-1]
-    return float(value[m]) - predicted, [predicted, *((forwards + backwards) / 2.0).tolist()]
+    return float(value[m]) - predicted, [predicted, scarce, *((forwards + backwards) / 2.0).tolist()]
+
+
+def worth(choices: Choices) -> Floats:
+    """(n, k) expected net value less the price of what is scarce: what the policy compares."""
+    return choices.value if choices.charge is None else choices.value - choices.charge
 
 
 def equals(pmf: Floats) -> tuple[int, ...]:
@@ -86,9 +96,9 @@ def equals(pmf: Floats) -> tuple[int, ...]:
 
 def _runner_up(choices: Choices) -> int | None:
     """The feasible action of the next highest value behind those that tie; None if there is none."""
-    first = equals(choices.pmf[0])
+    first, value = equals(choices.pmf[0]), worth(choices)[0]
     rivals = [int(j) for j in np.flatnonzero(choices.feasible.mask[0]) if j not in first]
-    return max(rivals, key=lambda j: choices.value[0, j]) if rivals else None
+    return max(rivals, key=lambda j: value[j]) if rivals else None
 
 
 def feature_columns(encoding: Encoding) -> list[tuple[str, Sequence[int]]]:
@@ -107,6 +117,6 @@ def in_words(factor: Factor) -> str:
     effect = factor.score if factor.lead is None else factor.lead
     side = "for" if effect > 0 else "against"
     shown = "unknown" if factor.value is None else factor.value
-    fact = factor.name if factor.name in (HISTORY, PREDICTED) else f"{factor.name} = {shown}"
+    fact = factor.name if factor.name in (HISTORY, PREDICTED, SCARCE) else f"{factor.name} = {shown}"
     against = "" if factor.lead is None else " against the runner-up"
     return f"{fact} speaks {side} it ({effect:+.2g}{against})"

@@ -19,7 +19,7 @@ import numpy as np
 from engine.choose import Choices, Live, choose
 from engine.domain import Action
 from engine.explain.candidates import CONTACTS, Fact, facts
-from engine.explain.factors import equals
+from engine.explain.factors import equals, worth
 from engine.explain.told import Counterfactual, Move
 from engine.situation import Situation, columns
 from policies.base import Floats
@@ -88,7 +88,7 @@ class _Asker:
         """What wins in each of n changed situations; (n,) the lead that is left."""
         rows = [_as_if(self.situation, change) for change in changes]
         made = choose(self.live, columns(self.live.program, rows))
-        value = np.where(made.feasible.mask, made.value, -np.inf)
+        value = np.where(made.feasible.mask, worth(made), -np.inf)
         own = value[:, self.best].max(axis=1)
         value[:, self.best] = -np.inf
         with np.errstate(invalid="ignore"):

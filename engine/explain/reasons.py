@@ -20,9 +20,12 @@ def reasons(live: Live, choices: Choices, i: int) -> list[str]:
     left = len(set(compress(_offers(live.program), mask.tolist())) - {""})
     said = [f"{left} of {len(live.program.offers)} offers eligible"]
     if scorer(live) is not None:
+        worth = choices.value[i] if choices.charge is None else choices.value[i] - choices.charge[i]
+        best = worth[drawn] >= worth[mask].max()
+        spent = float(choices.value[i, drawn] - worth[drawn])
+        price = f", less {spent:.4g} for what is scarce" if spent else ""
         value = float(choices.value[i, drawn])
-        best = value >= float(choices.value[i][mask].max())
-        said.append(f"{'highest expected' if best else 'expected'} net value {value:.4g}")
+        said.append(f"{'highest expected' if best else 'expected'} net value {value:.4g}{price}")
     said.append(
         f"chosen with probability {choices.pmf[i, drawn]:.3g}{' (explored)' if choices.explored[i] else ''}"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.choose import Choices, Live, choose
 from engine.domain import Action
-from engine.explain.factors import equals, in_words, score
+from engine.explain.factors import equals, in_words, score, worth
 from engine.explain.nearest import nearest
 from engine.explain.reasons import funnel_of, reasons
 from engine.explain.told import Explanation, Rival
@@ -27,6 +27,7 @@ def explain(live: Live, situation: Situation) -> Explanation:
             *reasons(live, choices, 0),
             *([chance] if chance else _tied(choices)),
             *(in_words(factor) for factor in factors[:_FACTORS_IN_WORDS]),
+            *_prices(situation),
             *aged(live.program, situation.as_of, situation.at_us),
         ],
         whole,
@@ -44,6 +45,15 @@ def _left_to_chance(situation: Situation, choices: Choices) -> str:
     if choices.explored[0]:
         return "explored to learn from it: no fact made it win"
     return ""
+
+
+def _prices(situation: Situation) -> list[str]:
+    """What one more of each scarce thing would earn elsewhere."""
+    return [
+        f"budget {name}: one more is worth {limit.price:.4g} elsewhere"
+        for name, limit in situation.limits.items()
+        if limit.price > 0.0
+    ]
 
 
 def _tied(choices: Choices) -> list[str]:
@@ -80,13 +90,13 @@ def _said(action: Action) -> str:
 def _rival(live: Live, choices: Choices, j: int) -> Rival:
     blame, drawn = int(choices.feasible.blame[0, j]), int(choices.drawn[0])
     reason = choices.feasible.reasons[blame - 1] if blame else None
-    value = float(choices.value[0, j])
+    value = float(worth(choices)[0, j])
     return Rival(
         live.program.actions[j].name,
         reason is None,
         reason.stage if reason else "",
         reason.text if reason else "",
         value if reason is None else None,
-        float(choices.value[0, drawn]) - value if reason is None else None,
+        float(worth(choices)[0, drawn]) - value if reason is None else None,
         float(choices.pmf[0, j]),
     )

@@ -12,7 +12,8 @@ from engine.feasible import Funnel
 class Rival(msgspec.Struct, frozen=True):
     """An action that was not taken: dropped at a stage by a rule, or feasible and worth `value`.
 
-    `behind` is by how much it is worth less than the action taken; negative where it is worth more.
+    `value` is net of the price of what is scarce, as the policy compares it; `behind` is by how much it is
+    less than that of the action taken, negative where it is more.
     """
 
     action: str
@@ -72,13 +73,13 @@ class Explanation(msgspec.Struct, frozen=True):
     """One decision explained.
 
     `score`, `factors` and `counterfactuals` are empty for an action that was explored or left to chance: no
-    fact made it win.
+    fact made it win. All but the first two are empty where nothing was decided.
     """
 
     sentence: str
     reasons: list[str]
-    score: Breakdown | None
-    factors: list[Factor]
-    counterfactuals: list[Counterfactual]
-    rivals: list[Rival]
-    funnel: Funnel
+    score: Breakdown | None = None
+    factors: list[Factor] = []
+    counterfactuals: list[Counterfactual] = []
+    rivals: list[Rival] = []
+    funnel: Funnel | None = None

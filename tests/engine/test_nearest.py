@@ -135,6 +135,7 @@ def test_factors_sum_to_the_score_and_chance_is_never_explained(
             assert np.isclose(
                 told.score.base_lead + sum(one.lead or 0.0 for one in told.factors), told.score.lead
             )
+    assert told.funnel is not None
     assert sum(told.funnel.dropped.values()) == sum(not one.feasible for one in told.rivals)
 
 
