@@ -151,7 +151,7 @@ def test_every_decision_record_is_listed() -> None:
     assert [
         *dict.fromkeys(re.findall(r"\((\d{3}-[\w-]+\.md)\)", (folder / "README.md").read_text("utf-8")))
     ] == records
-    for number, record in enumerate(records, start=1):
+    for record in records:
         text = (folder / record).read_text(encoding="utf-8")
-        assert text.startswith(f"# {number:03} ")
+        assert text.startswith(f"# {record[:3]} ")
         assert all(part in text for part in ("**Context.**", "**Choice.**", "**Cost.**")), record

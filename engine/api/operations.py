@@ -14,6 +14,7 @@ from engine.api.health import Alive, Ready
 from engine.api.outcomes import OutcomeRoute, Received
 from engine.api.predictions import Scores
 from engine.api.segment import Taken
+from engine.budget.account import Account
 from engine.explain import Explanation
 from engine.plan.history import Entry, ProgramVersion
 from engine.predictions.intake import Arrival
@@ -194,6 +195,14 @@ OPERATIONS: tuple[Operation, ...] = (
         _says(programs.audit),
         None,
         list[Entry],
+        ("not-found", "invalid", *_STORE),
+    ),
+    Operation(
+        "get",
+        "/v1/programs/{name}/budgets",
+        _says(programs.budgets),
+        None,
+        list[Account],
         ("not-found", "invalid", *_STORE),
     ),
     Operation("get", "/livez", _says(health.alive), None, Alive, ()),

@@ -25,9 +25,37 @@ def test_versions_and_audit_are_told(client: Client) -> None:
 
 
 def test_a_program_that_is_not_there_is_404(client: Client) -> None:
-    for path in ("/v1/programs/sprong/versions", "/v1/programs/sprong/audit"):
-        answer = client.get(path)
+    for what in ("versions", "audit", "budgets"):
+        answer = client.get(f"/v1/programs/sprong/{what}")
         assert answer.status_code == 404 and "Did you mean 'spring'?" in answer.json()["detail"]
+
+
+def test_what_is_left_of_a_budget_is_told(tmp_path: Path) -> None:
+    text = TEXT.replace("loyalty: {value: 20,", "loyalty: {value: 20, stock: 3,").replace(
+        "consent: sms, ", "consent: sms, capacity: 40 per week, "
+    )
+    store = open_store(tmp_path / "store.db")
+    with store.write() as c:
+        applied(c, text)
+        people(c, 40)
+    with calling(create_app(Settings(store=store.path, deadline_ms=GENEROUS_MS))) as client:
+        body = {"program": "spring", "context": {"age": 40, "country": "NO"}}
+        told = [
+            client.ask("POST", "/v1/decisions", {**body, "customer": f"c{i}", "key": f"k{i}"}).json()
+            for i in range(40)
+        ]
+        stock, *weeks = client.get("/v1/programs/spring/budgets").json()
+    store.close()
+    sent = [one["action"] for one in told if one["action"]]
+    assert (stock["budget"], stock["unit"], stock["until"], stock["quota"]) == (
+        "stock loyalty",
+        "stock",
+        None,
+        3,
+    )
+    assert stock["used"] == sum(one["offer"] == "loyalty" for one in sent) == 3 - stock["left"]
+    assert sum(week["used"] for week in weeks) == sum(one["channel"] == "sms" for one in sent)
+    assert {week["budget"] for week in weeks} == {"capacity sms"} and weeks[0]["until"]
 
 
 def test_a_catalogue_edited_during_load_is_one_version_for_each_decision(tmp_path: Path) -> None:
