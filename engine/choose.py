@@ -204,6 +204,9 @@ def _pmf(live: Live, arms: Sequence[ArmName], X: Floats, mask: Mask, prior: Floa
     by_policy: dict[ArmName, list[int]] = {}
     for i, arm in enumerate(arms):
         by_policy.setdefault("policy" if arm == "holdout" else arm, []).append(i)
+    if judge is not None and 2 * len(by_policy.get("policy", ())) > len(mask):  # most rows: then all at once
+        pmf = judge.explore(worth, mask, prior)
+        del by_policy["policy"]
     for arm, members in by_policy.items():
         rows = np.array(members, dtype=np.int64)
         if arm == "policy" and judge is not None:
