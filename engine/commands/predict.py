@@ -107,7 +107,7 @@ def look_over(
         show_json({"at": when, "models": found})
     else:
         terminal.show(found, when)
-    return 1 if any(one.refused for model in found for one in model.reliability) else 0
+    return 1 if any(one.sent is None for model in found for one in model.reliability) else 0
 
 
 def _horizon(text: str | None) -> timedelta | None:

@@ -4,7 +4,8 @@ Decisions are chosen by the score, among other things, so who was sent the offer
 customers. Among those sent, the response at a given score is what it is wherever the choice went by the score
 alone; where it also went by other facts that foretell the response, that reading holds for those the policy
 sends to and for nobody else. Rows weighted by 1 / propensity stand for every customer for whom the offer was
-feasible (Horvitz & Thompson 1952), each channel and slot of it alike. Both readings are made the same way.
+feasible (Horvitz & Thompson 1952), each channel and slot of it alike, if every action could be drawn. Both
+readings are made the same way.
 
 Rows of one customer are not independent: every standard error sums over customers first.
 """

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from engine.calendar import MICROSECOND, instant, microseconds
 from engine.domain import Program, Staleness
 from engine.errors import NotFoundError, RefusedError, nearest
-from engine.predictions.calibration import Calibration, calibration
+from engine.predictions.calibration import ENOUGH, Calibration, calibration
 from engine.predictions.distribution import QUANTILES, quantile
 from engine.predictions.drift import Drift
 from engine.predictions.responses import Responses, response_kind, responses
@@ -80,7 +80,9 @@ class Contract(msgspec.Struct, frozen=True):
 class Reliability(msgspec.Struct, frozen=True):
     """Whether the response followed as the scores of a program's decisions said; `refused` says why not.
 
-    `sent` is of those the offer was sent to; `everyone` of all for whom it was feasible, by 1 / propensity.
+    `sent` is of those the offer was sent to; `everyone` of all for whom it was feasible: the decisions drawn
+    by chance, by 1 / propensity.
+    `reading` says in words what is wrong with the scores beyond chance.
     """
 
     program: str
@@ -89,6 +91,7 @@ class Reliability(msgspec.Struct, frozen=True):
     window_days: float
     sent: Calibration | None
     everyone: Calibration | None
+    reading: list[str]
     refused: list[str]
     notes: list[str]
 
@@ -168,10 +171,24 @@ def reliability(
     found = responses(connection, program, model, kind, at, version)
     refused: list[str] = []
     sent = _calibrated(found, np.ones(len(found.score)), refused)
-    everyone = None if sent is None else _calibrated(found, 1 / found.propensity, refused)
+    everyone = None if sent is None else _of_everyone(found, refused)
     notes = _notes(models.model_versions(connection, model), program)
     offer, window = program.predictions[model], _days(program.goal.window)
-    return Reliability(program.name, offer, kind, window, sent, everyone, refused, notes)
+    reading = [] if sent is None else _reading(everyone or sent)
+    return Reliability(program.name, offer, kind, window, sent, everyone, reading, refused, notes)
+
+
+def _reading(found: Calibration) -> list[str]:
+    said = []
+    if found.gap.high < 0:
+        said.append(f"The scores promise too much, by {-found.gap.value:.3f} on average.")
+    if found.gap.low > 0:
+        said.append(f"The scores promise too little, by {found.gap.value:.3f} on average.")
+    if found.slope is not None and found.slope.high < 1:
+        said.append("High scores are too high, or low ones too low: the model is too sure of itself.")
+    if found.slope is not None and found.slope.low > 1:
+        said.append("High scores are too low, or low ones too high: the model is not sure enough.")
+    return said or ["No error beyond chance."]
 
 
 def _calibrated(found: Responses, weight: Floats, refused: list[str]) -> Calibration | None:
@@ -180,6 +197,21 @@ def _calibrated(found: Responses, weight: Floats, refused: list[str]) -> Calibra
     except RefusedError as error:
         refused.append(str(error))
         return None
+
+
+def _of_everyone(found: Responses, refused: list[str]) -> Calibration | None:
+    """The decisions drawn by chance, by 1 / propensity; one that was certain stands for nobody else."""
+    drawn = found.propensity < 1.0
+    if int(drawn.sum()) < ENOUGH:
+        refused.append(
+            f"For everyone: {int(drawn.sum())} of {len(drawn)} decisions were drawn by chance, at least "
+            f"{ENOUGH} are needed; a random arm would tell."
+        )
+        return None
+    some = Responses(
+        found.score[drawn], found.happened[drawn], found.customer[drawn], found.propensity[drawn]
+    )
+    return _calibrated(some, 1 / some.propensity, refused)
 
 
 def _notes(rows: Sequence[ModelVersionRow], program: Program) -> list[str]:

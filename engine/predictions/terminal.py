@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Console
@@ -39,7 +39,7 @@ def show(models: Sequence[ModelReport], at: datetime, console: Console | None = 
         out.print(_versions(model))
         for version in model.versions:
             if version.drift_in_words:
-                out.print(f"  {escape(version.version)}: {escape(version.drift_in_words)}.")
+                out.print(f"  {escape(version.version)}: {escape(version.drift_in_words)}.", soft_wrap=True)
         for contract in model.contracts:
             for line in _contract(contract, at):
                 out.print(f"  {escape(line)}", soft_wrap=True)
@@ -90,29 +90,32 @@ def _ages(one: Ages) -> str:
 def _reliability(out: Console, one: Reliability) -> None:
     about = f"{one.program}: '{one.outcome}' within {one.window_days:g} days of sending {one.offer}"
     out.print(f"  {escape(about)}", soft_wrap=True)
-    for name, found in (("sent", one.sent), ("everyone, by 1 / propensity", one.everyone)):
-        if found is not None:
-            out.print(f"  {name}: {_summary(found)}", soft_wrap=True)
     if one.sent is not None:
+        out.print(_figures(one.sent, one.everyone))
         out.print(_bins(one.sent))
-    for said in (*(f"Refused: {why}" for why in one.refused), *one.notes):
+    for said in (*one.reading, *(f"Refused: {why}" for why in one.refused), *one.notes):
         out.print(f"  {escape(said)}", soft_wrap=True)
 
 
-def _summary(found: Calibration) -> str:
-    parts = [
-        f"{found.n:,} decisions, {found.positives:,} with it",
-        f"Brier {_interval(found.brier)}",
-        f"calibration error {found.ece:.4f} ({found.ece_by_chance:.4f} by chance)",
-        f"observed less predicted {_interval(found.gap)}",
-    ]
-    if found.slope is None or found.intercept is None:
-        return ", ".join([*parts, "slope not determined"])
-    return ", ".join([*parts, f"slope {_interval(found.slope)}", f"intercept {_interval(found.intercept)}"])
+def _figures(sent: Calibration, everyone: Calibration | None) -> Table:
+    both = [sent] if everyone is None else [sent, everyone]
+    table = _table("", "those sent to", "everyone")
+    rows: tuple[tuple[str, Callable[[Calibration], str]], ...] = (
+        ("decisions, with it", lambda found: f"{found.n:,}, {found.positives:,}"),
+        ("worth as many", lambda found: f"{found.effective:,.0f}"),
+        ("observed less predicted", lambda found: _interval(found.gap)),
+        ("calibration error", lambda found: f"{found.ece:.3f} ({found.ece_by_chance:.3f} by chance)"),
+        ("Brier score", lambda found: _interval(found.brier)),
+        ("slope", lambda found: _interval(found.slope)),
+        ("intercept", lambda found: _interval(found.intercept)),
+    )
+    for name, said in rows:
+        table.add_row(f"  {name}", *(said(found) for found in both))
+    return table
 
 
-def _interval(one: Estimate) -> str:
-    return f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"
+def _interval(one: Estimate | None) -> str:
+    return "not determined" if one is None else f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"
 
 
 def _bins(found: Calibration) -> Table:

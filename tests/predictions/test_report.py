@@ -191,8 +191,18 @@ def test_scores_that_come_true_are_told_to_be_calibrated(store: Store) -> None:
     assert found.sent.slope.low < 1 < found.sent.slope.high
     assert found.sent.gap.low < 0 < found.sent.gap.high
     assert found.everyone.gap.low < 0 < found.everyone.gap.high
+    assert found.reading == ["No error beyond chance."]
     assert found.sent.n == sum(one.n for one in found.sent.bins) > 200
     assert other.sent is None and "0 matured decisions" in other.refused[0]
+
+
+def test_what_was_certain_to_be_sent_stands_for_nobody_else(store: Store) -> None:
+    with store.write() as c:
+        program = applied(c, EVEN.replace("{random: 0.9, holdout: 0.1}", "{bau: 1.0}"))
+        responded(c, 600)
+        found = reliability(c, MODEL, program, AT + 8 * DAY, "purchase")
+    assert found.sent is not None and found.everyone is None
+    assert "0 of 600 decisions were drawn by chance" in found.refused[0]
 
 
 def test_decisions_whose_window_is_open_do_not_count(store: Store) -> None:
