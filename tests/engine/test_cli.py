@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import cli
@@ -198,6 +198,7 @@ def test_an_unknown_verb_suggests_the_nearest(capsys: pytest.CaptureFixture[str]
     assert "There is no verb 'decied'. Did you mean 'decide'?" in capsys.readouterr().err
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), min_size=1))
 def test_no_unknown_verb_ends_in_a_traceback(verb: str) -> None:
     known = {*VERBS, "--help", "-h", "--version", "--debug"}
