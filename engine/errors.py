@@ -19,6 +19,10 @@ class NotFoundError(InputError):
     """Something named that does not exist; names the nearest thing that does."""
 
 
+class ContradictionError(InputError):
+    """Two things, each sound by itself, that cannot both hold. HTTP answers 409."""
+
+
 class RefusedError(NextbestError):
     """A question that has no honest answer; says which evidence is missing. The command line exits 1."""
 

@@ -15,7 +15,7 @@ import polars as pl
 from engine.errors import InputError, nearest
 from engine.values import ID_LENGTH, is_id
 
-ID_RULE = f"must be 1-{ID_LENGTH} printable characters without control characters"
+ID_RULE = f"must be 1-{ID_LENGTH} characters without control characters"
 
 
 def _csv(path: Path) -> pl.DataFrame:

@@ -23,7 +23,17 @@ from engine.store.rows import CustomerRow, OutcomeRow
 from engine.values import FEATURES_AT_MOST, Id, check_id
 
 LARGEST_VALUE = 1e12
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+Instant = Annotated[
+    datetime,
+    msgspec.Meta(
+        tz=True,
+        description="A time with its zone, from 1970 to 2199.",
+        extra_json_schema={"pattern": "^(19[7-9]|20|21)"},
+    ),
+]
+Money = Annotated[
+    float, msgspec.Meta(extra_json_schema={"minimum": -LARGEST_VALUE, "maximum": LARGEST_VALUE})
+]
 
 
 class OutcomeEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="outcome"):
@@ -36,7 +46,7 @@ class OutcomeEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_
     customer: Id
     kind: Id
     at: Instant
-    value: float = 0.0
+    value: Money = 0.0
     decision: str | None = None
 
 

@@ -6,6 +6,7 @@ Attributes of customers and features of requests, checked against the program on
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -128,25 +129,30 @@ def _timestamp(name: str, value: str, where: str) -> datetime:
 
 
 ID_LENGTH = 128
+_CONTROLS = (  # of lines, terminals and the direction of writing
+    r"\u0000-\u001F\u007F-\u009F\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF"
+)
+_CONTROL = re.compile(f"[{_CONTROLS}\ud800-\udfff]")
+ID_SCHEMA: dict[str, Any] = {"minLength": 1, "maxLength": ID_LENGTH, "pattern": f"^[^{_CONTROLS}]+$"}
 Id = Annotated[
     str,
     msgspec.Meta(
-        description=f"1-{ID_LENGTH} printable characters.",
-        extra_json_schema={"minLength": 1, "maxLength": ID_LENGTH},
+        description=f"1-{ID_LENGTH} characters without control characters.",
+        extra_json_schema=ID_SCHEMA,
     ),
 ]
 
 
 def is_id(value: str) -> bool:
-    """Whether a text may be an id: 1-128 printable characters."""
-    return 0 < len(value) <= ID_LENGTH and value.isprintable()
+    """Whether a text may be an id: 1-128 characters that end no line and control no terminal."""
+    return 0 < len(value) <= ID_LENGTH and (value.isprintable() or _CONTROL.search(value) is None)
 
 
 def check_id(value: str, what: str, where: str) -> str:
-    """An id of 1-128 printable characters. Raises `InputError` with the rule otherwise."""
+    """An id (see `is_id`). Raises `InputError` with the rule otherwise."""
     if not is_id(value):
         raise InputError(
-            f"{where}: {what} == {value[:40]!r} ({len(value)} characters), must be 1-{ID_LENGTH} printable "
+            f"{where}: {what} == {value[:40]!r} ({len(value)} characters), must be 1-{ID_LENGTH} "
             f"characters without control characters; send another id."
         )
     return value

@@ -22,7 +22,7 @@ from engine.errors import InputError, NotFoundError
 from engine.store import Store, customers, predictions
 from engine.store.rows import CustomerRow, PredictionRow
 from engine.track import check_zone
-from engine.values import check_id, checked, types
+from engine.values import Id, check_id, checked, types
 
 router = APIRouter()
 AT_MOST = 256
@@ -31,8 +31,8 @@ AT_MOST = 256
 class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is now known: laid over what was known before; null takes an attribute or a consent away."""
 
-    attributes: dict[str, Feature] = {}
-    consent: dict[str, bool | None] = {}
+    attributes: dict[Id, Feature] = {}
+    consent: dict[Id, bool | None] = {}
     zone: str | None = None
 
 

@@ -18,7 +18,7 @@ from engine.api.moments import check_moment, now
 from engine.api.parts import Parts, parts
 from engine.api.problem import problem_of
 from engine.decide import Decided
-from engine.errors import InputError, NextbestError
+from engine.errors import ContradictionError, InputError, NextbestError
 from engine.explain import funnel_of, reasons
 from engine.reply import Decision, reply
 from engine.request import Request
@@ -101,7 +101,7 @@ def _key(given: str | None, named: bytes | None) -> str:
     except UnicodeDecodeError:
         raise InputError(f"header: Idempotency-Key == {named[:40]!r}, must be UTF-8; correct it.") from None
     if given is not None and given != key:
-        raise InputError(
+        raise ContradictionError(
             f"key == {given[:40]!r} in the body, {key[:40]!r} in the header Idempotency-Key; send one."
         )
     return key

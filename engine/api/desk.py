@@ -76,6 +76,8 @@ class Desk:
         self._clock: deque[_Asked] = deque()
         self._ticking = self._writing = self._began = self._pausing = self._closed = False
         self._idle = asyncio.Event()
+        self._asked_s = 0.0
+        metrics.waiting.set_function(lambda: len(self._waiting))
         self._scribe = Scribe(service.store, self._in_loop, self._ended)
 
     async def decide(self, request: Request) -> Decided | Missed:
@@ -116,6 +118,7 @@ class Desk:
         owing = self._owed and not self._pausing
         if (self._waiting or owing) and not self._writing:
             self._writing = True
+            self._asked_s = self._loop.time()
             self._scribe.ask()
 
     def _in_loop(self, connection: Connection) -> None:
@@ -154,6 +157,7 @@ class Desk:
         self._loop.call_soon_threadsafe(self._tell, error)
 
     def _tell(self, error: BaseException | None) -> None:
+        self._metrics.commit.observe(self._loop.time() - self._asked_s)
         if error is not None:
             self._pause()
             if not self._began:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from zoneinfo import available_timezones
 
 import msgspec
 
 from engine.api.operations import OPERATIONS, Operation
 from engine.api.problem import KINDS, MEDIA_TYPE, Problem
 from engine.api.release import release
-from engine.values import ID_LENGTH
+from engine.values import ID_SCHEMA
 
 _PARAMETER = re.compile(r"{(\w+)}")
-_ID = {"type": "string", "minLength": 1, "maxLength": ID_LENGTH}
+_ID = {"type": "string", **ID_SCHEMA}
 _ABOUT = "The next best action for every customer, learnt, explained, and proven with holdouts."
 
 
@@ -21,6 +22,7 @@ def document() -> dict[str, Any]:
     """The whole document (OpenAPI 3.1)."""
     spoken = [Problem, *(t for one in OPERATIONS for t in (one.body, one.answer) if t not in (None, str))]
     schemas, components = msgspec.json.schema_components(spoken, ref_template="#/components/schemas/{name}")
+    components["Change"]["properties"]["zone"] = {"enum": [None, *sorted(available_timezones())]}
     components["OutcomeEvent"]["required"].remove("type")  # taken, but not asked for where it is the only one
     schema = dict(zip(map(str, spoken), schemas, strict=True))
     paths: dict[str, Any] = {}

@@ -82,7 +82,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "The next best action for one customer. " + _says(Question),
         Question,
         Decision,
-        (*_BODY, "not-found", "conflict"),
+        (*_BODY, "not-found", "contradiction", "conflict"),
         _DECISION,
         {"Idempotency-Key": "May stand in place of `key` in the body; where both are given they are equal."},
     ),
@@ -117,7 +117,7 @@ OPERATIONS: tuple[Operation, ...] = (
         _says(predictions.put),
         Scores,
         Arrival,
-        (*_BODY, *_STORE),
+        (*_BODY, "contradiction", *_STORE),
         _SCORES,
     ),
     Operation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Request
@@ -29,11 +30,22 @@ from engine.values import LARGEST, Id, check_id
 router = APIRouter()
 
 
+Figure = Annotated[
+    float, msgspec.Meta(extra_json_schema={"exclusiveMinimum": -LARGEST, "exclusiveMaximum": LARGEST})
+]
+
+
+Length = Annotated[
+    str,
+    msgspec.Meta(extra_json_schema={"pattern": "^([1-9][0-9]{0,2} (hours?|days?)|[1-9][0-9]? weeks?)$"}),
+]
+
+
 class CustomerScore(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The score of one customer; `as_of` is that of all if left out."""
 
     customer: Id
-    score: float
+    score: Figure
     as_of: Instant | None = None
 
 
@@ -45,10 +57,10 @@ class Scores(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     version: Id
-    scores: dict[str, float] | list[CustomerScore]
+    scores: dict[Id, Figure] | list[CustomerScore]
     as_of: Instant | None = None
-    horizon: str | None = None
-    target: str | None = None
+    horizon: Length | None = None
+    target: Id | None = None
     probability: bool = False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from engine.decide import ConflictError
-from engine.errors import InputError, NextbestError, NotFoundError, StoreError
+from engine.errors import ContradictionError, InputError, NextbestError, NotFoundError, StoreError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -37,6 +37,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "method-not-allowed": (405, "This address does not take this method"),
     "too-large": (413, "The body is too large"),
     "media-type": (415, "The body must be JSON"),
+    "contradiction": (409, "Two things that were given contradict each other"),
     "conflict": (422, "The key was used before for another request"),
     "invalid": (422, "The request cannot be taken as it is"),
     "unexpected": (500, "Something went wrong here, not with the request"),
@@ -47,6 +48,7 @@ _KIND_OF: dict[type[Exception], str] = {
     TooLargeError: "too-large",
     MediaTypeError: "media-type",
     ConflictError: "conflict",
+    ContradictionError: "contradiction",
     NotFoundError: "not-found",
     InputError: "invalid",
     StoreError: "unavailable",

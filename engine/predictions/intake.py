@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from engine.calendar import MICROSECOND, instant
 from engine.domain import Program
-from engine.errors import InputError, nearest
+from engine.errors import ContradictionError, nearest
 from engine.predictions.drift import Drift
 from engine.predictions.versions import About, agreed, drifts, with_scores
 from engine.store import models, predictions
@@ -53,7 +53,7 @@ def check_rows(about: About, rows: Sequence[PredictionRow], place: Place) -> Non
     seen: dict[tuple[str, int], float] = {}
     for i, row in enumerate(rows):
         if row.as_of_us > row.received_us + skew_us:
-            raise InputError(
+            raise ContradictionError(
                 f"{place(i)}: as_of == '{instant(row.as_of_us)}', must not lie after its import "
                 f"({instant(row.received_us)}); correct it."
             )
@@ -127,7 +127,7 @@ def _check_target(about: About, used_by: Sequence[Program], source: str) -> None
             said = f"the response to '{ours}'" if ours else "no offer's response"
             offers = [offer.name for offer in program.offers]
             known = "" if about.target in offers else nearest(about.target, offers)
-            raise InputError(
+            raise ContradictionError(
                 f"{source}: target == {about.target!r}, program '{program.name}' says {about.model} predicts "
                 f"{said}.{known} Correct one of them."
             )
@@ -136,7 +136,7 @@ def _check_target(about: About, used_by: Sequence[Program], source: str) -> None
 def _check_probabilities(about: About, rows: Sequence[PredictionRow], place: Place) -> None:
     for i, row in enumerate(rows):
         if about.probability and not 0.0 <= row.score <= 1.0:
-            raise InputError(
+            raise ContradictionError(
                 f"{place(i)}: score == {row.score!r}, must be within [0, 1] in a model declared a "
                 f"probability; correct it, or declare none."
             )
@@ -170,8 +170,8 @@ def _range(rows: Sequence[PredictionRow]) -> tuple[int, int]:
     return min(dates), max(dates)
 
 
-def _contradiction(row: PredictionRow, before: float, where: str) -> InputError:
-    return InputError(
+def _contradiction(row: PredictionRow, before: float, where: str) -> ContradictionError:
+    return ContradictionError(
         f"{where}: score == {row.score!r}, customer {row.customer!r} has {before!r} of {row.model} as of "
         f"{instant(row.as_of_us)} already; correct it, or give the moment at which the new score was true."
     )

@@ -10,7 +10,7 @@ from functools import reduce
 import msgspec
 
 from engine.calendar import MICROSECOND
-from engine.errors import InputError
+from engine.errors import ContradictionError
 from engine.predictions.distribution import Distribution, distribution, merged
 from engine.predictions.drift import Drift, drift
 from engine.store.rows import ModelVersionRow, PredictionRow
@@ -55,9 +55,11 @@ def agreed(about: About, known: ModelVersionRow | None, where: str) -> About:
     before = None if known.horizon_us is None else known.horizon_us * MICROSECOND
     version = f"version '{about.version}' of {about.model}"
     if None not in (before, about.horizon) and before != about.horizon:
-        raise InputError(f"{where}: horizon == {about.horizon}, {version} came in with {before}; {_REMEDY}")
+        raise ContradictionError(
+            f"{where}: horizon == {about.horizon}, {version} came in with {before}; {_REMEDY}"
+        )
     if known.target and about.target and known.target != about.target:
-        raise InputError(
+        raise ContradictionError(
             f"{where}: target == {about.target!r}, {version} came in with {known.target!r}; {_REMEDY}"
         )
     return About(

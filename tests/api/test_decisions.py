@@ -123,7 +123,7 @@ def test_the_key_may_stand_in_the_header(client: Client) -> None:
 
 def test_two_different_keys_are_refused(client: Client) -> None:
     answer = client.decide(question(), idempotency_key="another")
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert "Idempotency-Key" in answer.json()["detail"]
 
 

@@ -123,13 +123,18 @@ def test_predictions_may_be_a_list(client: Client) -> None:
         {"version": "v1", "scores": {"a": "high"}},
         {"version": "v1", "scores": {"": 1}},
         {"version": "", "scores": {"a": 1}},
-        {"version": "v1", "scores": [{"customer": "a", "score": 1}, {"customer": "a", "score": 2}]},
+        {"version": "v1", "scores": [{"customer": "a"}]},
         {"scores": {"a": 1}},
         {"version": "v1", "scores": {"a": 1}, "as_of": "yesterday"},
     ],
 )
 def test_predictions_out_of_bounds_are_refused(client: Client, body: dict[str, Any]) -> None:
     refused(client.ask("PUT", "/v1/predictions/churn", body), 422)
+
+
+def test_two_scores_of_one_customer_contradict_each_other(client: Client) -> None:
+    scores = [{"customer": "a", "score": 1}, {"customer": "a", "score": 2}]
+    refused(client.ask("PUT", "/v1/predictions/churn", {"version": "v1", "scores": scores}), 409)
 
 
 @pytest.mark.parametrize("id", ["a%00b", "a%0Ab", "a" * 129])

@@ -36,7 +36,9 @@ def test_metrics_count_decisions_by_program_arm_and_fallback_and_time_them(clien
     text = client.get("/metrics").text
     assert "nextbest_decisions_total{arm=" in text and 'program="spring"' in text
     assert "nextbest_decision_seconds_bucket" in text
-    assert "nextbest_decision_group_count" in text
+    assert "nextbest_decision_group_count" in text and "nextbest_commit_seconds_sum" in text
+    assert "nextbest_waiting 0.0" in text
+    assert "_created" not in text
 
 
 def test_callers_words_never_become_labels(client: Client) -> None:

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.routing import Route
 
 from engine.api.operations import OPERATIONS
 from engine.api.problem import KINDS
+from engine.values import ID_SCHEMA, is_id
 from tests.api.client import Client
 
 NOT_OURS = {"/docs", "/openapi.json"}
@@ -71,3 +74,9 @@ def test_the_body_of_every_answer_is_as_documented(client: Client) -> None:
     assert set(schemas["Decision"]["properties"]) >= {"id", "action", "arm", "propensity", "fallback"}
     assert schemas["Question"]["required"] == ["customer", "program"]
     assert schemas["Question"]["additionalProperties"] is False
+
+
+@given(st.text(max_size=140))
+def test_the_document_says_exactly_which_ids_are_taken(text: str) -> None:
+    length = ID_SCHEMA["minLength"] <= len(text) <= ID_SCHEMA["maxLength"]
+    assert is_id(text) == (length and re.fullmatch(ID_SCHEMA["pattern"], text) is not None)

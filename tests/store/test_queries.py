@@ -72,7 +72,10 @@ def test_no_statement_reads_a_whole_table(store: Store, module: ModuleType, name
         (happened._NAMED, "SEARCH outcome USING INDEX outcome_customer (customer=? AND at_us>?)"),
         (happened._NAMED, "SEARCH decision USING INDEX sqlite_autoindex_decision_1 (id=?) LEFT-JOIN"),
         (happened._UNNAMED, "SEARCH outcome USING INDEX outcome_customer (customer=? AND at_us>?)"),
-        (happened._UNNAMED, "COVERING INDEX decision_customer (customer=? AND at_us>? AND at_us<?) LEFT-JOIN"),
+        (
+            happened._UNNAMED,
+            "COVERING INDEX decision_customer (customer=? AND at_us>? AND at_us<?) LEFT-JOIN",
+        ),
         (outcomes._OF, "SEARCH decision USING INTEGER PRIMARY KEY (rowid=?)"),
         (outcomes._OF, "USING INDEX outcome_customer (customer=? AND at_us>? AND at_us<?)"),
         (learning._NOT_PENDING, "SEARCH pending USING PRIMARY KEY (program=? AND at_us=? AND decision=?)"),
