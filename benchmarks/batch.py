@@ -51,12 +51,12 @@ STAGES = {
 }
 
 
-def customers_file(folder: Path, n: int) -> Path:
-    """n customers: 30 features uniform on 0-100, consent of nine in ten, and a zone; in no order."""
+def customers_file(folder: Path, n: int, ordered: bool = False) -> Path:
+    """n customers: 30 features uniform on 0-100, consent of nine in ten, and a zone; in no order of ids."""
     path, chance = folder / f"customers-{n}.parquet", np.random.default_rng(1)
     if path.exists():
         return path
-    ids, parts = chance.permutation(n), []
+    ids, parts = np.arange(n) if ordered else chance.permutation(n), []
     for start in range(0, n, PIECE):
         some = ids[start : start + PIECE]
         columns: dict[str, Any] = {"customer": [f"b{i:08}" for i in some.tolist()]}
@@ -72,9 +72,10 @@ def customers_file(folder: Path, n: int) -> Path:
     return path
 
 
-def measure(folder: Path, n: int, policy: str, options: list[str]) -> dict[str, Any]:
+def measure(folder: Path, n: int, ordered: bool, policy: str, options: list[str]) -> dict[str, Any]:
     """Decide for n customers in a fresh store."""
-    customers, store, out = customers_file(folder, n), prepare(folder, policy), folder / "decisions.parquet"
+    customers, out = customers_file(folder, n, ordered), folder / "decisions.parquet"
+    store = prepare(folder, policy)
     line = [sys.executable, "-m", "engine.cli", "batch", str(customers), "-p", "big", "--out", str(out)]
     started = time.perf_counter()
     child = subprocess.Popen([*line, "--store", str(store), "--json", *options], stdout=subprocess.DEVNULL)
@@ -123,6 +124,7 @@ def main() -> None:
     parser.add_argument("--customers", type=int, nargs="+", default=[1_000_000])
     parser.add_argument("--policy", default="linear", help="kind of policy")
     parser.add_argument("--waves", type=int, help="waves of the linear policy")
+    parser.add_argument("--ordered", action="store_true", help="a file in the order of its ids")
     parser.add_argument("--no-profiles", action="store_true", help="keep no profiles of new customers")
     parser.add_argument("--stages", action="store_true", help="say where the time goes")
     parser.add_argument("--folder", type=Path, help="a folder on the disk to measure; files stay in it")
@@ -132,11 +134,14 @@ def main() -> None:
     result: dict[str, Any] = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "policy": policy,
+        "ordered": chosen.ordered,
         "profiles": not chosen.no_profiles,
     }
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
         folder = Path(name)
-        result["runs"] = [measure(_fresh(folder), n, policy, options) for n in chosen.customers]
+        result["runs"] = [
+            measure(_fresh(folder), n, chosen.ordered, policy, options) for n in chosen.customers
+        ]
         if chosen.stages:
             result["stages_us_per_customer"] = stages(_fresh(folder), policy, not chosen.no_profiles)
     if chosen.json:

@@ -83,7 +83,7 @@ def run(
     """Decide for each customer of the roster.
 
     Args:
-        take: is given the decisions chunk by chunk, as tables in the order asked.
+        take: is given the decisions, as one table for each of the roster's, in its order.
         resume: go on with a batch of this name.
 
     Raises:
@@ -94,15 +94,27 @@ def run(
         _refuse_used_name(store, batch, roster)
     solved = _prices(store, lives, batch, roster) if batch.program.budgets else None
     for table in roster.tables():
-        for part in table.iter_slices(CHUNK):
+        order, told = _order(batch.program, table), []
+        for part in table[order].iter_slices(CHUNK):
             with store.write() as connection:
                 current = lives.get(connection, batch.program.name)
                 settled, replayed = _settle(connection, current, batch, part, solved)
-                table = _told(connection, current.program, settled.table, batch)
-            take(table)
+                told.append(_told(connection, current.program, settled.table, batch))
             tally.add(settled, replayed)
             progress(tally.customers)
+        take(pl.concat(told)[order.arg_sort()])
     return tally.summary(current.snapshot_version)
+
+
+def _order(program: Program, table: pl.DataFrame) -> pl.Series:
+    """The order in which the rows are decided.
+
+    By id, since what a transaction changes of the store's indexes then lies together. As they stand where
+    who comes first gets what is scarce.
+    """
+    if program.budgets:
+        return pl.int_range(table.height, eager=True)
+    return table["customer"].arg_sort()
 
 
 def _settle(
@@ -214,7 +226,9 @@ def _texts(rows: Sequence[DecisionRow], program: Program) -> list[pl.Series]:
 
 
 def _refuse_used_name(store: Store, batch: Batch, roster: Roster) -> None:
-    keys = [f"{batch.name}:{one}" for one in next(roster.tables())["customer"].head(CHUNK)]
+    table = next(roster.tables())
+    first = table["customer"][_order(batch.program, table)].head(CHUNK)
+    keys = [f"{batch.name}:{one}" for one in first]
     with store.read() as connection:
         used = decisions.decisions_by_key(connection, batch.program.name, keys)
     if used:
