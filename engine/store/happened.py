@@ -11,6 +11,7 @@ from engine.store.sqlite import among
 from engine.store.sqlite import ids as as_ids
 from engine.store.statement import prepare, run
 from engine.store.tables import table
+from engine.store.withdrawn import is_withdrawn
 
 _outcome, _decision = table("outcome"), table("decision")
 _sent_us = func.coalesce(_decision.c.send_at_us, _decision.c.at_us)
@@ -23,7 +24,7 @@ _columns = [
     _sent_us,
 ]
 _ours = _decision.c.customer == _outcome.c.customer
-_contact = _decision.c.contact == literal_column("1")
+_contact = and_(_decision.c.contact == literal_column("1"), ~is_withdrawn())
 _wanted = and_(among(_outcome.c.customer), _outcome.c.at_us >= bindparam("since_us"))
 _NAMED = prepare(
     select(*_columns)

@@ -16,7 +16,7 @@ from engine.live import live
 from engine.replay import replay
 from engine.request import Request
 from engine.situation import Happened, columns
-from engine.store import Store, customers, decisions, outcomes
+from engine.store import Store, customers, decisions, outcomes, withdrawn
 from engine.store.rows import DecisionRow, OutcomeRow
 from tests.engine.limited import with_
 from tests.engine.programs import AT, applied, person
@@ -179,6 +179,15 @@ def test_a_purchase_that_follows_no_contact_pauses_the_whole_program_only(store:
         free, *_ = left(c, with_(channel_email=f"cooldowns: {pause}", group_keep=f"cooldowns: {pause}"))
         assert free > {"no_action"}
         assert left(c, with_(cooldowns=pause), AT + timedelta(hours=1))[0] == {"no_action"}
+
+
+def test_a_withdrawn_contact_is_neither_ignored_nor_followed(store: Store) -> None:
+    with store.write() as c:
+        withdrawn.withdraw(c, [contact(c, 1, AT - 5 * DAY)])
+        follow(c, "purchase", AT - 2 * DAY)
+        assert seen(c, with_(cooldowns=IGNORED)) == []
+        pause = 'cooldowns: ["purchase: pause 90 days"]'
+        assert seen(c, with_(offer_sale=pause)) == [("purchase", "", 2.0)]
 
 
 def test_an_outcome_dated_after_the_decision_is_not_seen(store: Store) -> None:
