@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from engine.applied import apply_text
+from engine.budget.solve import prices_of_all
 from engine.calendar import instant, microseconds
 from engine.choose import Choices, Live
 from engine.decide import Decided, decide
@@ -261,10 +262,12 @@ def _decide(stage: Stage, lives: Lives, day: int, seed: int) -> tuple[Live, Deci
     requests = [Request(customer, name, f"{seed}:{day}:{customer}", at) for customer in stage.names]
     rows: list[DecisionRow] = []
     rounds: list[tuple[Live, Choices]] = []
+    with stage.store.write() as connection:
+        solved = prices_of_all(connection, lives.get(connection, name), requests)
     for start in range(0, len(requests), stage.chunk):
         with stage.store.write() as connection:
             current = {name: lives.get(connection, name)}
-            batch = decide(connection, requests[start : start + stage.chunk], current)
+            batch = decide(connection, requests[start : start + stage.chunk], current, solved)
         rows += [_settled(answer) for answer in batch.answers]
         rounds += batch.rounds
     return rounds[-1][0], _decisions(day, microseconds(at), rows, [choices for _, choices in rounds])

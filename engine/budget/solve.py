@@ -52,6 +52,14 @@ def prices(connection: Connection, live: Live, requests: Sequence[Request], time
     return _cleared(market) if market.lots else {}
 
 
+def prices_of_all(connection: Connection, live: Live, requests: Sequence[Request]) -> Prices:
+    """Shadow prices for any number of requests of customers in the store, found on an even sample of them."""
+    if not live.program.budgets:
+        return {}
+    sample = requests[:: -(-len(requests) // sample_size(live))]
+    return prices(connection, live, sample, len(requests) / len(sample))
+
+
 @dataclass(frozen=True, slots=True)
 class _Lot:
     """One period of one budget on offer: where the (n, m) contacts that fall into it stand."""

@@ -5,17 +5,20 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from engine.budget.tariff import LIFE_US
 from engine.decide import Batch, decide
 from engine.live import live
 from engine.request import Request
 from engine.situation import decode
 from engine.store import Store, customers, ledger, open_store, outcomes
 from engine.store.rows import DecisionRow, OutcomeRow
+from engine.store.savepoint import undoable
 from tests.engine.budget.scarce import hours
 from tests.engine.programs import AT, applied, ask, people, person, settled
 
@@ -30,6 +33,10 @@ arms: {policy: 0.6, random: 0.2, bau: 0.2}
 policy: {kind: formula, epsilon: 0.5}
 bau: {kind: priority}
 """
+
+
+class Undone(Exception):
+    pass
 
 
 def rows(batch: Batch) -> list[DecisionRow]:
@@ -47,6 +54,22 @@ def test_one_commit_sells_what_there_is_and_not_a_piece_more(store: Store, stock
         batch = ask(c, people(c, 400))
     assert sold(rows(batch)) == stock
     assert len(batch.rounds) <= 8  # a turn is cut where the last pieces go, and not before
+
+
+def test_a_group_decides_as_one_after_the_other_at_the_same_prices(store: Store) -> None:
+    names, prices = [f"c{i}" for i in range(80)], {("stock sale", LIFE_US): 3.0}
+    with store.write() as c:
+        applied(c, STOCK.replace("STOCK", "20"))
+        people(c, 80)
+        current = {"spring": live(c, "spring")}
+        requests = [Request(name, "spring", name, AT) for name in names]
+        with suppress(Undone), undoable(c):
+            one_by_one = [settled(decide(c, [one], current, prices))[0].row for one in requests]
+            raise Undone
+        at_once = rows(decide(c, requests, current, prices))
+    assert sold(at_once) == 20
+    for one, other in zip(one_by_one, at_once, strict=True):
+        assert (one.action, one.propensity, one.feasible) == (other.action, other.propensity, other.feasible)
 
 
 def test_a_budget_that_lasts_does_not_cut_a_turn(store: Store) -> None:

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix, hstack, identity, vstack
 
-from engine.budget.solve import prices
+from engine.budget.solve import prices, prices_of_all
 from engine.budget.tariff import LIFE_US
 from engine.calendar import microseconds
 from engine.decide import decide
@@ -98,6 +98,18 @@ def test_a_sample_stands_for_the_whole_batch(store: Store) -> None:
         current = live(c, "spring")
         whole, part = prices(c, current, requests), prices(c, current, requests[::3], 3.0)
     assert part["stock a", LIFE_US] == pytest.approx(whole["stock a", LIFE_US], rel=0.15)
+
+
+def test_a_program_without_budgets_has_no_prices(store: Store) -> None:
+    requests = asked(store, (1, 1), "{kind: formula}", responses(6)[:5])
+    with store.write() as c:
+        applied(
+            c,
+            TEXT.replace(", stock: STOCK_A", "")
+            .replace(", stock: STOCK_B", "")
+            .replace("POLICY", "{kind: formula}"),
+        )
+        assert prices_of_all(c, live(c, "spring"), requests) == {}
 
 
 def test_a_batch_that_goes_on_prices_what_is_left_for_who_is_left(store: Store) -> None:
