@@ -136,11 +136,11 @@ def _disturbed(quiet: QuietHours, zones: Sequence[str], send_us: Sequence[int]) 
     known: dict[tuple[str, int], bool] = {}
     for pair in zip(zones, send_us, strict=True):
         if pair not in known:
-            known[pair] = _is_quiet(quiet, *pair)
+            known[pair] = is_quiet(quiet, *pair)
     return sum(known[pair] for pair in zip(zones, send_us, strict=True))
 
 
-def _is_quiet(quiet: QuietHours, zone: str, send_us: int) -> bool:
+def is_quiet(quiet: QuietHours, zone: str, send_us: int) -> bool:
     """Hours from `start`, counted on the customer's clock, against the length of the quiet hours."""
     wall = (_EPOCH + send_us * _MICROSECOND).astimezone(ZoneInfo(zone))
     minute, start, end = (t.hour * 60 + t.minute for t in (wall, quiet.start, quiet.end))

@@ -1,0 +1,219 @@
+"""Everything a program promises, checked decision by decision from outside.
+
+An inspector is told what the world told the engine and what the engine answered, in that order, and counts
+broken promises by kind. It is written from what the words of a program file mean and shares nothing with the
+code that decides: an error there must not hide itself here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from engine.domain import Budget, Cap, Channel, Cooldown, Group, Offer, Program
+from engine.store.rows import DecisionRow
+from simulator.audit import is_quiet
+
+KINDS = (
+    *("cap", "cool-down", "consent", "quiet hours", "holiday", "holdout", "arm moved", "season", "rule"),
+    *("budget", "options", "propensity", "duplicate", "repeat answered otherwise"),
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_FARTHEST = (timedelta(hours=-12), timedelta(hours=14))  # of any zone from UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A contact: when it was sent, and by what."""
+
+    at_us: int
+    offer: str
+    channel: str
+
+
+@dataclass(slots=True)
+class Person:
+    """What the engine has been told of a customer by now.
+
+    `barred` are the offers that rules forbid to send; `outcomes` are (when, kind, offer, channel).
+    """
+
+    zone: str | None = None
+    consent: dict[str, bool] = field(default_factory=dict)
+    barred: frozenset[str] = frozenset()
+    outcomes: list[tuple[int, str, str, str]] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Inspector:
+    """Counts broken promises; `programs` are the versions that have served."""
+
+    programs: dict[tuple[str, int], Program] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)
+    broken: Counter[str] = field(default_factory=Counter)
+    decisions: int = 0
+    contacts: int = 0
+    _arms: dict[tuple[str, str], str] = field(default_factory=dict)
+    _keys: dict[tuple[str, str], tuple[str, str, int | None]] = field(default_factory=dict)
+    _used: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+
+    def person(self, name: str) -> Person:
+        """What is known of a customer, to be changed as the engine is told."""
+        return self.people.setdefault(name, Person())
+
+    def answered(self, row: DecisionRow) -> None:
+        """The engine has answered a request with a new decision."""
+        self.decisions += 1
+        program, person = self.programs[row.program, row.program_version], self.person(row.customer)
+        named = (row.program, row.key)
+        self._count("duplicate", named in self._keys)
+        self._keys[named] = (row.id, row.action_name, row.send_at_us)
+        arm = self._arms.setdefault((row.program, row.customer), row.arm)
+        self._count("arm moved", arm != row.arm)
+        self._count("propensity", not 0.0 < row.propensity <= 1.0)
+        left = sum(bits.bit_count() for bits in row.feasible) - 1
+        self._count("options", program.options is not None and left > program.options)
+        if row.contact:
+            self._contacted(program, person, row)
+
+    def repeated(self, row: DecisionRow) -> None:
+        """The engine has answered a request whose key it had answered before."""
+        told = self._keys.get((row.program, row.key))
+        self._count("repeat answered otherwise", told != (row.id, row.action_name, row.send_at_us))
+
+    def _count(self, kind: str, broken: bool) -> None:
+        self.broken[kind] += broken
+
+    def _contacted(self, program: Program, person: Person, row: DecisionRow) -> None:
+        assert row.send_at_us is not None
+        self.contacts += 1
+        offer = next(one for one in program.offers if one.name == row.offer)
+        channel = next(one for one in program.channels if one.name == row.channel)
+        new = Sent(row.send_at_us, row.offer, row.channel)
+        self._count("holdout", row.arm == "holdout")
+        self._count("rule", row.offer in person.barred)
+        self._count("season", not _in_season(offer, row.at_us))
+        self._count(
+            "consent", channel.consent is not None and person.consent.get(channel.consent) is not True
+        )
+        self._count("quiet hours", _disturbs(channel, person.zone, new.at_us))
+        self._count("holiday", _on_holiday(program, person.zone, new.at_us))
+        for counted, caps, pauses in _limits(program, offer, channel):
+            near = [one.at_us for one in person.sent if counted(one.offer, one.channel)]
+            past = [(at, kind) for at, kind, of, on in person.outcomes if counted(of, on)]
+            self.broken["cap"] += sum(_over(cap, near, new.at_us) for cap in caps)
+            self.broken["cool-down"] += sum(_paused(one, past, new.at_us) for one in pauses)
+        person.sent.append(new)
+        self._draw(program, offer, channel, new)
+
+    def _draw(self, program: Program, offer: Offer, channel: Channel, new: Sent) -> None:
+        """Add a contact to every budget it draws on; count it if that makes too much."""
+        for budget in program.budgets:
+            if _draws(budget, new):
+                each = round((offer.cost + channel.cost) * 1e6) if budget.unit == "money" else 1_000_000
+                period = (
+                    -1 if budget.quota.period is None else new.at_us // (budget.quota.period // _MICROSECOND)
+                )
+                place = (program.name, budget.name, period)
+                self._used[place] += each
+                self._count("budget", self._used[place] > round(budget.quota.amount * 1e6))
+
+
+class _Counted:
+    """Whose contacts and outcomes a limit counts: those of some offers, of a channel, or all."""
+
+    def __init__(self, offers: Iterable[str] | None = None, channel: str | None = None) -> None:
+        self.offers = None if offers is None else frozenset(offers)
+        self.channel = channel
+
+    def __call__(self, offer: str, channel: str) -> bool:
+        if self.offers is not None:
+            return offer in self.offers
+        return self.channel is None or channel == self.channel
+
+
+Limited = tuple[_Counted, Sequence[Cap], Sequence[Cooldown]]
+
+
+def _limits(program: Program, offer: Offer, channel: Channel) -> list[Limited]:
+    """Every limit that a contact is under, with whose contacts it counts."""
+    groups = {group.name: group for group in program.groups}
+    above = _above(groups, offer.group)
+    within = {one.name: [group.name for group in _above(groups, one.group)] for one in program.offers}
+    return [
+        (_Counted(), program.caps, program.cooldowns),
+        (_Counted(channel=channel.name), channel.caps, channel.cooldowns),
+        (_Counted([offer.name]), offer.caps, offer.cooldowns),
+        *(
+            (
+                _Counted(name for name, owners in within.items() if group.name in owners),
+                group.caps,
+                group.cooldowns,
+            )
+            for group in above
+        ),
+    ]
+
+
+def _above(groups: Mapping[str, Group], name: str) -> list[Group]:
+    found = []
+    while name:
+        found.append(groups[name])
+        name = groups[name].within
+    return found
+
+
+def _over(cap: Cap, others: Sequence[int], new: int) -> bool:
+    """Whether some stretch of the cap's length that holds the new contact holds more than its count."""
+    length = cap.window // _MICROSECOND
+    near = [one for one in others if abs(one - new) < length]
+    if len(near) < cap.count:
+        return False
+    starts = [one for one in (*near, new) if one <= new]
+    return any(1 + sum(start <= one < start + length for one in near) > cap.count for start in starts)
+
+
+def _paused(cooldown: Cooldown, past: Sequence[tuple[int, str]], new: int) -> bool:
+    """Whether a contact falls into the pause after the last of enough outcomes of the kind."""
+    length, pause = cooldown.window // _MICROSECOND, cooldown.pause // _MICROSECOND
+    times = [at for at, kind in past if kind == cooldown.kind]
+    return any(
+        last <= new < last + pause and sum(last - length < at <= last for at in times) >= cooldown.count
+        for last in times
+    )
+
+
+def _in_season(offer: Offer, at_us: int) -> bool:
+    at = _moment(at_us)
+    return (offer.starts is None or offer.starts <= at) and (offer.ends is None or at < offer.ends)
+
+
+def _disturbs(channel: Channel, zone: str | None, send_us: int) -> bool:
+    if channel.quiet is None:
+        return False
+    return zone is None or is_quiet(channel.quiet, zone, send_us)
+
+
+def _on_holiday(program: Program, zone: str | None, send_us: int) -> bool:
+    at = _moment(send_us)
+    if zone is not None:
+        return at.astimezone(ZoneInfo(zone)).date() in program.holidays
+    first, last = ((at + off).date() for off in _FARTHEST)
+    return any(first <= day <= last for day in program.holidays)
+
+
+def _draws(budget: Budget, new: Sent) -> bool:
+    of, on = (
+        not budget.offers or new.offer in budget.offers,
+        not budget.channels or new.channel in budget.channels,
+    )
+    return of and on
+
+
+def _moment(at_us: int) -> datetime:
+    return _EPOCH + at_us * _MICROSECOND
