@@ -58,6 +58,8 @@ class Inspector:
     broken: Counter[str] = field(default_factory=Counter)
     decisions: int = 0
     contacts: int = 0
+    fallbacks: int = 0
+    retries: int = 0
     _arms: dict[tuple[str, str], str] = field(default_factory=dict)
     _keys: dict[tuple[str, str], tuple[str, str, int | None]] = field(default_factory=dict)
     _used: Counter[tuple[str, str, int]] = field(default_factory=Counter)
@@ -69,6 +71,7 @@ class Inspector:
     def answered(self, row: DecisionRow) -> None:
         """The engine has answered a request with a new decision."""
         self.decisions += 1
+        self.fallbacks += row.fallback is not None
         program, person = self.programs[row.program, row.program_version], self.person(row.customer)
         named = (row.program, row.key)
         self._count("duplicate", named in self._keys)
@@ -83,6 +86,7 @@ class Inspector:
 
     def repeated(self, row: DecisionRow) -> None:
         """The engine has answered a request whose key it had answered before."""
+        self.retries += 1
         told = self._keys.get((row.program, row.key))
         self._count("repeat answered otherwise", told != (row.id, row.action_name, row.send_at_us))
 

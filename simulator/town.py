@@ -142,7 +142,8 @@ class Town:
         for answer in answers:
             if not isinstance(answer, Decided):
                 raise answer
-            self.inspector.repeated(answer.row)
+            if answer.replayed:
+                self.inspector.repeated(answer.row)
 
     def batch(self, program: str, customers: Sequence[str]) -> None:
         """A file of customers of whom the store knows."""
