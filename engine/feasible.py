@@ -67,7 +67,7 @@ def feasible(program: Program, screen: Screen, situations: Situations) -> Feasib
     if shut is not None and hurdles.gates is not None:
         _by_gate(hurdles.gates, *shut, blame)
     if hurdles.rules is not None:
-        _by_rule(hurdles.rules, ~passed(screen, situations.values, len(situations)), blame)
+        _by_rule(hurdles.rules, ~_passed(screen, situations), blame)
     if hurdles.seasons is not None:
         _by_season(hurdles.seasons, np.array(situations.at_us, dtype=np.int64), blame)
     reasons, send_us = hurdles.reasons, sends[:, hurdles.lanes.slot]
@@ -76,6 +76,12 @@ def feasible(program: Program, screen: Screen, situations: Situations) -> Feasib
     mask = blame == NONE
     blame[mask] = 0
     return Feasible(mask, blame, reasons, send_us)
+
+
+def _passed(screen: Screen, situations: Situations) -> Mask:
+    if situations.passed is not None:
+        return situations.passed
+    return passed(screen, situations.values, len(situations))
 
 
 def _by_rule(hurdles: RuleHurdles, fails: Mask, blame: Numbers) -> None:

@@ -27,11 +27,12 @@ from engine.feasible import Funnel, funnel, merge
 from engine.gather import arms_of
 from engine.profiles import CONSENT
 from engine.request import Request, decision_id, fingerprint
+from engine.screen import passed
 from engine.situation import Situations, value_names
 from engine.store import blocks, decisions
 from engine.values import types
 
-TOGETHER = 2048  # customers chosen for at once: their (n, k) arrays stay near the processor
+TOGETHER = 1024  # customers chosen for at once: their (n, k) arrays stay near the processor
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def decide_strangers(
     Raises:
         StoreError: one of the keys was used before, for somebody else.
     """
-    asked = _asked(connection, current.program, part, name, at)
+    asked = _asked(connection, current, part, name, at)
     chosen, funnels = [], []
     for start in range(0, part.height, TOGETHER):
         choices = choose(current, asked.between(start, start + TOGETHER))
@@ -90,11 +91,12 @@ class _Asked:
             s.as_of[start:end],
             s.limits[start:end],
             s.explore[start:end],
+            None if s.passed is None else s.passed[start:end],
         )
 
 
-def _asked(connection: Connection, program: Program, part: pl.DataFrame, name: str, at: datetime) -> _Asked:
-    ids, n = part["customer"].to_list(), part.height
+def _asked(connection: Connection, current: Live, part: pl.DataFrame, name: str, at: datetime) -> _Asked:
+    program, ids, n = current.program, part["customer"].to_list(), part.height
     keys = [f"{name}:{one}" for one in ids]
     kinds = types(program)
     values: dict[str, Sequence[Any]] = {
@@ -105,9 +107,10 @@ def _asked(connection: Connection, program: Program, part: pl.DataFrame, name: s
     at_us, none = [microseconds(at)] * n, [()] * n
     as_of = _dates(program, part, microseconds(at))
     values |= derived.columns(program, values, at_us, zones, as_of, none)
+    held = passed(current.screen, values, n) if current.screen.rules else None
     arms, consents = arms_of(connection, program, ids, at), _consents(part)
     situations = Situations(
-        ids, keys, at_us, arms, values, consents, none, zones, none, as_of, [{}] * n, [True] * n
+        ids, keys, at_us, arms, values, consents, none, zones, none, as_of, [{}] * n, [True] * n, held
     )
     requests = [Request(one, program.name, key, at) for one, key in zip(ids, keys, strict=True)]
     return _Asked(

@@ -14,6 +14,7 @@ import msgspec
 
 from engine import derived
 from engine.domain import ArmName, Program
+from policies.base import Mask
 
 
 class Contact(msgspec.Struct, frozen=True, array_like=True):
@@ -81,7 +82,8 @@ class Situations:
     `values` has one column per attribute and prediction of the program, and per name that its rules look up
     (`engine.derived`), None where unknown; `consent` maps a purpose to granted or not; `contacts` are recent
     ones of any program, those of the holdout never among them. `outcomes`, `as_of`, `limits` and `explore`
-    are as in `Situation`.
+    are as in `Situation`. `passed` (n, r) says which of the program's rules each passes, where that was
+    worked out before for more situations at once.
     """
 
     customer: Sequence[str]
@@ -96,6 +98,7 @@ class Situations:
     as_of: Sequence[Mapping[str, int]]
     limits: Sequence[Mapping[str, Limit]]
     explore: Sequence[bool]
+    passed: Mask | None = None
 
     def __len__(self) -> int:
         return len(self.customer)
