@@ -48,6 +48,7 @@ _DECISIONS: dict[str, Any] = {
     "withheld": pl.String,
     "propensity": pl.Float64,
     "explored": pl.Boolean,
+    "explore": pl.Boolean,
     "fallback": pl.String,
     "value": pl.Float64,
     "reward": pl.Float64,
@@ -77,7 +78,7 @@ def decision_tables(connection: Connection, program: Program, since: datetime, a
     """Decisions dated `since` or later in the order of the log; the first table is empty.
 
     `reward` is None until the attribution window has passed by `at`; `feasible` names the actions there were
-    to choose from, with blanks between them.
+    to choose from, with blanks between them; `explore` is False where the caller wanted the best alone.
     """
     kinds = types(program)
     schema = {**_DECISIONS, **{f"{CONTEXT}{name}": _DTYPES[kind] for name, kind in kinds.items()}}
@@ -151,7 +152,7 @@ class _Versions:
 def _plain(rows: Sequence[DecisionRow]) -> dict[str, list[Any]]:
     """The columns that stand in the log as they are."""
     renamed = {"action": "action_name"}
-    same = [name for name in _DECISIONS if name not in ("at", "send_at", "reward", "feasible")]
+    same = [name for name in _DECISIONS if name not in ("at", "send_at", "explore", "reward", "feasible")]
     made: dict[str, list[Any]] = {
         name: [getattr(row, renamed.get(name, name)) for row in rows] for name in same
     }
@@ -162,11 +163,13 @@ def _plain(rows: Sequence[DecisionRow]) -> dict[str, list[Any]]:
 
 def _context(program: Program, rows: Sequence[DecisionRow]) -> dict[str, list[Any]]:
     """What was known, in the types of the program; a value of another type, by an older version, is None."""
-    values = columns(program, [decode(row.situation) for row in rows]).values
-    return {
+    situations = columns(program, [decode(row.situation) for row in rows])
+    values = situations.values
+    known = {
         f"{CONTEXT}{name}": [one if one is None or fits(kind, one) else None for one in values[name]]
         for name, kind in types(program).items()
     }
+    return {"explore": list(situations.explore), **known}
 
 
 def _feasible(program: Program, packed: bytes) -> str:
