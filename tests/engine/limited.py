@@ -7,7 +7,7 @@ program: spring
 attributes: {age: integer, spend: number, country: text, since: timestamp}
 predictions: {churn: , p_buy.sale: sale}
 groups:
-  keep: {caps: [4 per 7 days]}
+  keep: {caps: [4 per 7 days, 7 per 25 days]}
   deals: {within: keep, caps: [3 per 7 days]}
 offers:
   sale: {group: deals, priority: 3, caps: [1 per 3 days]}
