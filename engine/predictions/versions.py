@@ -48,7 +48,7 @@ def agreed(about: About, known: ModelVersionRow | None, where: str) -> About:
     """What is said of a version now, with what was said before where it is left out.
 
     Raises:
-        InputError: horizon or target is not what it was.
+        ContradictionError: horizon or target is not what it was.
     """
     if known is None:
         return about

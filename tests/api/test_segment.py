@@ -148,7 +148,7 @@ def test_scores_that_cannot_be_taken_are_refused_in_words(
 ) -> None:
     sound = {"version": "v0", "scores": {"nobody": 0.5}, "as_of": "2026-01-01T00:00:00Z"}
     assert client.ask("PUT", "/v1/predictions/p_buy.sale", sound).status_code == 200
-    detail = refused(client.ask("PUT", "/v1/predictions/p_buy.sale", {"version": "bad", **body}), 422)
+    detail = refused(client.ask("PUT", "/v1/predictions/p_buy.sale", {"version": "bad", **body}), 409, 422)
     assert said in detail
     assert all(one["version"] != "bad" for one in client.get("/v1/predictions/p_buy.sale").json()["versions"])
 
