@@ -88,7 +88,8 @@ def _seen(connection: Connection, current: Live, due: Sequence[DueRow]) -> Mappi
     taught = Counter((row.program_version, row.action) for row in due if row.arm in TAUGHT_BY)
     for version in sorted({version for version, _ in taught}):
         actions = _decided_under(connection, current.program, version).actions
-        seen.update({actions[j].offer: count for (made, j), count in taught.items() if made == version})
+        for action, count in ((j, count) for (made, j), count in taught.items() if made == version):
+            seen[actions[action].offer] += count
     return {offer: count for offer, count in seen.items() if offer}
 
 

@@ -1,18 +1,29 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from datetime import timedelta
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import arbitrate
+from engine.decide import decide
 from engine.domain import Program, Ramp
 from engine.feasible import Feasible
 from engine.hurdles import Reason
+from engine.learn import learn
+from engine.live import live
 from engine.ramp import let_in, share
+from engine.replay import replay
+from engine.reply import explained
+from engine.request import Request
 from engine.situation import Situation, Situations, columns
-from tests.engine.programs import TEXT, spring
+from engine.store import Store
+from engine.store.predictions import put_predictions
+from engine.store.rows import PredictionRow
+from tests.engine.programs import AT, TEXT, applied, ask, people, settled, spring
 
 PROGRAM = spring()
 NAMES = [action.name for action in PROGRAM.actions]
@@ -139,3 +150,41 @@ def test_a_ramp_reaches_its_share_and_each_offer_has_customers_of_its_own() -> N
     sale, news = (let_in("salt", offer, names, 0.1) for offer in ("sale", "news"))
     assert abs(sale.mean() - 0.1) < 0.01
     assert abs((sale & news).mean() - 0.01) < 0.004
+
+
+def test_without_exploring_the_best_is_taken_and_it_replays(store: Store) -> None:
+    with store.write() as connection:
+        applied(connection, TEXT + "\n")
+        names = people(connection, 60)
+        put_predictions(connection, [PredictionRow(name, "p_buy.sale", "1", 0.4, 1, 1) for name in names])
+        current = {"spring": live(connection, "spring")}
+        asked = [Request(name, "spring", f"k:{name}", AT, {}, explore=False) for name in names]
+        rows = [one.row for one in settled(decide(connection, asked, current))]
+        assert not any(replay(connection, row.id).differences for row in rows)
+    served = [row for row in rows if row.arm == "policy" and row.offer == "sale"]
+    assert served
+    assert all(row.propensity == 1.0 / round(1.0 / row.propensity) and not row.explored for row in rows)
+    assert {row.propensity for row in rows if row.arm == "random"} - {1.0, 0.5}
+
+
+def test_options_and_ramps_are_stages_of_the_funnel_in_every_arm(store: Store) -> None:
+    text = TEXT.replace("sale: {value: 40,", "sale: {value: 40, ramp: {share: 0.2, until: 30},")
+    with store.write() as connection:
+        applied(connection, text + "options: 2\n")
+        names = people(connection, 300)
+        rows = [one.row for one in settled(ask(connection, names))]
+        told = [explained(connection, row) for row in rows[:40]]
+        assert not any(replay(connection, row.id).differences for row in rows[:40])
+        before = sum(row.offer == "sale" for row in rows)
+        learn(connection, "spring", AT + timedelta(days=8))
+        later = live(connection, "spring")
+        again = [one.row for one in settled(ask(connection, names, AT + timedelta(days=8), "b"))]
+        assert not any(replay(connection, row.id).differences for row in again[:40])
+    assert later.seen == Counter(row.offer for row in rows if row.contact)
+    assert 0 < before < sum(row.offer == "sale" for row in again)
+    for row in rows:
+        assert 0 < sum(bits.bit_count() for bits in row.feasible) <= 3
+    dropped = {
+        rival.rule.split(":")[0] for one in told for rival in one.rivals if rival.stage == "arbitration"
+    }
+    assert dropped == {"outranked", "offer sale"}

@@ -34,7 +34,9 @@ def texts(draw: st.DrawFn) -> str:
     offers = []
     for i in range(draw(st.integers(1, 4))):
         rule, value = draw(st.sampled_from(RULES)), draw(st.integers(0, 50))
-        offers.append(f'  o{i}: {{value: {value}, priority: {i}, eligible: "{rule}"}}')
+        more = draw(st.sampled_from(["", ", ramp: {share: 0.3, until: 9}", ", weight: 1 + spend / 7"]))
+        offers.append(f'  o{i}: {{value: {value}, priority: {i}, eligible: "{rule}"{more}}}')
+    formula = "arbitration: COALESCE(p, 0.1) * value * lever * weight - cost + spend / age"
     share = draw(st.sampled_from([0.1, 0.25]))
     return "\n".join(
         [
@@ -52,6 +54,7 @@ def texts(draw: st.DrawFn) -> str:
             f"arms: {{policy: {1 - 3 * share}, random: {share}, bau: {share}, holdout: {share}}}",
             f"policy: {draw(st.sampled_from(KINDS))}",
             "bau: {kind: priority}",
+            *draw(st.sampled_from([[], ["options: 2"], [formula], [formula, "options: 3"]])),
         ]
     )
 
@@ -67,7 +70,9 @@ def situation(i: int, seed: int) -> Situation:
     consent = {"marketing": bool(chance.random() < 0.8), "sms": bool(chance.random() < 0.8)}
     arm = ("policy", "random", "bau", "holdout")[int(chance.integers(4))]
     zone = ("Europe/Oslo", "Asia/Tokyo", None)[int(chance.integers(3))]
-    return Situation(f"c{i}", f"k{i}", 10 * US + i * 7_000_000, arm, values, consent, contacts, zone)
+    explore = bool(chance.random() < 0.8)
+    at_us = 10 * US + i * 7_000_000
+    return Situation(f"c{i}", f"k{i}", at_us, arm, values, consent, contacts, zone, explore=explore)
 
 
 @settings(max_examples=25, deadline=None)
