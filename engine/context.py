@@ -167,7 +167,7 @@ def _numeric_column(column: Sequence[Any]) -> Floats:
 
 
 def _number(value: Any) -> float:
-    if value is None:
+    if value is None or isinstance(value, str):  # a text was declared a number when this was learnt
         return math.nan
     if isinstance(value, datetime):
         return (value - EPOCH).total_seconds()
@@ -178,7 +178,7 @@ def _matrix(columns: Sequence[Sequence[Any]]) -> Floats:
     """(m, n) the columns as numbers, NaN where unknown."""
     try:
         return np.array(columns, dtype=np.float64)
-    except TypeError:  # times among them
+    except (TypeError, ValueError):  # times among them, or texts
         return np.stack([_numeric_column(column) for column in columns])
 
 

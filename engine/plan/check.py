@@ -9,6 +9,7 @@ from itertools import combinations
 import msgspec
 
 from engine.domain import Program, RuleText
+from engine.plan.relax import rule_texts
 from engine.program import rules_of
 from engine.rules import Rule, conflict, findings
 from engine.rules.findings import Finding
@@ -53,10 +54,8 @@ def _read(program: Program) -> _Rules:
     of: dict[str, list[Rule]] = {}
     for rule in rules_of(program):
         of.setdefault(rule.owner, []).append(rule)
-    parts = (program.groups, program.offers, program.channels)
-    written = [*program.rules, *(rule for part in parts for one in part for rule in one.rules)]
     levels = {one.name: one.levels for one in program.attributes if one.levels}
-    return _Rules(of, {_key(rule): rule for rule in written}, levels)
+    return _Rules(of, {_key(rule): rule for rule in rule_texts(program)}, levels)
 
 
 def _key(rule: Rule | RuleText) -> tuple[str, str, str]:
@@ -78,6 +77,8 @@ def _together(program: Program, read: _Rules) -> Placed:
             (owner, f"channel {channel}") for owner in ("program", *above[offer][::-1], f"offer {offer}")
         ]
     for owners in dict.fromkeys(sets):
+        if not read.of.get(owners[-1]):
+            continue  # the others are a set of their own
         yield from _contradictions(read, owners)
 
 

@@ -6,18 +6,22 @@ through. One customer may count for several hurdles, or for none: then two or mo
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from engine.arbitrate import prior
 from engine.domain import Program
-from engine.feasible import feasible
-from engine.plan.relax import Relaxed, relaxations
+from engine.feasible import Feasible, feasible
+from engine.hurdles import Reason, hurdles
+from engine.plan.reach import without
+from engine.plan.relax import Relaxed, relaxations, rule_texts
 from engine.screen import Screen, screen
-from engine.situation import Situations
-from policies.base import Floats, Mask
+from engine.situation import Situation, Situations, columns
+from policies.base import Floats, Ints, Mask
 
 
 class Hurdle(msgspec.Struct, frozen=True):
@@ -51,23 +55,32 @@ class Finder:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._counts = [_Count(one, screen(one.program)) for one in relaxations(program)]
+        whole = screen(program)
+        self._counts = [_Count(one, _screen(one.program, whole)) for one in relaxations(program)]
         self._predicted = any(program.predictions.values())
         self.nothing = 0
         self.freed = 0
 
-    def add(self, left: Situations) -> None:
-        """Take in customers who are left with nothing."""
-        value = prior(self._program, left)
-        freed = np.zeros(len(left), dtype=np.bool_)
+    def add(self, people: Sequence[Situation], made: Feasible) -> None:
+        """Take in customers, with what is feasible for them, and look at those left with nothing."""
+        left = np.flatnonzero(without(made))
+        value = prior(self._program, self._columns(people, left))
+        freed = np.zeros(len(people), dtype=np.bool_)
         for count in self._counts:
-            mask = feasible(count.relaxed.program, count.screen, left).mask[:, 1:]
-            own = mask.any(axis=1)
+            concerned = left[_may_free(count.relaxed, made, left)]
+            if not len(concerned):
+                continue
+            given = self._columns(people, concerned)
+            mask = feasible(count.relaxed.program, count.screen, given).mask[:, 1:]
+            own, earned = mask.any(axis=1), value[np.searchsorted(left, concerned)]
             count.customers += int(own.sum())
-            count.value += _best(value[:, list(count.relaxed.columns[1:])], mask)
-            freed |= own
+            count.value += _best(earned[:, list(count.relaxed.columns[1:])], mask)
+            freed[concerned[own]] = True
         self.nothing += len(left)
         self.freed += int(freed.sum())
+
+    def _columns(self, people: Sequence[Situation], rows: Ints) -> Situations:
+        return columns(self._program, [people[i] for i in rows.tolist()])
 
     def hurdles(self) -> list[Hurdle]:
         """Those that alone keep something from anyone, the one that concerns most customers first."""
@@ -79,6 +92,30 @@ class Finder:
             if one.customers
         ]
         return sorted(found, key=lambda one: (-one.customers, -(one.value or 0.0)))
+
+
+def _screen(relaxed: Program, whole: Screen) -> Screen:
+    """The screen of a program with some of the rules of another, which are not read again."""
+    known = {(rule.owner, rule.intent, rule.text): rule for rule in whole.rules}
+    rules = tuple(known[one.owner, one.intent, one.text] for one in rule_texts(relaxed))
+
+    def passes(values: Mapping[str, Any]) -> tuple[bool, ...]:
+        return tuple(rule.holds(values) is True for rule in rules)
+
+    return Screen(rules, whole.types, passes, hurdles(relaxed, rules))
+
+
+def _may_free(relaxed: Relaxed, made: Feasible, left: Ints) -> Mask:
+    """Which of those left with nothing a hurdle may stand before alone: it is then the first in some way.
+
+    All of them, where the funnel has no reason of just these words.
+    """
+    reason = Reason(relaxed.stage, relaxed.hurdle)
+    if reason not in made.reasons:
+        return np.ones(len(left), dtype=np.bool_)
+    number = made.reasons.index(reason) + 1
+    blame = made.blame[left][:, np.array(relaxed.columns)]
+    return np.asarray((blame == number).any(axis=1))
 
 
 def _best(value: Floats, mask: Mask) -> float:

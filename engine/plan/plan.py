@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-import numpy as np
 from sqlalchemy import Connection
 
 from engine.domain import Program
@@ -16,7 +15,7 @@ from engine.plan.check import Found, check
 from engine.plan.diff import diff
 from engine.plan.finder import Finder, Hurdle
 from engine.plan.people import people
-from engine.plan.reach import ASKED, Reach, without
+from engine.plan.reach import ASKED, Reach
 from engine.plan.sample import sample
 from engine.screen import screen
 from engine.situation import columns
@@ -110,10 +109,7 @@ def effect(
         if live is not None and was is not None:
             before.add(live, was, columns(live, people(connection, live, ids, at)))
         found = people(connection, new, ids, at)
-        made = after.add(new, ready, columns(new, found))
-        left = np.flatnonzero(without(made)).tolist()
-        if left:
-            finder.add(columns(new, [found[i] for i in left]))
+        finder.add(found, after.add(new, ready, columns(new, found)))
         progress(start + len(ids), len(chosen.ids))
     return Effect(
         len(chosen.ids),

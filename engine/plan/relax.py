@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from engine.domain import Cap, Channel, Cooldown, Group, Offer, Program
+from engine.domain import Cap, Channel, Cooldown, Group, Offer, Program, RuleText
 from engine.hurdles import BUDGET, CONTACT
 from engine.plan.words import words
 
@@ -45,6 +45,12 @@ def relaxations(program: Program) -> Iterator[Relaxed]:
     """The program without each of its hurdles in turn; a slot that has passed cannot be wished away."""
     for stage, hurdle, freed, reach in _freed(program):
         yield _only(program, freed, stage, hurdle, reach)
+
+
+def rule_texts(program: Program) -> list[RuleText]:
+    """The rules of a program, in the order of `engine.program.rules_of`."""
+    parts = (program.groups, program.offers, program.channels)
+    return [*program.rules, *(rule for part in parts for one in part for rule in one.rules)]
 
 
 def _freed(program: Program) -> Iterator[tuple[str, str, Program, _Reach]]:

@@ -73,7 +73,7 @@ def findings(rule: Rule, levels: Levels | None = None) -> list[Finding]:
 
 def conflict(rules: Sequence[Rule], levels: Levels | None = None) -> Finding | None:
     """Whether rules that must all hold contradict each other, though each may hold by itself."""
-    if len(rules) < 2 or any(_kind(rule.tree, levels or {}) == "never" for rule in rules):
+    if len(rules) < 2 or any(_never(_abstract(rule.tree), levels or {}) for rule in rules):
         return None
     together = And(tuple(rule.tree for rule in rules))
     if not _never(_abstract(together), levels or {}):

@@ -107,37 +107,39 @@ def left(program: Program, people: list[Situation]) -> set[str]:
     return {people[i].customer for i in np.flatnonzero(without(made))}
 
 
+def found(program: Program, people: list[Situation]) -> Finder:
+    finder = Finder(program)
+    finder.add(people, feasible(program, screen(program), columns(program, people)))
+    return finder
+
+
 @settings(deadline=None, max_examples=5)
 @given(st.integers(0, 10_000))
 def test_a_hurdle_keeps_something_from_those_whom_the_file_without_its_line_would_free(seed: int) -> None:
     program, customers = strict(), by_lot(seed, 90)
     nothing = left(program, customers)
-    finder = Finder(program)
-    finder.add(columns(program, [one for one in customers if one.customer in nothing]))
-    found = {one.hurdle: one.customers for one in finder.hurdles()}
+    finder = found(program, customers)
+    counted = {one.hurdle: one.customers for one in finder.hurdles()}
     freed: set[str] = set()
     for hurdle, line in LINES.items():
         assert STRICT.count(line) == 1
         own = nothing - left(strict(STRICT.replace(line, "")), customers)
         freed |= own
-        assert found.pop(hurdle, 0) == len(own), hurdle
+        assert counted.pop(hurdle, 0) == len(own), hurdle
     freed |= nothing - left(strict(STRICT.replace("consent: marketing", "consent: none")), customers)
-    assert found.keys() <= {"channel email: no consent to marketing"}
+    assert counted.keys() <= {"channel email: no consent to marketing"}
     assert (finder.nothing, finder.freed) == (len(nothing), len(freed))
 
 
 def test_the_value_foregone_is_what_the_best_action_set_free_is_predicted_to_earn() -> None:
     program = strict()
     one = Situation("c", "k", AT_US, "policy", {"age": 30, "spend": 20.0, "p_buy": 0.5}, {"marketing": True})
-    finder = Finder(program)
-    finder.add(columns(program, [one, one]))
+    finder = found(program, [one, one])
     assert [(h.hurdle, h.customers, h.value) for h in finder.hurdles()] == [
         ("offer sale: outside its dates", 2, 2 * (0.5 * 40 - 3))
     ]
     unpredicted = strict(STRICT.replace("predictions: {p_buy: sale}\n", ""))
-    finder = Finder(unpredicted)
-    finder.add(columns(unpredicted, [one]))
-    assert [h.value for h in finder.hurdles()] == [None]
+    assert [h.value for h in found(unpredicted, [one]).hurdles()] == [None]
 
 
 @settings(deadline=None, max_examples=15)
