@@ -86,6 +86,8 @@ def prior(program: Program, situations: Situations) -> Floats:
     its cost.
     """
     terms = _terms(program)
+    if terms.formula is None and not terms.models:
+        return np.zeros((len(situations), 1)) - terms.cost
     p, weight = _predicted(terms, situations), _weights(terms, situations)
     if terms.formula is not None:
         return _by_formula(terms, terms.formula, situations, p, weight)
