@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -91,7 +91,6 @@ def effect(
     new: Program,
     at: datetime,
     size: int,
-    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Effect | None:
     """Count customers by both programs; None where the store has none. Only reads.
 
@@ -110,7 +109,6 @@ def effect(
             before.add(live, was, columns(live, people(connection, live, ids, at)))
         found = people(connection, new, ids, at)
         finder.add(found, after.add(new, ready, columns(new, found)))
-        progress(start + len(ids), len(chosen.ids))
     return Effect(
         len(chosen.ids),
         chosen.population,
