@@ -147,3 +147,16 @@ def test_every_cap_of_a_channel_counts(capsys: pytest.CaptureFixture[str]) -> No
         told = answered(capsys, "decide", customer, *PROGRAM, "--why", *AT)
         assert told["action"] is None or told["action"]["channel"] != "email"
         assert "email: 1 per 30 days" in {rival["rule"] for rival in told["explanation"]["rivals"]}
+
+
+def test_without_exploring_the_best_is_taken_and_the_key_stands_for_that_wish(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answered(capsys, "batch", "customers.csv", *PROGRAM, "--out", "one.csv", *AT)
+    first = pl.read_csv("one.csv").filter(pl.col("arm") == "policy")["customer"][0]
+    line = ["decide", first, *PROGRAM, "--key", "k", *LATER]
+    told = answered(capsys, *line, "--no-explore")
+    assert told["explored"] is False
+    assert (1.0 / told["propensity"]).is_integer()
+    assert cli.main(line) == 2
+    assert "used before for another request" in capsys.readouterr().err
