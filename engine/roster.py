@@ -15,7 +15,7 @@ from engine.errors import InputError
 from engine.profiles import customer_table, unknown_columns
 from engine.tables import as_said, read_table
 
-PIECE = 262_144  # rows looked at together
+PIECE = 131_072  # rows looked at together
 
 
 class Roster(Protocol):

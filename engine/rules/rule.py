@@ -61,7 +61,19 @@ def parse(
         raise ProgramError(
             f"{where}: {rule.owner}: {rule.intent} rule {quoted(rule.text)}: {fault}"
         ) from None
-    return Rule(rule.text, rule.intent, rule.owner, tree.names(meaning), meaning, one.holds(meaning))
+    return Rule(rule.text, rule.intent, rule.owner, tree.names(meaning), meaning, _when_asked(meaning))
+
+
+def _when_asked(meaning: tree.Node) -> Callable[[Mapping[str, Any]], bool | None]:
+    """`one.holds(meaning)`, compiled when first asked: mostly all rules are asked at once (`passes`)."""
+    made: list[Callable[[Mapping[str, Any]], bool | None]] = []
+
+    def holds(values: Mapping[str, Any]) -> bool | None:
+        if not made:
+            made.append(one.holds(meaning))
+        return made[0](values)
+
+    return holds
 
 
 def passes(rules: Sequence[Rule]) -> Callable[[Mapping[str, Any]], tuple[bool, ...]]:
