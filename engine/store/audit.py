@@ -43,7 +43,7 @@ _INSERT = prepare_insert(_audit, _FIELDS[:-1])
 _newest = (
     select(*(_audit.c[name] for name in _FIELDS)).order_by(_audit.c.seq.desc()).limit(bindparam("limit"))
 )
-_NEWEST = prepare(_newest)
+_LINES = prepare(_newest)
 _NEWEST_OF = prepare(_newest.where(_audit.c.program == bindparam("program")))
 
 
@@ -54,5 +54,5 @@ def append_audit(c: Connection, row: AuditRow) -> None:
 
 def audit(c: Connection, program: str | None, limit: int) -> list[AuditRow]:
     """The newest lines, of one program or of all, newest first."""
-    statement = _NEWEST if program is None else _NEWEST_OF
+    statement = _LINES if program is None else _NEWEST_OF
     return [AuditRow(*values) for values in run(c, statement, program=program, limit=limit)]

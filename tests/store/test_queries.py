@@ -42,7 +42,7 @@ MODULES = (
     sent,
     snapshots,
 )
-WHOLE = ("_AGES", "_ANY", "_IDS", "_NAMES")  # statements meant to read a whole table
+WHOLE = ("_AGES", "_ANY", "_IDS", "_LINES", "_NAMES")  # statements meant to read a whole table
 STATEMENTS = [
     pytest.param(module, name, id=f"{module.__name__.rpartition('.')[2]}{name}")
     for module in MODULES
