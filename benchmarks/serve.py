@@ -2,7 +2,8 @@
 
 Every answer is a durable, logged, ruled decision with reasons: 200 rules, 200 actions scored by a learnt
 policy, 30 features, caps. It is compared, turn by turn in one run, with an empty FastAPI endpoint in the same
-server set-up, asked the same requests by the same client.
+server set-up, and with the same decision made naively (`benchmarks._naive`), asked the same requests by the
+same client.
 """
 
 from __future__ import annotations
@@ -145,13 +146,14 @@ def _await(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def measure(folder: Path, seconds: float, connections: int, policy: str) -> dict[str, Any]:
-    """Both servers, in turns."""
+    """The servers, in turns."""
     store = prepare(folder, policy)
     with ExitStack() as stack:
         ours = ("engine.cli", "serve", "--store", str(store), "--port", "{port}", "--learn-every", "0")
         servers = {
             "empty": stack.enter_context(server("benchmarks._empty", "{port}")),
             "decision": stack.enter_context(server(*ours)),
+            "naive": stack.enter_context(server("benchmarks._naive", "{port}", str(folder / "naive.db"))),
         }
         for one in servers.values():
             ask(one, 1, connections, WARM_S)
@@ -167,6 +169,9 @@ def measure(folder: Path, seconds: float, connections: int, policy: str) -> dict
         **{name: _figures(measured) for name, measured in turns.items()},
         "rate_over_empty": statistics.median(a.load.rate / b.load.rate for a, b in pairs),
         "cpu_over_empty": statistics.median(a.cpu_us / b.cpu_us for a, b in pairs),
+        "rate_over_naive": statistics.median(
+            a.load.rate / b.load.rate for a, b in zip(turns["decision"], turns["naive"], strict=True)
+        ),
         "p99_over_empty": statistics.median(
             a.load.percentile(0.99) / b.load.percentile(0.99) for a, b in pairs
         ),
