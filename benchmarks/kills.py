@@ -146,7 +146,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
         found = measure(Path(folder), chosen.kills)
     print(json.dumps(found) if chosen.json else "\n".join(f"{name}: {one}" for name, one in found.items()))
-    if found["lost"] or found["sent_but_withdrawn"] or found["duplicates"] or found["integrity_check"] != "ok":
+    wrong = found["lost"] + found["sent_but_withdrawn"] + found["duplicates"]
+    if wrong or found["integrity_check"] != "ok":
         raise SystemExit(1)
 
 

@@ -1,9 +1,11 @@
 """Learning: matured decisions and their outcomes -> rewards -> policy -> snapshot, exactly once.
 
-All of it happens in one write transaction: a crash leaves the old snapshot and nothing marked, and the next
-run takes the same decisions again. A reward that changes after it was learnt (an outcome arrived late) is
-taken back and learnt anew where the policy is additive, which is exact; any other policy keeps what it
-learnt first.
+What is learnt is published and marked in one write transaction: a crash leaves the old snapshot and nothing
+marked, and the next run takes the same decisions again. The work may be done before, on a connection that
+only reads (`study`), so that nobody who writes waits for it.
+
+A reward that changes after it was learnt (an outcome arrived late) is taken back and learnt anew where the
+policy is additive, which is exact; any other policy keeps what it learnt first.
 """
 
 from __future__ import annotations
@@ -44,9 +46,34 @@ class Lesson:
     snapshot: int | None
 
 
-@uncollected()
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What was learnt over snapshot `base` of a program, not published yet: its body, rows and rewards."""
+
+    program: Program
+    base: int
+    body: bytes
+    due: Sequence[DueRow]
+    late: Sequence[DueRow]
+    earned: Floats
+    corrected: Floats
+
+
 def learn(connection: Connection, name: str, at: datetime, limit: int = 200_000) -> Lesson:
     """Learn the decisions of a program that have matured by `at`, and publish a snapshot.
+
+    Raises:
+        InputError: the newest snapshot is damaged.
+    """
+    done = study(connection, name, at, limit)
+    lesson = Lesson(0, 0, None, None) if done is None else publish(connection, done, at)
+    assert lesson is not None, "nobody else publishes within one write transaction"
+    return lesson
+
+
+@uncollected()
+def study(connection: Connection, name: str, at: datetime, limit: int) -> Study | None:
+    """Learn what has matured by `at`, without writing; None if there is nothing to learn.
 
     Raises:
         InputError: the newest snapshot is damaged.
@@ -59,7 +86,8 @@ def learn(connection: Connection, name: str, at: datetime, limit: int = 200_000)
     due = learning.due(connection, name, microseconds(at - current.program.goal.window), limit)
     late = learning.changed(connection, name, limit)
     if not due and not late:
-        return Lesson(0, 0, None, None)
+        return None
+    base = current.snapshot_version
     current = _encoded(current, due)
     earned, corrected = _earned(connection, current.program, due), _earned(connection, current.program, late)
     if isinstance(current.policy, Additive):
@@ -67,11 +95,21 @@ def learn(connection: Connection, name: str, at: datetime, limit: int = 200_000)
         _teach(connection, current, late, corrected, 1.0)
     _teach(connection, current, due, earned, 1.0)
     current = replace(current, seen=_seen(connection, current, due))
-    version = _publish(
-        connection, current, microseconds(at), f"learnt {len(due)} decisions, corrected {len(late)}"
-    )
-    learning.mark_learnt(connection, _learnt(current.program, [*due, *late], [*earned, *corrected], at))
-    return Lesson(len(due), len(late), float(earned.mean()) if due else None, version)
+    body = freeze(current.encoding, current.policy, current.seen)
+    return Study(current.program, base, body, due, late, earned, corrected)
+
+
+def publish(connection: Connection, done: Study, at: datetime) -> Lesson | None:
+    """Publish what was studied and mark it learnt; None if another snapshot was published meanwhile."""
+    program, due, late = done.program, done.due, done.late
+    if snapshots.newest_version(connection, program.name) != done.base:
+        return None
+    digest = hashlib.sha256(done.body).hexdigest()
+    reason = f"learnt {len(due)} decisions, corrected {len(late)}"
+    version = snapshots.put_snapshot(connection, program.name, done.body, digest, microseconds(at), reason)
+    rewarded = [*done.earned, *done.corrected]
+    learning.mark_learnt(connection, _learnt(program, [*due, *late], rewarded, at))
+    return Lesson(len(due), len(late), float(done.earned.mean()) if due else None, version)
 
 
 def _encoded(current: Live, due: Sequence[DueRow]) -> Live:
@@ -91,12 +129,6 @@ def _seen(connection: Connection, current: Live, due: Sequence[DueRow]) -> Mappi
         for action, count in ((j, count) for (made, j), count in taught.items() if made == version):
             seen[actions[action].offer] += count
     return {offer: count for offer, count in seen.items() if offer}
-
-
-def _publish(connection: Connection, current: Live, at_us: int, reason: str) -> int:
-    body = freeze(current.encoding, current.policy, current.seen)
-    digest = hashlib.sha256(body).hexdigest()
-    return snapshots.put_snapshot(connection, current.program.name, body, digest, at_us, reason)
 
 
 def _learnt(

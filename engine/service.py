@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from engine.choose import Live
 from engine.decide import Decided, decide
 from engine.errors import NextbestError, NotFoundError, StoreError
-from engine.live import Lives
+from engine.ready import Ready
 from engine.request import Request
 from engine.store import Store, programs
 from engine.store.savepoint import STORE_FAILURES, undoable
@@ -27,12 +27,16 @@ class Service:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._lives = Lives()
+        self._ready = Ready(store)
 
     def prepare(self) -> None:
         """Make every program of the store ready, so that no caller waits for it."""
         with self.store.read() as connection:
             self._current(connection, set(programs.program_names(connection)))
+
+    def close(self) -> None:
+        """Finish what is being loaded."""
+        self._ready.close()
 
     def answer(self, connection: Connection, requests: Sequence[Request]) -> list[Decided | Exception]:
         """Decide in the open write transaction; a request that cannot be decided gets its own error.
@@ -57,7 +61,7 @@ class Service:
         lacking: dict[str, NextbestError] = {}
         for name in names:
             try:
-                current[name] = self._lives.get(connection, name)
+                current[name] = self._ready.get(connection, name)
             except NotFoundError as error:
                 lacking[name] = error
             except NextbestError as error:

@@ -13,7 +13,7 @@ Source: Foster and Rakhlin (2020), "Beyond UCB: Optimal and Efficient Contextual
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -47,8 +47,8 @@ class Linear:
             the regression); K actions with weights of their own have K times the regret, so K cancels.
         temperature: softmax's temperature, in spreads of the reward.
         floor: probability mass spread equally over the feasible set.
-        trust: how many rows the prior is worth to the steepness of exploration, in rows of context it speaks
-        of. seed: of the waves.
+        trust: how many rows of context the prior is worth to the steepness of exploration.
+        seed: of the waves.
     """
 
     kind = "linear"
@@ -83,7 +83,8 @@ class Linear:
         }
         self.floor: float = self.settings["floor"]
         self._waves: Waves | None = None
-        self._moments: dict[str, Moments] = {}
+        self._sums: dict[str, Moments] = {}
+        self._packed: State | None = None
         self._loading: dict[str, dict[str, float]] = {}
         self._solver = Solver(*(self.settings[name] for name in ("ridge", "pool", "tune")))
         self._solution: Solution | None = None
@@ -125,7 +126,7 @@ class Linear:
     def scores(self, X: Floats, actions: Actions, prior: Floats) -> Floats:
         """(n, k) expected rewards: the prior plus what was learnt over it."""
         scores = np.ascontiguousarray(prior, dtype=np.float64)
-        if self._moments:
+        if self._learnt_names():
             scores = self._learnt(X, actions) + scores
         if not (fine := np.isfinite(scores).all(axis=1)).all():
             raise PolicyError(f"row {int(np.argmin(fine))}: contexts and priors must be finite numbers.")
@@ -133,7 +134,7 @@ class Linear:
 
     def weights(self, actions: Actions) -> Floats:
         """(k, D) learnt weights of [1, x, waves(x)]; D = 0 before anything was learnt."""
-        if not self._moments:
+        if not self._learnt_names():
             return np.zeros((len(actions), 0))
         if self._weights is None or self._weights[0] is not actions:
             solved = self._solve().weights(actions)
@@ -189,10 +190,7 @@ class Linear:
         if not names:
             return
         self._waves = Waves(arrays["frequency"], arrays["phase"])
-        sums = zip(
-            *(arrays[name] for name in ("G", "b", "square", "lift")), arrays["n"].tolist(), strict=True
-        )
-        self._moments = {name: Moments.of_half(*one) for name, one in zip(names, sums, strict=True)}
+        self._packed = state
         self._loading = {name: dict(one) for name, one in zip(names, state.words["loading"], strict=True)}
         theta = dict(zip(names, arrays["theta"], strict=True))
         shared = dict(zip(state.words["factors"], arrays["shared"], strict=True))
@@ -277,9 +275,26 @@ class Linear:
     def _totals(self) -> tuple[float, float]:
         """Rows learnt, and their squared deviations from the mean as if one more row of 0 had been seen."""
         if self._seen is None:
-            moments = [self._moments[name] for name in sorted(self._moments)]
-            n = sum(one.n for one in moments)
-            total = sum(float(one.b[0, 0]) for one in moments)
-            square = sum(float(one.square[0, 0]) for one in moments)
+            if self._packed is None:
+                kept = (self._sums[name] for name in sorted(self._sums))
+                first = [(one.n, float(one.b[0, 0]), float(one.square[0, 0])) for one in kept]
+            else:
+                sums = self._packed.arrays
+                columns = (sums["n"], sums["b"][:, 0, 0], sums["square"][:, 0, 0])
+                first = list(zip(*(column.tolist() for column in columns), strict=True))
+            n, total, square = map(sum, zip(*first, (0.0, 0.0, 0.0), strict=True))
             self._seen = (n, max(square - total * total / (n + 1.0), 0.0))
         return self._seen
+
+    @property
+    def _moments(self) -> dict[str, Moments]:
+        """The sums of every action, unpacked only when learning goes on: serving needs none."""
+        if self._packed is not None:
+            names, arrays = self._packed.words["actions"], self._packed.arrays
+            parts = (*(arrays[part] for part in ("G", "b", "square", "lift")), arrays["n"].tolist())
+            self._sums = {name: Moments.of_half(*one) for name, *one in zip(names, *parts, strict=True)}
+            self._packed = None
+        return self._sums
+
+    def _learnt_names(self) -> Collection[str]:
+        return self._sums if self._packed is None else self._packed.words["actions"]

@@ -79,6 +79,6 @@ def _read(packed: memoryview) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     at = _START + length
     for name, dtype, shape in header["arrays"]:
         one = np.frombuffer(packed, dtype=_TYPES[dtype], count=math.prod(shape), offset=at)
-        arrays[name] = one.reshape(shape).astype(dtype)
+        arrays[name] = one.reshape(shape).astype(dtype, copy=False)
         at += one.nbytes
     return header, arrays

@@ -49,6 +49,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         yield Parts(settings, store, desk, intake, Archive(store), Catalogue(), metrics)
     finally:
         await desk.close()
+        service.close()
         intake.close()
         store.close()
 

@@ -1,7 +1,6 @@
 """Learning beside serving: every few minutes, in a thread of its own, a small piece at a time.
 
-`engine.learn` holds the store's one write transaction while it learns, so decisions wait for it meanwhile; a
-piece is kept small, and decisions get their turn between two pieces.
+Decisions go on while it reads and learns. They wait only while what was learnt is published.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from datetime import datetime
 
 import structlog
 
-from engine.learn import learn
+from engine.learn import publish, study
 from engine.store import Store, programs
 
-PIECE = 1_000  # decisions learnt in one transaction
+PIECE = 20_000  # decisions learnt at once, for one snapshot
 PAUSE_S = 0.05
 log = structlog.get_logger()
 
@@ -58,6 +57,11 @@ class Teacher:
 
     def _piece(self, name: str) -> bool:
         """Learn one piece of a program; True if there may be more."""
+        at = self._now()
+        with self._store.read() as connection:
+            done = study(connection, name, at, PIECE)
+        if done is None:
+            return False
         with self._store.write() as connection:
-            lesson = learn(connection, name, self._now(), PIECE)
-        return max(lesson.decisions, lesson.corrected) >= PIECE
+            publish(connection, done, at)
+        return max(len(done.due), len(done.late)) >= PIECE
