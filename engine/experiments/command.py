@@ -1,4 +1,4 @@
-"""`nextbest report`: an experiment file in, trust checks, verdict and figures out."""
+"""`nextbest report`: a program or an experiment file in, trust checks, verdict and figures out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.commands.shared import AtOption, JsonOption, StoreOption
 from engine.errors import InputError
+from engine.experiments.program_command import Asked, is_file, report_stored, write
 
 if TYPE_CHECKING:
     from engine.experiments.report import Report
@@ -17,9 +19,11 @@ _SHARE = re.compile(r"\s*(?P<arm>[^=]+?)\s*=\s*(?P<share>[0-9.eE+-]+)\s*(?:,|$)"
 
 
 def report(
-    file: Annotated[Path, typer.Argument(help="CSV (.csv, .csv.gz) or Parquet, one row per unit.")],
-    arm: Annotated[str, typer.Option(help="Column that names the arm.")],
-    control: Annotated[str, typer.Option(help="The arm to compare with.")],
+    what: Annotated[
+        str, typer.Argument(help="A program in the store; or a CSV (.csv, .csv.gz) or Parquet file.")
+    ],
+    arm: Annotated[str | None, typer.Option(help="File: column that names the arm.")] = None,
+    control: Annotated[str | None, typer.Option(help="File: the arm to compare with.")] = None,
     metric: Annotated[list[str] | None, typer.Option(help="Column whose mean is compared.")] = None,
     ratio: Annotated[list[str] | None, typer.Option(help="ABOVE/BELOW: a ratio of two columns.")] = None,
     covariate: Annotated[list[str] | None, typer.Option(help="Column known before the experiment.")] = None,
@@ -33,15 +37,25 @@ def report(
     lower_is_better: Annotated[list[str] | None, typer.Option(help="Metric that should go down.")] = None,
     horizon: Annotated[float | None, typer.Option(help="Units of two arms planned, to read daily.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the page here: one offline HTML file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Program: write every figure here, one a row.")] = None,
+    days: Annotated[float, typer.Option(help="Program: days planned, to read daily.")] = 90.0,
+    margin: Annotated[
+        float, typer.Option(help="Program: more unsubscribes a customer you can live with.")
+    ] = 0.005,
+    at: AtOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Report an experiment: trust checks, effects with intervals, a verdict."""
+    """Report a program or a file: trust checks, effects with intervals, a verdict."""
+    if not is_file(what):
+        report_stored(what, Asked(level, days, margin, html, csv, as_json), at, store)
+        return
     from engine.experiments.report import analyse
 
     found = analyse(
-        file,
-        arm=arm,
-        control=control,
+        Path(what),
+        arm=_needed(arm, "--arm", "the column that names the arm"),
+        control=_needed(control, "--control", "the arm to compare with"),
         metrics=metric or (),
         ratios=[_ratio(one) for one in ratio or ()],
         covariates=covariate or (),
@@ -56,10 +70,20 @@ def report(
         horizon=horizon,
     )
     if html is not None:
-        _write(found, html)
+        from engine.experiments.page import render
+
+        write(html, render(found))
     _show(found, as_json, html)
     if not found.trusted:
         raise typer.Exit(1)
+
+
+def _needed(value: str | None, option: str, what: str) -> str:
+    if value is None:
+        raise InputError(
+            f"{option} is missing: a file needs {what}. Give it, or name a program in the store."
+        )
+    return value
 
 
 def _ratio(text: str) -> tuple[str, str]:
@@ -90,18 +114,6 @@ def _number(share: str, text: str) -> float:
         return float(share)
     except ValueError as error:
         raise InputError(f"--expected-split is '{text}': '{share}' is not a number.") from error
-
-
-def _write(report: Report, path: Path) -> None:
-    from engine.experiments.page import render
-    from engine.tables import write_whole
-
-    try:
-        write_whole(path, render(report).encode())
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written: {error.strerror}. Give a path you may write to."
-        ) from error
 
 
 def _show(report: Report, as_json: bool, html: Path | None) -> None:

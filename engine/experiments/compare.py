@@ -17,10 +17,16 @@ _BASE_Z = 3.0  # a control level closer to 0 than this many standard errors carr
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How to read an effect: confidence level, and the units the experiment was planned for, if it was."""
+    """How to read an effect: confidence level, and how far the experiment is, if it was planned.
+
+    Attributes:
+        horizon: units of both arms at which it ends.
+        elapsed: share of the planned time that has passed; in the place of `horizon`.
+    """
 
     level: float = 0.95
     horizon: float | None = None
+    elapsed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,11 @@ class Reading:
     sequential: Interval
     belief: Belief
     variance_kept: float
+
+    @property
+    def always(self) -> Interval:
+        """The difference with the limits that may be read every day."""
+        return Interval(self.absolute.value, self.sequential.low, self.sequential.high)
 
 
 def compare(
@@ -102,9 +113,10 @@ def _gap(control: Sample, treatment: Sample, term: Term) -> float:
 
 
 def _sequential(effect: Effect, n: int, setting: Setting) -> Interval:
-    if setting.horizon is None:
+    horizon = setting.horizon if setting.elapsed is None else n / setting.elapsed
+    if horizon is None:
         return sequential.asymptotic(effect, n, level=setting.level)
-    return sequential.planned(effect, n, setting.horizon, setting.level)
+    return sequential.planned(effect, n, horizon, setting.level)
 
 
 def _relative(adjusted: cuped.Adjusted, setting: Setting) -> Interval | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def as_dict(report: Report) -> dict[str, Any]:
     """The whole report; numbers that do not exist are null, never NaN."""
-    trust = {check.name: _check(check) for check in report.trust}
+    trust = {one.name: check(one) for one in report.trust}
     return {
         "source": report.source,
         "arms": dict(report.units),
@@ -26,8 +26,9 @@ def as_dict(report: Report) -> dict[str, Any]:
     }
 
 
-def _check(check: Check) -> dict[str, Any]:
-    found = {"p": check.p, "count": check.count, "passed": check.passed, "sentence": check.sentence}
+def check(one: Check) -> dict[str, Any]:
+    """A trust check without what it does not have."""
+    found = {"p": one.p, "count": one.count, "passed": one.passed, "sentence": one.sentence}
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -44,27 +45,29 @@ def _comparison(one: Comparison) -> dict[str, Any]:
     return {
         "arm": one.arm,
         "control": one.control,
-        **_reading(one.reading),
+        **reading(one.reading),
         "p_adjusted": one.p_adjusted,
         "method": one.method,
-        "unclamped": None if one.unclamped is None else _reading(one.unclamped),
+        "unclamped": None if one.unclamped is None else reading(one.unclamped),
         "per_cost": None if one.per_cost is None else asdict(one.per_cost),
     }
 
 
-def _reading(reading: Reading) -> dict[str, Any]:
+def reading(one: Reading) -> dict[str, Any]:
+    """A comparison's figures."""
     return {
-        "n": list(reading.n),
-        "mean": list(reading.mean),
-        "absolute": _finite(asdict(reading.absolute)),
-        "relative": None if reading.relative is None else _finite(asdict(reading.relative)),
-        "p": reading.p,
-        "sequential": {"low": reading.sequential.low, "high": reading.sequential.high},
-        "chance_to_win": reading.belief.chance,
-        "expected_loss": {"keep_control": reading.belief.loss_keep, "switch": reading.belief.loss_switch},
-        "variance_kept": reading.variance_kept,
+        "n": list(one.n),
+        "mean": list(one.mean),
+        "absolute": finite(asdict(one.absolute)),
+        "relative": None if one.relative is None else finite(asdict(one.relative)),
+        "p": one.p,
+        "sequential": {"low": one.sequential.low, "high": one.sequential.high},
+        "chance_to_win": one.belief.chance,
+        "expected_loss": {"keep_control": one.belief.loss_keep, "switch": one.belief.loss_switch},
+        "variance_kept": one.variance_kept,
     }
 
 
-def _finite(limits: dict[str, float]) -> dict[str, float | None]:
+def finite(limits: dict[str, float]) -> dict[str, float | None]:
+    """Limits of an interval, None where there is no limit."""
     return {name: value if math.isfinite(value) else None for name, value in limits.items()}

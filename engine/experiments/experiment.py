@@ -30,6 +30,9 @@ class Experiment:
         primary: metrics the decision rests on; () means the first.
         lower_is_better: metrics that should go down.
         horizon: units of two arms at which the experiment was planned to end; None if it was not planned.
+        money: the metrics that clamping is for; () means all.
+        elapsed: share of the planned time that has passed, where all units are there from the start and only
+            their outcomes still come; stands in the place of `horizon`.
     """
 
     arm: str
@@ -46,6 +49,8 @@ class Experiment:
     primary: tuple[str, ...] = ()
     lower_is_better: tuple[str, ...] = ()
     horizon: float | None = None
+    money: tuple[str, ...] = ()
+    elapsed: float | None = None
 
     @property
     def terms(self) -> dict[str, Term]:

@@ -45,9 +45,14 @@ def noninferior(
         good: the direction in which the metric is better.
         alpha: chance of passing a metric that is worse by just the margin.
     """
+    sign = 1.0 if good == "increase" else -1.0
+    return within(control, treatment, -sign * margin * abs(control.mean), good, alpha)
+
+
+def within(control: Moments, treatment: Moments, limit: float, good: Good, alpha: float = 0.05) -> Guardrail:
+    """One-sided Welch test against a limit in the metric's own unit. One of the arms must vary."""
     effect = difference(control, treatment)
     sign = 1.0 if good == "increase" else -1.0
-    limit = -sign * margin * abs(control.mean)
     bound = effect.value - sign * effect.se * float(stdtrit(effect.df, 1 - alpha))
     p = tail(effect, limit, upper=good == "increase")
     return Guardrail(effect.value, bound, limit, p, sign * (bound - limit) > 0)

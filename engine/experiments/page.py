@@ -16,31 +16,45 @@ from engine.experiments.verdict import number as plain_number
 from engine.experiments.verdict import p_words
 from engine.experiments.welch import Interval
 
-_MARKS = {"green": "✓", "yellow": "!", "red": "✕", "gray": "?"}
-_WORDS = {"green": "Proven", "yellow": "Open", "red": "Harmful", "gray": "Withheld"}
+MARKS = {"green": "✓", "yellow": "!", "red": "✕", "gray": "?"}
+WORDS = {"green": "Proven", "yellow": "Open", "red": "Harmful", "gray": "Withheld"}
 
 
 def render(report: Report) -> str:
     """The page of a report."""
-    folder = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(
-        loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     plot = Markup(forest(report.metrics, report.experiment.level))  # matplotlib escapes the names it draws
-    return environment.get_template("template.html.j2").render(
-        report=report,
-        level=f"{100 * report.experiment.level:g} %",
-        mark=_MARKS[report.verdict.status],
-        word=_WORDS[report.verdict.status],
-        plot=plot,
-        tables=[_table(metric) for metric in report.metrics],
-        settings=_settings(report.experiment),
-        units=sum(report.units.values()),
-        costs=any(one.per_cost for metric in report.metrics for one in metric.comparisons),
+    return (
+        environment()
+        .get_template("template.html.j2")
+        .render(
+            report=report,
+            checks=report.trust,
+            trusted=report.trusted,
+            level=f"{100 * report.experiment.level:g} %",
+            mark=MARKS[report.verdict.status],
+            word=WORDS[report.verdict.status],
+            plot=plot,
+            tables=[figures(metric) for metric in report.metrics],
+            settings=settings(report.experiment),
+            units=sum(report.units.values()),
+            costs=any(one.per_cost for metric in report.metrics for one in metric.comparisons),
+        )
     )
 
 
-def _table(metric: MetricResult) -> dict[str, Any]:
+def environment() -> Environment:
+    """The templates of this folder; a name that is not given is an error."""
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def figures(metric: MetricResult) -> dict[str, Any]:
+    """The table of a metric: its rows in words."""
     rows = [row for one in metric.comparisons for row in _rows(one)]
     better = "lower is better" if metric.better < 0 else ""
     role = "decides the verdict" if metric.primary else "for information"
@@ -59,8 +73,8 @@ def _rows(one: Comparison) -> list[dict[str, Any]]:
         "unclamped": False,
         "units": f"{reading.n[1]:,}",
         "means": [number(mean, scale) for mean in reading.mean],
-        "effect": _signed(scale.value, scale),
-        "span": _span(scale),
+        "effect": signed(scale.value, scale),
+        "span": span(scale),
         "lift": _lift(reading.relative),
         "lift_span": _lift_span(reading.relative),
         "p": p_words(one.p_adjusted),
@@ -77,8 +91,8 @@ def _rows(one: Comparison) -> list[dict[str, Any]]:
         "unclamped": True,
         "units": "",
         "means": [number(mean, scale) for mean in whole.mean],
-        "effect": _signed(scale.value, scale),
-        "span": _span(scale),
+        "effect": signed(scale.value, scale),
+        "span": span(scale),
         "lift": _lift(whole.relative),
         "lift_span": _lift_span(whole.relative),
         "p": "",
@@ -90,7 +104,7 @@ def _rows(one: Comparison) -> list[dict[str, Any]]:
     return [shown, beside]
 
 
-def _settings(experiment: Experiment) -> list[tuple[str, str]]:
+def settings(experiment: Experiment) -> list[tuple[str, str]]:
     """What was asked, in words."""
     split = experiment.expected_split
     asked = {
@@ -115,12 +129,14 @@ def number(value: float, scale: Interval) -> str:
     return plain_number(value, scale).replace("-", "−")
 
 
-def _signed(value: float, scale: Interval) -> str:
+def signed(value: float, scale: Interval) -> str:
+    """A difference: `number` with its sign."""
     text = number(value, scale)
     return text if value < 0 else f"+{text}"
 
 
-def _span(interval: Interval) -> str:
+def span(interval: Interval) -> str:
+    """The limits of an interval."""
     return f"{number(interval.low, interval)} to {number(interval.high, interval)}"
 
 

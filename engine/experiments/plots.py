@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 # matplotlib draws with these, the page's style sheet repaints them
 _COLOURS = {"#010203": "ink", "#040506": "muted", "#070809": "line", "#0a0b0c": "effect", "#0d0e0f": "soft"}
-_INK, _MUTED, _LINE, _EFFECT, _SOFT = _COLOURS
-_WIDTH, _ROW, _HEAD = 9.2, 0.34, 0.62  # inches
+INK, MUTED, LINE, EFFECT, SOFT = _COLOURS
+WIDTH, _ROW, _HEAD = 9.2, 0.34, 0.62  # inches
 
 
 def forest(metrics: Sequence[MetricResult], level: float) -> str:
@@ -29,27 +29,27 @@ def forest(metrics: Sequence[MetricResult], level: float) -> str:
     from matplotlib.figure import Figure
 
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "nextbest", "font.size": 9.5}):
-        figure = Figure(figsize=(_WIDTH, sum(heights)))
+        figure = Figure(figsize=(WIDTH, sum(heights)))
         figure.patch.set_alpha(0)
         panels = figure.subplots(len(drawn), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
         for axes, metric in zip(panels, drawn, strict=True):
             _panel(axes, metric)
         figure.subplots_adjust(0.2, 0.3 / sum(heights), 0.72, 1 - 0.3 / sum(heights), hspace=0.55)
-        return _inline(figure, "Effects against the control", _describe(drawn, level))
+        return inline(figure, "forest", "Effects against the control", _describe(drawn, level))
 
 
 def _panel(axes: Axes, metric: MetricResult) -> None:
     rows = metric.comparisons
     axes.patch.set_alpha(0)
-    axes.axvline(0, color=_MUTED, linewidth=1, zorder=1)
+    axes.axvline(0, color=MUTED, linewidth=1, zorder=1)
     for y, one in enumerate(rows):
         _draw(axes, y, one)
     axes.set_ylim(len(rows) - 0.45, -0.6)
-    axes.set_yticks(range(len(rows)), [_short(one.arm) for one in rows], color=_INK)
-    axes.set_title(_title(metric), loc="left", x=-0.38, fontsize=10.5, fontweight="bold", color=_INK)
-    axes.tick_params(axis="both", length=0, labelcolor=_INK, pad=6)
-    axes.tick_params(axis="x", labelcolor=_MUTED, labelsize=8.5, pad=4)
-    axes.grid(axis="x", color=_LINE, linewidth=0.7)
+    axes.set_yticks(range(len(rows)), [_short(one.arm) for one in rows], color=INK)
+    axes.set_title(_title(metric), loc="left", x=-0.38, fontsize=10.5, fontweight="bold", color=INK)
+    axes.tick_params(axis="both", length=0, labelcolor=INK, pad=6)
+    axes.tick_params(axis="x", labelcolor=MUTED, labelsize=8.5, pad=4)
+    axes.grid(axis="x", color=LINE, linewidth=0.7)
     axes.set_axisbelow(True)
     for side in axes.spines.values():
         side.set_visible(False)
@@ -59,19 +59,17 @@ def _panel(axes: Axes, metric: MetricResult) -> None:
 def _draw(axes: Axes, y: int, one: Comparison) -> None:
     reading = one.reading
     effect, always = reading.absolute, reading.sequential
-    axes.plot([always.low, always.high], [y, y], color=_SOFT, linewidth=7, solid_capstyle="butt", zorder=2)
-    axes.plot(
-        [effect.low, effect.high], [y, y], color=_EFFECT, linewidth=2.2, solid_capstyle="butt", zorder=3
-    )
-    axes.plot([effect.value], [y], "o", color=_EFFECT, markersize=6.5, zorder=4)
+    axes.plot([always.low, always.high], [y, y], color=SOFT, linewidth=7, solid_capstyle="butt", zorder=2)
+    axes.plot([effect.low, effect.high], [y, y], color=EFFECT, linewidth=2.2, solid_capstyle="butt", zorder=3)
+    axes.plot([effect.value], [y], "o", color=EFFECT, markersize=6.5, zorder=4)
     if one.unclamped is not None:
         whole = one.unclamped.absolute
-        axes.plot([whole.low, whole.high], [y + 0.27] * 2, color=_MUTED, linewidth=1, zorder=3)
-        axes.plot([whole.value], [y + 0.27], "o", markersize=3.5, color=_MUTED, zorder=4)
+        axes.plot([whole.low, whole.high], [y + 0.27] * 2, color=MUTED, linewidth=1, zorder=3)
+        axes.plot([whole.value], [y + 0.27], "o", markersize=3.5, color=MUTED, zorder=4)
     limits = (effect.value, effect.low, effect.high)
     value, low, high = (number(limit, effect).replace("-", "−") for limit in limits)
     label = f"{'+' if effect.value > 0 else ''}{value}   ({low} to {high})"
-    axes.annotate(label, (1.03, y), xycoords=("axes fraction", "data"), va="center", color=_INK)
+    axes.annotate(label, (1.03, y), xycoords=("axes fraction", "data"), va="center", color=INK)
 
 
 def _title(metric: MetricResult) -> str:
@@ -97,8 +95,11 @@ def _describe(metrics: Sequence[MetricResult], level: float) -> str:
     return f"Difference to the control with {level:.0%} intervals. {'; '.join(parts)}."
 
 
-def _inline(figure: Any, title: str, description: str) -> str:
-    """The figure as an `svg` element: repainted by the page's variables, described for screen readers."""
+def inline(figure: Any, name: str, title: str, description: str) -> str:
+    """The figure as an `svg` element: repainted by the page's variables, described for screen readers.
+
+    `name` tells the descriptions of several figures on one page apart.
+    """
     from html import escape
 
     buffer = StringIO()
@@ -108,11 +109,11 @@ def _inline(figure: Any, title: str, description: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r'font-family: [^;"]*|font: (?P<rest>[^;"]*?)\'[^;"]*', _font, svg)
-    for colour, name in _COLOURS.items():
-        svg = svg.replace(colour, f"var(--{name})")
-    head = '<svg role="img" aria-labelledby="forest-title forest-text" class="plot"'
-    told = f'<title id="forest-title">{escape(title)}</title>'
-    told += f'<desc id="forest-text">{escape(description)}</desc>'
+    for colour, paint in _COLOURS.items():
+        svg = svg.replace(colour, f"var(--{paint})")
+    head = f'<svg role="img" aria-labelledby="{name}-title {name}-text" class="plot"'
+    told = f'<title id="{name}-title">{escape(title)}</title>'
+    told += f'<desc id="{name}-text">{escape(description)}</desc>'
     svg = re.sub(r'<svg ([^>]*?)width="[^"]*"', rf"{head} \1", svg, count=1)
     svg = re.sub(r'height="[^"]*pt" ', "", svg, count=1)
     return re.sub(r"(<svg [^>]*>)", lambda found: found[1] + told, svg, count=1)

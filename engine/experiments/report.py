@@ -68,6 +68,8 @@ def analyse(
     primary: Sequence[str] = (),
     lower_is_better: Sequence[str] = (),
     horizon: float | None = None,
+    money: Sequence[str] = (),
+    elapsed: float | None = None,
     name: str | None = None,
 ) -> Report:
     """Read an experiment file (or frame) and report it.
@@ -75,7 +77,7 @@ def analyse(
     Args:
         source: a CSV or Parquet file, or its rows.
         arm, control, metrics, ratios, covariates, cluster, unit, expected_split, clamp, cost_column, level,
-            primary, lower_is_better, horizon: as `Experiment` describes them.
+            primary, lower_is_better, horizon, money, elapsed: as `Experiment` describes them.
         name: what to call the source in messages and on the page; the file's path if None.
 
     Raises:
@@ -96,6 +98,8 @@ def analyse(
         primary=tuple(primary),
         lower_is_better=tuple(lower_is_better),
         horizon=horizon,
+        money=tuple(money),
+        elapsed=elapsed,
     )
     check(experiment)
     called = name or ("the frame" if isinstance(source, pl.DataFrame) else str(source))

@@ -60,7 +60,8 @@ def result(units: pl.DataFrame, experiment: Experiment, metric: str, arms: Seque
         arms: the arms, the control first.
     """
     term = experiment.terms[metric]
-    limits = _limits(units[term.numerator], experiment.clamp) if term.denominator is None else None
+    clamped = term.denominator is None and metric in (experiment.money or (metric,))
+    limits = clamping(units[term.numerator], experiment.clamp) if clamped else None
     shown = units if limits is None else units.with_columns(pl.col(term.numerator).clip(*limits))
     samples = _samples(shown, experiment, term, arms)
     readings = _readings(samples, experiment, term)
@@ -96,7 +97,7 @@ def _corrected(one: MetricResult, adjusted: Mapping[tuple[str, str], float]) -> 
     return tuple(replace(two, p_adjusted=adjusted[one.metric, two.arm]) for two in one.comparisons)
 
 
-def _limits(column: pl.Series, clamp: float | None) -> tuple[float, float] | None:
+def clamping(column: pl.Series, clamp: float | None) -> tuple[float, float] | None:
     """Pooled limits of a clamped metric: the upper quantile, and the lower one where values go below 0.
 
     None where clamping was not asked for, the metric has two values, or it would cut all or nothing.
@@ -136,7 +137,7 @@ def _samples(
 
 def _readings(samples: Mapping[str, Sample], experiment: Experiment, term: Term) -> dict[str, Reading]:
     """Arm -> figures against the control, without the arms in which there is nothing to test."""
-    setting = Setting(experiment.level, experiment.horizon)
+    setting = Setting(experiment.level, experiment.horizon, experiment.elapsed)
     covariates = tuple(clustered(one, experiment.cluster) for one in _covariates(experiment))
     measured = clustered(term, experiment.cluster)
     control = samples[experiment.control]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 from pathlib import Path
 
@@ -13,24 +13,30 @@ from rich.table import Table
 from engine.experiments.compare import Reading
 from engine.experiments.report import Report
 from engine.experiments.results import MetricResult
+from engine.experiments.trust import Check
 from engine.experiments.verdict import number, p_words
 
-_STYLE = {"green": "bold green", "yellow": "bold yellow", "red": "bold red", "gray": "bold"}
+STYLE = {"green": "bold green", "yellow": "bold yellow", "red": "bold red", "gray": "bold"}
 
 
 def show(report: Report, html: Path | None = None, console: Console | None = None) -> None:
     """Print verdict, trust checks and figures."""
     out = console or Console(highlight=False)
-    style = _STYLE[report.verdict.status]
+    style = STYLE[report.verdict.status]
     out.print(escape(report.verdict.sentence))
     out.print(f"[{style}]{escape(report.verdict.heading)}.[/] {escape(report.verdict.guidance)}\n")
-    for check in report.trust:
-        mark = "[green]passed[/]" if check.passed else "[bold red]FAILED[/]"
-        out.print(f"{mark}  {escape(check.title)} {escape(check.sentence)}")
+    show_checks(out, report.trust)
     out.print()
     out.print(_table(report))
     if html is not None:
         out.print(f"\nWritten: {escape(str(html))}", soft_wrap=True)
+
+
+def show_checks(out: Console, checks: Sequence[Check]) -> None:
+    """One line a trust check."""
+    for check in checks:
+        mark = "[green]passed[/]" if check.passed else "[bold red]FAILED[/]"
+        out.print(f"{mark}  {escape(check.title)} {escape(check.sentence)}")
 
 
 def _table(report: Report) -> Table:

@@ -1,0 +1,109 @@
+"""How a program was run: the trust checks that only a store can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from engine.domain import Program
+from engine.experiments import srm
+from engine.experiments.stored import Panel
+from engine.experiments.trust import LIMIT, Check
+from engine.store.flows import DAY_US
+
+
+def expected_split(panel: Panel, arms: list[str]) -> dict[str, float]:
+    """Share of each arm that the versions in force at the assignments promised, over the arms there are.
+
+    Shares that grow move only new customers: the promise is a mean over the versions, weighed by how many
+    customers each assigned.
+    """
+    promised = dict.fromkeys(arms, 0.0)
+    for version, count in _by_version(panel).items():
+        for arm, share in panel.versions[version].arms:
+            if arm in promised:
+                promised[arm] += share * count
+    promised = {arm: share for arm, share in promised.items() if share > 0}
+    total = sum(promised.values())
+    return {arm: share / total for arm, share in promised.items()}
+
+
+def daily_split(panel: Panel) -> Check:
+    """Does the split hold on every day? Sequential, so that it may be asked every day.
+
+    Each version of the program is tested against its own shares; Bonferroni over the versions.
+    """
+    title = "Split as promised every day?"
+    versions = list(_by_version(panel))
+    p = min(1.0, len(versions) * min((_daily_p(panel, one) for one in versions), default=1.0))
+    if p >= LIMIT:
+        return Check("srm_daily", title, True, f"No day on which the split went astray (p = {p:.2g}).", p=p)
+    sentence = (
+        f"The split drifted from the promise on some day (p = {p:.2g}). Find out which customers are missing."
+    )
+    return Check("srm_daily", title, False, sentence, p=p)
+
+
+def contamination(panel: Panel) -> Check:
+    """Did anybody get what another arm gets? Contacts in the holdout count, and decisions astray."""
+    title = "Every customer kept to one arm?"
+    touched = panel.units.filter(pl.col("arm") == "holdout", pl.col("contacts") > 0)
+    strayed = panel.units.filter(pl.col("strayed") > 0)
+    n = pl.concat([touched, strayed])["customer"].n_unique()
+    if not n:
+        return Check(
+            "contamination", title, True, "Nobody in the holdout was contacted, nobody changed arms.", count=0
+        )
+    sentence = (
+        f"{touched.height:,} customers of the holdout were contacted and {strayed.height:,} had decisions "
+        "under another arm. Find out by which way; merged profiles are the usual one."
+    )
+    return Check("contamination", title, False, sentence, count=n)
+
+
+def exposure(panel: Panel) -> Check:
+    """Did the arms that should contact anybody do so?"""
+    title = "Did contacts go out?"
+    reached = (
+        panel.units.filter(pl.col("arm") != "holdout").group_by("arm").agg((pl.col("contacts") > 0).mean())
+    )
+    share = dict(reached.sort("arm").iter_rows())
+    told = ", ".join(f"{arm} {part:.0%}" for arm, part in share.items())
+    if share.get("policy", 1.0) > 0:
+        return Check("exposure", title, True, f"Customers contacted at least once: {told}.")
+    sentence = "Not one customer of the policy's arm was contacted. Look at the funnel with nextbest plan."
+    return Check("exposure", title, False, sentence)
+
+
+def maturity(panel: Panel) -> Check:
+    """Was there time for outcomes to come? Less than one attribution window per customer is too early."""
+    title = "Long enough to see outcomes?"
+    lived, window = days(panel), panel.program.goal.window.total_seconds() / 86_400
+    told = f"{lived:.1f} days per customer on average, the goal waits {window:g} for an outcome"
+    passed = lived >= window
+    return Check("maturity", title, passed, f"{told}." if passed else f"{told}: come back later.")
+
+
+def days(panel: Panel) -> float:
+    """Mean days from the assignment to the moment of the report."""
+    return (panel.at.timestamp() * 1e6 - float(str(panel.units["assigned_us"].mean()))) / DAY_US
+
+
+def _by_version(panel: Panel) -> Mapping[int, int]:
+    counted = panel.units.drop_nulls("version").group_by("version").len().sort("version")
+    return dict(counted.iter_rows())
+
+
+def _daily_p(panel: Panel, version: int) -> float:
+    program: Program = panel.versions[version]
+    share = {str(arm): part for arm, part in program.arms if part > 0}
+    if len(share) < 2:
+        return 1.0
+    own = panel.units.filter(pl.col("version") == version).with_columns(
+        (pl.col("assigned_us") // DAY_US).alias("day")
+    )
+    columns = [(pl.col("arm") == arm).sum().alias(arm) for arm in share]
+    batches = own.group_by("day").agg(*columns).sort("day").select(list(share)).rows()
+    total = sum(share.values())
+    return srm.sequential_p(batches, [part / total for part in share.values()])

@@ -1,0 +1,121 @@
+"""The pictures of a program: the ladder as a waterfall, the effect as it grew, the effect week by week."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from engine.calendar import instant
+from engine.experiments.daily import Look, Week
+from engine.experiments.ladder import Step
+from engine.experiments.plots import EFFECT, INK, LINE, MUTED, SOFT, WIDTH, inline
+from engine.experiments.verdict import number
+from engine.experiments.welch import Interval
+from engine.store.flows import DAY_US
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_HEIGHT = 2.5  # inches
+
+
+def waterfall(steps: Sequence[Step], ground: float, arms: Sequence[str]) -> str:
+    """Every arm of the ladder standing on the one below: what is added, with its interval for any day.
+
+    Args:
+        steps: of the ladder; those after the last rung are left to the table.
+        ground: level of the lowest arm.
+        arms: the arms, lowest first.
+    """
+    climbed = [one for one in steps[: len(arms) - 1] if one.reading is not None]
+    with _drawing() as (figure, axes):
+        axes.bar([0], [ground], width=0.55, color=MUTED, zorder=2)
+        top = ground
+        for x, step in enumerate(climbed, 1):
+            assert step.reading is not None
+            gain = step.reading.absolute.value
+            axes.plot([x - 1 + 0.275, x + 0.275], [top, top], color=MUTED, linewidth=0.8, zorder=1)
+            axes.bar([x], [gain], bottom=top, width=0.55, color=EFFECT if gain >= 0 else MUTED, zorder=2)
+            limits = step.reading.sequential
+            axes.plot([x, x], [top + limits.low, top + limits.high], color=INK, linewidth=1.2, zorder=3)
+            told = f"{'+' if gain > 0 else ''}{number(gain, limits)}".replace("-", "−")
+            at = max(top, top + gain, top + limits.high)
+            axes.annotate(told, (x, at), (0, 3), textcoords="offset points", ha="center", color=INK)
+            top += gain
+        names = [arms[0], *(one.arm for one in climbed)]
+        axes.set_xticks(range(len(names)), names, color=INK)
+        axes.axhline(0, color=MUTED, linewidth=1, zorder=1)
+        axes.margins(y=0.12)
+        told = "; ".join(f"{one.worth}, {one.arm} over {one.below}: {_said(one)}" for one in climbed)
+        return inline(figure, "waterfall", "Net reward from arm to arm", f"{arms[0]}: {ground:.2f}. {told}.")
+
+
+def growth(looks: Sequence[Look]) -> str:
+    """The effect per customer so far, with the band that holds on all days at once; "" for one day."""
+    if len(looks) < 2:
+        return ""
+    days = [one.day for one in looks]
+    with _drawing() as (figure, axes):
+        widest = 3 * max(abs(looks[-1].effect.low), abs(looks[-1].effect.high), abs(looks[-1].effect.value))
+        low, high = ([getattr(one.effect, name) for one in looks] for name in ("low", "high"))
+        axes.fill_between(days, low, high, color=SOFT, linewidth=0, zorder=1)
+        axes.axhline(0, color=MUTED, linewidth=1, zorder=2)
+        axes.plot(days, [one.effect.value for one in looks], color=EFFECT, linewidth=2, zorder=3)
+        axes.set_ylim(max(min(low), -widest), min(max(high), widest))
+        shown = days[:: max(1, len(days) // 6)]
+        axes.set_xticks(shown, [f"{instant(day * DAY_US):%d %b}" for day in shown])
+        last = looks[-1]
+        text = f"From {_date(looks[0])} to {_date(last)}; at the end {_span(last.effect)}."
+        return inline(figure, "growth", "Extra net reward per customer so far", text)
+
+
+def wear(weeks: Sequence[Week]) -> str:
+    """The effect of each week since the assignment, with intervals; "" for one week."""
+    if len(weeks) < 2:
+        return ""
+    with _drawing() as (figure, axes):
+        axes.axhline(0, color=MUTED, linewidth=1, zorder=1)
+        for one in weeks:
+            effect = one.effect
+            axes.plot([one.week] * 2, [effect.low, effect.high], color=EFFECT, linewidth=2.2, zorder=2)
+            axes.plot([one.week], [effect.value], "o", color=EFFECT, markersize=6.5, zorder=3)
+        axes.set_xticks([one.week for one in weeks], [f"week {one.week}" for one in weeks])
+        axes.margins(x=0.08)
+        text = "; ".join(f"week {one.week}: {_span(one.effect)}" for one in weeks)
+        return inline(figure, "wear", "Extra net reward by week since the assignment", f"{text}.")
+
+
+@contextmanager
+def _drawing() -> Iterator[tuple[Figure, Axes]]:
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "nextbest", "font.size": 9.5}):
+        figure = Figure(figsize=(WIDTH, _HEIGHT))
+        figure.patch.set_alpha(0)
+        axes = figure.subplots()
+        axes.patch.set_alpha(0)
+        axes.tick_params(axis="both", length=0, labelcolor=MUTED, pad=6, labelsize=8.5)
+        axes.grid(axis="y", color=LINE, linewidth=0.7)
+        axes.set_axisbelow(True)
+        for side in axes.spines.values():
+            side.set_visible(False)
+        figure.subplots_adjust(0.07, 0.14, 0.99, 0.95)
+        yield figure, axes
+
+
+def _date(look: Look) -> str:
+    return f"{instant(look.day * DAY_US):%Y-%m-%d}"
+
+
+def _span(one: Interval) -> str:
+    return f"{number(one.value, one)}, between {number(one.low, one)} and {number(one.high, one)}"
+
+
+def _said(step: Step) -> str:
+    assert step.reading is not None
+    return _span(step.reading.sequential)

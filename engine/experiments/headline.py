@@ -1,0 +1,78 @@
+"""The first sentence of a program's report, and what to do. It holds on whatever day it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.experiments import verdict
+from engine.experiments.compare import Reading
+from engine.experiments.guardrails import Watch
+from engine.experiments.money import scaled
+from engine.experiments.trust import Check
+from engine.experiments.verdict import Verdict, number
+
+MONTH = 30.4375  # days
+_MONTHLY = 28.0  # days from which on a sum may be told by the month
+_AGAINST = {"holdout": "no contact", "bau": "today's rules", "random": "contacts by lot"}
+_WHO = {"policy": "Decisioning", "bau": "Today's rules", "random": "Contacting by lot"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What a figure counts for, and what a customer's total is multiplied by to get it."""
+
+    per: str
+    factor: float
+
+
+def pace(days: float) -> Pace:
+    """By the month once customers were followed for four weeks; the total so far before."""
+    if days >= _MONTHLY:
+        return Pace("per customer per month", MONTH / days)
+    return Pace(f"per customer in {days:.0f} days" if days >= 1.5 else "per customer so far", 1.0)
+
+
+def headline(
+    arm: str,
+    control: str,
+    reading: Reading | None,
+    pace: Pace,
+    level: float,
+    watched: Sequence[Watch],
+    failed: Sequence[Check],
+) -> Verdict:
+    """The verdict on `arm`: proven where the interval that may be read every day leaves out 0."""
+    if failed:
+        return verdict.withheld(failed)
+    who, against = _WHO[arm], _AGAINST[control]
+    if reading is None:
+        sentence = f"{who} and {against} earned the same for every customer: there is nothing to compare."
+        return Verdict(sentence, "Nothing to compare", "Check that outcomes reach the store.", "gray")
+    span = scaled(reading.always, pace.factor)
+    more = "more" if span.value >= 0 else "less"
+    told = f"{100 * level:g} % interval {number(span.low, span)} to {number(span.high, span)}"
+    head = f"{who} earned {number(abs(span.value), span)} {more} {pace.per} than {against} ({told})"
+    harmed = [one for one in watched if one.status == "red"]
+    if span.low > 0:
+        return _kept(f"{head}; keep it.", harmed)
+    if span.high < 0:
+        guidance = f"{who} earned less than {against}, beyond chance. Stop it, and look for the reason below."
+        return Verdict(f"{head}; stop it.", "Stop it", guidance, "red")
+    guidance = (
+        f"Anything from {number(span.low, span)} to {number(span.high, span)} {pace.per} is possible. Go on; "
+        "nextbest report --plan says how long it takes to know."
+    )
+    return Verdict(f"{head}; not decided yet.", "Not decided yet", _warned(guidance, harmed), "yellow")
+
+
+def _kept(sentence: str, harmed: Sequence[Watch]) -> Verdict:
+    guidance = "The gain is beyond chance on whatever day this is read."
+    if not harmed:
+        return Verdict(sentence, "Keep it", f"{guidance} No guardrail was broken.", "green")
+    return Verdict(sentence, "Keep it, with a warning", _warned(guidance, harmed), "yellow")
+
+
+def _warned(guidance: str, harmed: Sequence[Watch]) -> str:
+    told = " ".join(f"Harm in {one.arm}, {one.kind}: {one.sentence}" for one in harmed)
+    return f"{guidance} {told}".strip()

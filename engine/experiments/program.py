@@ -1,0 +1,218 @@
+"""The straight line of a program's report: store, customers, trust, ladder, money, guardrails, headline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection
+
+from engine.errors import RefusedError
+from engine.experiments import conduct, guardrails
+from engine.experiments.compare import Reading, Setting
+from engine.experiments.daily import Look, Week, cumulative, weekly
+from engine.experiments.guardrails import Watch
+from engine.experiments.headline import Pace, headline, pace
+from engine.experiments.ladder import ORDER, Step, steps
+from engine.experiments.money import Money, money
+from engine.experiments.report import Report, analyse
+from engine.experiments.results import clamping
+from engine.experiments.stored import BEFORE, REVENUE, REWARD, Panel, number_of, panel
+from engine.experiments.trust import FEW, Check
+from engine.experiments.verdict import Verdict
+
+CLAMP = 0.999
+PLANNED = 90.0  # days per customer at which the interval is narrowest, unless told otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramReport:
+    """What a program earned, and how sure that is.
+
+    Attributes:
+        name, title, version: of the program.
+        at: the moment up to which everything is counted.
+        since_us: the first assignment.
+        days: mean days per customer since the assignment.
+        arms: from the bottom of the ladder up.
+        arm, control: what the headline compares: the last and the first of them.
+        pace: what the headline's figure counts for.
+        verdict: the headline.
+        trust: all checks, those of the figures and those of the program's conduct.
+        figures: every metric of every arm against the control.
+        ladder: what each arm adds to the one below it.
+        money: the account of the arm.
+        guardrails: harms, arm by arm.
+        looks: the effect as it grew, day by day.
+        weeks: the effect by week since the assignment.
+        notes: what was left out of the figures, and why.
+    """
+
+    name: str
+    title: str
+    version: int
+    at: datetime
+    since_us: int
+    days: float
+    arms: tuple[str, ...]
+    arm: str
+    control: str
+    pace: Pace
+    verdict: Verdict
+    trust: tuple[Check, ...]
+    figures: Report
+    ladder: tuple[Step, ...]
+    money: Money
+    guardrails: tuple[Watch, ...]
+    looks: tuple[Look, ...]
+    weeks: tuple[Week, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def trusted(self) -> bool:
+        """Every trust check passed."""
+        return all(one.passed for one in self.trust)
+
+    @property
+    def reading(self) -> Reading | None:
+        """The comparison of the headline; None where nothing varies."""
+        return next((one.reading for one in self.figures.metrics[0].comparisons if one.arm == self.arm), None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields that `nextbest report PROGRAM --json` prints."""
+        from engine.experiments.program_document import as_dict
+
+        return as_dict(self)
+
+
+def report_program(
+    connection: Connection,
+    name: str,
+    at: datetime,
+    level: float = 0.95,
+    planned: float = PLANNED,
+    margin: float = guardrails.MARGIN,
+) -> ProgramReport:
+    """Report a program of the store as of `at`.
+
+    Args:
+        planned: days per customer at which its interval is to be narrowest.
+        margin: more harm per customer that is lived with.
+
+    Raises:
+        NotFoundError: there is no such program.
+        RefusedError: there are not two arms with two customers or more.
+    """
+    found = panel(connection, name, at)
+    arms = _arms(found)
+    units = found.units.filter(pl.col("arm").is_in(arms))
+    arm, control, lived = arms[-1], arms[0], conduct.days(found)
+    setting = Setting(level, elapsed=max(lived, 1 / 24) / planned)
+    covariates = [BEFORE] if units[BEFORE].n_unique() > 1 else []
+    metrics, notes = _metrics(found, units, arms)
+    figures = analyse(
+        units,
+        arm="arm",
+        control=control,
+        metrics=metrics,
+        covariates=covariates,
+        expected_split=conduct.expected_split(found, arms),
+        clamp=CLAMP,
+        money=[REWARD, REVENUE],
+        level=level,
+        elapsed=setting.elapsed,
+        name=f"program '{name}'",
+    )
+    limits = clamping(units[REWARD], CLAMP)
+    counted = units if limits is None else units.with_columns(pl.col(REWARD).clip(*limits))
+    watched = _watched(found, units, arms, margin, level)
+    checks = (
+        *figures.trust,
+        conduct.daily_split(found),
+        conduct.contamination(found),
+        conduct.exposure(found),
+        conduct.maturity(found),
+    )
+    told = pace(lived)
+    reading = next((one.reading for one in figures.metrics[0].comparisons if one.arm == arm), None)
+    failed = [one for one in checks if not one.passed]
+    least, most = float(str(units[REWARD].min())), float(str(units[REWARD].max()))
+    return ProgramReport(
+        name=name,
+        title=found.program.title,
+        version=found.program.version,
+        at=at,
+        since_us=int(str(units["assigned_us"].min())),
+        days=lived,
+        arms=tuple(arms),
+        arm=arm,
+        control=control,
+        pace=told,
+        verdict=headline(
+            arm, control, reading, told, level, [one for one in watched if one.arm == arm], failed
+        ),
+        trust=checks,
+        figures=figures,
+        ladder=steps(counted, REWARD, arms, covariates, setting),
+        money=money(units, arm, control, _acquired(found), setting),
+        guardrails=watched,
+        looks=tuple(cumulative(found, (control, arm), limits or (least, most), planned)),
+        weeks=tuple(weekly(found, (control, arm), level)),
+        notes=notes,
+    )
+
+
+def _arms(found: Panel) -> list[str]:
+    """The arms with two customers or more, from the bottom of the ladder up."""
+    counted: dict[str, int] = dict(found.units.group_by("arm").len().iter_rows())
+    arms = [arm for arm in ORDER if counted.get(arm, 0) > 1]
+    if len(arms) > 1:
+        return arms
+    told = ", ".join(f"{arm} {n:,}" for arm, n in sorted(counted.items()))
+    raise RefusedError(
+        f"Program '{found.program.name}' has nothing to compare: its customers by arm are {told}. Give it a "
+        "holdout (arms: {policy: 0.9, holdout: 0.1}) and decide for more customers."
+    )
+
+
+def _metrics(found: Panel, units: pl.DataFrame, arms: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Net reward first, then what varies enough in every arm to be tested; a note on what does not."""
+    kinds = dict.fromkeys([*found.program.goal.outcomes, *found.kinds])
+    known = [name for kind in kinds if (name := number_of(kind)) in units.columns]
+    kept: list[str] = []
+    left: list[str] = []
+    for name in (REVENUE, *known):
+        spread = units.group_by("arm").agg(pl.col(name).n_unique().alias("levels"), pl.len().alias("n"))
+        small = spread.filter(pl.col("levels") == 1, pl.col("n") < FEW)
+        (kept if small.is_empty() and units[name].n_unique() > 1 else left).append(name)
+    if not left:
+        return [REWARD, *kept], ()
+    return [REWARD, *kept], (
+        f"Not tested, because too little of it happened in some arm: {', '.join(left)}.",
+    )
+
+
+def _watched(
+    found: Panel, units: pl.DataFrame, arms: list[str], margin: float, level: float
+) -> tuple[Watch, ...]:
+    """Every harm: the arms above the control against it, and the policy against today's rules."""
+    kinds = guardrails.harmful(found.program.goal, found.kinds)
+    pairs = [(arm, arms[0]) for arm in arms[1:]]
+    if "bau" in arms[1:] and "policy" in arms:
+        pairs.append(("policy", "bau"))
+    return tuple(guardrails.watch(units, kind, *pair, margin, level) for kind in kinds for pair in pairs)
+
+
+def _acquired(found: Panel) -> str | None:
+    """The column of the outcome that earned most: who has one is a buyer."""
+    goal = found.program.goal.outcomes
+    sums = {
+        kind: one.amount * float(found.units[number_of(kind)].sum())
+        + (one.share * float(found.units[REVENUE].sum()) if one.share else 0.0)
+        for kind, one in goal.items()
+        if number_of(kind) in found.units.columns
+    }
+    best = max(sums, key=lambda kind: sums[kind], default=None)
+    return None if best is None or sums[best] <= 0 else number_of(best)

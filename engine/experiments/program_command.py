@@ -1,0 +1,80 @@
+"""`nextbest report PROGRAM`: the report of a program from the store, on the terminal and as files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from engine.commands.shared import moment, opened
+from engine.errors import InputError, NotFoundError
+
+_SUFFIXES = (".csv", ".gz", ".parquet", ".tsv", ".txt")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is wanted of a program's report: confidence, days planned, harm lived with, and where to write."""
+
+    level: float
+    days: float
+    margin: float
+    html: Path | None
+    csv: Path | None
+    as_json: bool
+
+
+def is_file(what: str) -> bool:
+    """Whether `nextbest report WHAT` means a file: it is there, or looks like the path of one."""
+    return Path(what).is_file() or "/" in what or Path(what).suffix.lower() in _SUFFIXES
+
+
+def report_stored(program: str, asked: Asked, at: str | None, store: Path | None) -> None:
+    """Report a program; exit with 1 if a trust check failed."""
+    from engine.experiments.program import report_program
+
+    when = moment(at)
+    _within("--level", asked.level, 0.5, 1.0)
+    _within("--days", asked.days, 0.0, 36_525.0)
+    _within("--margin", asked.margin, 0.0, 1.0)
+    with opened(store, make=False) as its_store, its_store.read() as connection:
+        try:
+            found = report_program(connection, program, when, asked.level, asked.days, asked.margin)
+        except NotFoundError as error:
+            raise NotFoundError(f"{error} A file is named by its path, such as ./{program}.csv.") from error
+    if asked.html is not None:
+        from engine.experiments.program_page import render
+
+        write(asked.html, render(found))
+    if asked.csv is not None:
+        from engine.experiments.program_document import table
+
+        write(asked.csv, table(found).write_csv())
+    if asked.as_json:
+        import json
+
+        typer.echo(json.dumps(found.as_dict(), indent=2, allow_nan=False))
+    else:
+        from engine.experiments.program_terminal import show
+
+        show(found, [one for one in (asked.html, asked.csv) if one is not None])
+    if not found.trusted:
+        raise typer.Exit(1)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    from engine.tables import write_whole
+
+    try:
+        write_whole(path, text.encode())
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror}. Give a path you may write to."
+        ) from error
+
+
+def _within(option: str, value: float, low: float, high: float) -> None:
+    if not low < value < high:
+        raise InputError(f"{option} == {value:g}, must lie between {low:g} and {high:g}; correct it.")

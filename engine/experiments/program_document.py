@@ -1,0 +1,127 @@
+"""A program's report as plain values: what `--json` prints, and one row a figure for `--csv`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from engine.calendar import instant
+from engine.experiments import document
+from engine.experiments.money import scaled
+from engine.experiments.welch import Interval
+from engine.store.flows import DAY_US
+
+if TYPE_CHECKING:
+    from engine.experiments.program import ProgramReport
+
+Row = tuple[str, str, str, str, float | None, float | None, float | None]
+_COLUMNS = {
+    "section": pl.String,
+    "name": pl.String,
+    "arm": pl.String,
+    "against": pl.String,
+    "value": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+}
+
+
+def as_dict(report: ProgramReport) -> dict[str, Any]:
+    """The whole report; numbers that do not exist are null, never NaN."""
+    figures = document.as_dict(report.figures)
+    trust = {check.name: document.check(check) for check in report.trust}
+    return {
+        "program": report.name,
+        "title": report.title,
+        "version": report.version,
+        "since": _date(report.since_us),
+        "at": report.at.isoformat(),
+        "days": report.days,
+        "arms": figures["arms"],
+        "trust": {**trust, "passed": report.trusted},
+        "verdict": asdict(report.verdict),
+        "headline": _headline(report),
+        "metrics": figures["metrics"],
+        "ladder": [
+            {
+                "below": one.below,
+                "arm": one.arm,
+                "worth": one.worth,
+                "reading": None if one.reading is None else document.reading(one.reading),
+            }
+            for one in report.ladder
+        ],
+        "money": asdict(report.money),
+        "guardrails": [asdict(one) for one in report.guardrails],
+        "cumulative": [
+            {
+                "date": _date(one.day * DAY_US),
+                "customers": one.customers,
+                **document.finite(asdict(one.effect)),
+            }
+            for one in report.looks
+        ],
+        "weeks": [
+            {"week": one.week, "customers": one.customers, **document.finite(asdict(one.effect))}
+            for one in report.weeks
+        ],
+        "notes": list(report.notes),
+    }
+
+
+def table(report: ProgramReport) -> pl.DataFrame:
+    """Every figure of the page, one a row, with the limits of its interval; no limit is an empty cell."""
+    return pl.DataFrame(list(_rows(report)), schema=_COLUMNS, orient="row")
+
+
+def _rows(report: ProgramReport) -> Iterator[Row]:
+    for metric in report.figures.metrics:
+        for one in metric.comparisons:
+            yield _row("effect", metric.metric, one.arm, one.control, one.reading.absolute)
+            yield _row("effect, read any day", metric.metric, one.arm, one.control, one.reading.always)
+    for step in report.ladder:
+        if step.reading is not None:
+            yield _row("ladder", step.worth, step.arm, step.below, step.reading.always)
+    account = report.money
+    for amount in account.amounts:
+        yield _row("money per customer", amount.name, account.arm, account.control, amount.customer)
+        yield _row("money in total", amount.name, account.arm, account.control, amount.total)
+    for ratio in account.ratios:
+        if ratio.found is not None:
+            found = ratio.found
+            yield ("ratio", ratio.name, account.arm, account.control, found.value, found.low, found.high)
+    for watch in report.guardrails:
+        if watch.found is not None:
+            bound = watch.found.bound
+            yield ("guardrail", watch.kind, watch.arm, watch.control, watch.found.value, None, bound)
+    for look in report.looks:
+        yield _row("so far", _date(look.day * DAY_US), report.arm, report.control, look.effect)
+    for week in report.weeks:
+        yield _row("by week", f"week {week.week}", report.arm, report.control, week.effect)
+
+
+def _row(section: str, name: str, arm: str, against: str, one: Interval) -> Row:
+    limits = document.finite(asdict(one))
+    return (section, name, arm, against, limits["value"], limits["low"], limits["high"])
+
+
+def _headline(report: ProgramReport) -> dict[str, Any] | None:
+    """The figure of the first sentence; None if there is none."""
+    reading = report.reading
+    if reading is None:
+        return None
+    return {
+        "arm": report.arm,
+        "control": report.control,
+        "counts_for": report.pace.per,
+        **document.finite(asdict(scaled(reading.always, report.pace.factor))),
+    }
+
+
+def _date(at_us: int) -> str:
+    found: datetime = instant(at_us)
+    return found.date().isoformat()

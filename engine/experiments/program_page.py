@@ -1,0 +1,104 @@
+"""A program's report as one offline HTML page: no script, no link, nothing fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from engine.calendar import instant
+from engine.experiments import curves, page
+from engine.experiments.guardrails import Watch
+from engine.experiments.ladder import Step
+from engine.experiments.money import Money, Ratio
+from engine.experiments.plots import forest
+from engine.experiments.program import ProgramReport
+from engine.experiments.verdict import Status
+
+_TOLD: dict[Status, str] = {"green": "held", "yellow": "open", "red": "broken", "gray": "not seen"}
+
+
+def render(report: ProgramReport) -> str:
+    """The page of a program's report."""
+    figures, level = report.figures, f"{100 * report.figures.experiment.level:g} %"
+    return (
+        page.environment()
+        .get_template("program.html.j2")
+        .render(
+            program=report,
+            report=figures,
+            verdict=report.verdict,
+            checks=report.trust,
+            trusted=report.trusted,
+            level=level,
+            mark=page.MARKS[report.verdict.status],
+            word=page.WORDS[report.verdict.status],
+            since=f"{instant(report.since_us):%d %B %Y}",
+            until=f"{report.at:%d %B %Y}",
+            units=sum(figures.units.values()),
+            waterfall=Markup(_waterfall(report)),
+            growth=Markup(curves.growth(report.looks)),
+            wear=Markup(curves.wear(report.weeks)),
+            plot=Markup(forest(figures.metrics, figures.experiment.level)),
+            steps=[_step(one) for one in report.ladder],
+            amounts=_amounts(report.money),
+            ratios=[_ratio(one) for one in report.money.ratios],
+            watches=_watches(report.guardrails),
+            tables=[page.figures(metric) for metric in figures.metrics],
+            settings=page.settings(figures.experiment),
+            costs=False,
+        )
+    )
+
+
+def _waterfall(report: ProgramReport) -> str:
+    """The ladder as a picture: it needs a level to stand on."""
+    first = next((one.reading for one in report.ladder if one.reading is not None), None)
+    return "" if first is None else curves.waterfall(report.ladder, first.mean[0], list(report.arms))
+
+
+def _step(one: Step) -> dict[str, Any]:
+    shown = {"arm": one.arm, "below": one.below, "worth": one.worth}
+    if one.reading is None:
+        return {**shown, "levels": ["–", "–"], "effect": "–", "always": "nothing varies", "fixed": "–"}
+    scale = one.reading.absolute
+    return {
+        **shown,
+        "levels": [page.number(level, scale) for level in one.reading.mean],
+        "effect": page.signed(scale.value, scale),
+        "always": page.span(one.reading.always),
+        "fixed": page.span(scale),
+    }
+
+
+def _amounts(account: Money) -> list[dict[str, str]]:
+    return [
+        {
+            "meaning": one.meaning,
+            "total": page.signed(one.total.value, one.total),
+            "total_span": page.span(one.total),
+            "customer": page.signed(one.customer.value, one.customer),
+            "customer_span": page.span(one.customer),
+        }
+        for one in account.amounts
+    ]
+
+
+def _ratio(one: Ratio) -> dict[str, str]:
+    return {"name": one.name, "meaning": one.meaning, "sentence": one.sentence.replace("-", "−")}
+
+
+def _watches(watched: Sequence[Watch]) -> list[dict[str, str]]:
+    return [
+        {
+            "kind": one.kind,
+            "arm": one.arm,
+            "control": one.control,
+            "status": one.status,
+            "mark": page.MARKS[one.status],
+            "word": _TOLD[one.status],
+            "sentence": one.sentence,
+        }
+        for one in watched
+    ]

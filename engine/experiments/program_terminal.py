@@ -1,0 +1,76 @@
+"""A program's report on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from engine.experiments.program import ProgramReport
+from engine.experiments.terminal import STYLE, show_checks
+from engine.experiments.verdict import number
+from engine.experiments.welch import Interval
+
+_MARK = {
+    "green": "[green]kept[/]",
+    "yellow": "[yellow]open[/]",
+    "red": "[bold red]BROKEN[/]",
+    "gray": "unseen",
+}
+
+
+def show(report: ProgramReport, written: Sequence[Path] = (), console: Console | None = None) -> None:
+    """Print headline, trust, ladder, money and guardrails."""
+    out = console or Console(highlight=False)
+    out.print(escape(report.verdict.sentence))
+    verdict = report.verdict
+    out.print(f"[{STYLE[verdict.status]}]{escape(verdict.heading)}.[/] {escape(verdict.guidance)}\n")
+    show_checks(out, report.trust)
+    out.print()
+    out.print(_ladder(report))
+    out.print()
+    out.print(_money(report))
+    for ratio in report.money.ratios:
+        out.print(f" {escape(ratio.meaning)}: {escape(ratio.sentence)}")
+    out.print()
+    for one in report.guardrails:
+        out.print(f"{_MARK[one.status]}  {escape(one.arm)}, {escape(one.kind)}: {escape(one.sentence)}")
+    for note in report.notes:
+        out.print(escape(note))
+    for path in written:
+        out.print(f"\nWritten: {escape(str(path))}", soft_wrap=True)
+
+
+def _ladder(report: ProgramReport) -> Table:
+    """Net reward of every step, per customer since the assignment, with intervals for any day."""
+    table = _table(f"net reward per customer in {report.days:.0f} days", "extra", "read any day")
+    for one in report.ladder:
+        name = f"{one.arm} against {one.below}"
+        if one.reading is None:
+            table.add_row(name, "-", "nothing varies")
+        else:
+            table.add_row(name, *_figures(one.reading.always))
+    return table
+
+
+def _money(report: ProgramReport) -> Table:
+    account = report.money
+    title = f"{account.arm} against {account.control}, {account.customers:,} customers"
+    table = _table(title, "in total", "read any day", "per customer")
+    for one in account.amounts:
+        table.add_row(one.meaning, *_figures(one.total), number(one.customer.value, one.customer))
+    return table
+
+
+def _figures(one: Interval) -> tuple[str, str]:
+    return number(one.value, one), f"{number(one.low, one)} to {number(one.high, one)}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
+    for i, name in enumerate(columns):
+        table.add_column(escape(name), justify="left" if i == 0 else "right", no_wrap=i > 0)
+    return table

@@ -1,0 +1,142 @@
+"""A program's experiment as the store has it: one row a customer, and what each brought on each day.
+
+The customer is counted from the day the arm was given, by everything that happened since: a comparison of
+arms is one of whole customers, contacted or not (intention to treat).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection
+
+from engine.applied import stored_program
+from engine.arbitrate import cost
+from engine.calendar import microseconds
+from engine.domain import Program
+from engine.errors import RefusedError
+from engine.store import flows
+
+REWARD, REVENUE, MARGIN, COST, BEFORE = "net reward", "revenue", "margin", "cost of contacts", "reward before"
+_NUMBER = "number of "  # before a kind of outcome, so that no kind is taken for a column of ours
+_TYPES: Mapping[str, Any] = {"str": pl.String, "int": pl.Int64, "float": pl.Float64, "bool": pl.Boolean}
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The customers of a program up to a moment.
+
+    Attributes:
+        program: its current version, whose goal counts for all.
+        at: the moment.
+        versions: every version under which a customer was first decided for.
+        units: one row a customer: customer, arm, assigned_us, decisions, contacts, strayed, last_us, version,
+            the money columns above, and the count of each kind of outcome.
+        daily: customer, day (from 1970) and the net reward of that day, where it is not 0.
+        kinds: the kinds of outcome that happened since the assignments, most frequent first.
+    """
+
+    program: Program
+    at: datetime
+    versions: Mapping[int, Program]
+    units: pl.DataFrame
+    daily: pl.DataFrame
+    kinds: tuple[str, ...]
+
+
+def number_of(kind: str) -> str:
+    """The column that counts outcomes of a kind."""
+    return f"{_NUMBER}{kind}"
+
+
+def panel(connection: Connection, name: str, at: datetime) -> Panel:
+    """Read a program's customers, contacts and outcomes up to `at`, each once.
+
+    Raises:
+        NotFoundError: the store has no such program.
+        RefusedError: nobody had an arm in it by then.
+    """
+    program, at_us = stored_program(connection, name), microseconds(at)
+    units = _frame(flows.units(connection, name, at_us), flows.UnitRow)
+    if units.is_empty():
+        raise RefusedError(
+            f"Program '{name}' had given no customer an arm by {at:%Y-%m-%d %H:%M} UTC: there is nothing to "
+            "report. Decide for customers first, or give a later --at."
+        )
+    spent = _frame(flows.spent(connection, name, at_us), flows.SpentRow)
+    earned = _worth(program, _frame(flows.earned(connection, name, at_us), flows.EarnedRow))
+    numbers = {*units["version"].drop_nulls().to_list(), *spent["version"].to_list()}
+    versions = {number: stored_program(connection, name, number) for number in sorted(numbers)}
+    spent, since = _priced(spent, versions), earned.filter("after")
+    counted = (
+        since.group_by("kind").agg(pl.col("count").sum()).sort(["count", "kind"], descending=[True, False])
+    )
+    kinds = tuple(counted["kind"])
+    columns = [
+        _per_customer(since, pl.col("value").sum().alias(REVENUE), pl.col("worth").sum().alias(MARGIN)),
+        _per_customer(spent, pl.col("spent").sum().alias(COST)),
+        _per_customer(earned.filter(~pl.col("after")), pl.col("worth").sum().alias(BEFORE)),
+        *(
+            _per_customer(since.filter(kind=kind), pl.col("count").sum().alias(number_of(kind)))
+            for kind in kinds
+        ),
+    ]
+    for one in columns:
+        units = units.join(one, on="customer", how="left", maintain_order="left")
+    money = [REVENUE, MARGIN, COST, BEFORE, *map(number_of, kinds)]
+    units = units.with_columns(pl.col(money).fill_null(0).cast(pl.Float64))
+    units = units.with_columns((pl.col(MARGIN) - pl.col(COST)).alias(REWARD))
+    return Panel(program, at, versions, units, _daily(since, spent), kinds)
+
+
+def _daily(since: pl.DataFrame, spent: pl.DataFrame) -> pl.DataFrame:
+    """Net reward of each customer on each day on which something was earned or spent."""
+    flows_ = [
+        since.select("customer", "day", pl.col("worth").alias("amount")),
+        spent.select("customer", "day", -pl.col("spent").alias("amount")),
+    ]
+    return pl.concat(flows_).group_by("customer", "day", maintain_order=True).agg(pl.col("amount").sum())
+
+
+def _frame(rows: Iterable[Any], row: type) -> pl.DataFrame:
+    names = [one.name for one in fields(row)]
+    schema = {one.name: _TYPES[str(one.type).split(" ")[0]] for one in fields(row)}
+    return pl.DataFrame(list(map(attrgetter(*names), rows)), schema=schema, orient="row")
+
+
+def _worth(program: Program, earned: pl.DataFrame) -> pl.DataFrame:
+    """With what the goal says each row is worth; a kind it does not name is worth nothing."""
+    weights = pl.DataFrame(
+        [(kind, one.amount, one.share) for kind, one in program.goal.outcomes.items()],
+        schema={"kind": pl.String, "amount": pl.Float64, "share": pl.Float64},
+        orient="row",
+    )
+    worth = pl.col("amount") * pl.col("count") + pl.col("share") * pl.col("value")
+    joined = earned.join(weights, on="kind", how="left", maintain_order="left")
+    return joined.with_columns(worth.fill_null(0.0).alias("worth")).drop("amount", "share")
+
+
+def _priced(spent: pl.DataFrame, versions: Mapping[int, Program]) -> pl.DataFrame:
+    """With what the contacts of each row cost, by the version that sent them."""
+    prices = [
+        (number, action, float(price))
+        for number, program in versions.items()
+        for action, price in enumerate(cost(program))
+    ]
+    schema = {"version": pl.Int64, "action": pl.Int64, "price": pl.Float64}
+    joined = spent.join(
+        pl.DataFrame(prices, schema=schema, orient="row"),
+        on=["version", "action"],
+        how="left",
+        maintain_order="left",
+    )
+    return joined.with_columns((pl.col("price") * pl.col("count")).alias("spent"))
+
+
+def _per_customer(rows: pl.DataFrame, *sums: pl.Expr) -> pl.DataFrame:
+    return rows.group_by("customer", maintain_order=True).agg(*sums)

@@ -1,0 +1,133 @@
+"""What became of every customer of a program, from the day the arm was given: the raw material of its report.
+
+A customer is counted from the assignment on, contacted or not, and an outcome once, however many decisions it
+may follow from: arms are compared by what their customers did, not by what decisions claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, literal_column, select
+
+from engine.store.statement import prepare, stream
+from engine.store.tables import table
+from engine.store.withdrawn import is_withdrawn
+
+DAY_US = 86_400_000_000
+
+_assignment, _decision, _outcome = table("assignment"), table("decision"), table("outcome")
+_day: ColumnElement[int] = literal_column(str(DAY_US))
+_contact = and_(_decision.c.contact == literal_column("1"), ~is_withdrawn())
+_mine = and_(_assignment.c.program == bindparam("program"), _assignment.c.assigned_us <= bindparam("at_us"))
+_of_program = and_(
+    _decision.c.program == _assignment.c.program,
+    _decision.c.customer == _assignment.c.customer,
+    _decision.c.at_us <= bindparam("at_us"),
+)
+_followed = (
+    select(
+        _assignment.c.customer,
+        _assignment.c.arm,
+        _assignment.c.assigned_us,
+        func.min(_decision.c.seq).label("first"),
+        func.count(_decision.c.seq).label("decisions"),
+        func.coalesce(func.sum(case((_contact, 1), else_=0)), 0).label("contacts"),
+        func.coalesce(func.sum(_decision.c.arm != _assignment.c.arm), 0).label("strayed"),
+        func.max(_decision.c.at_us).label("last_us"),
+    )
+    .select_from(_assignment.outerjoin(_decision, _of_program))
+    .where(_mine)
+    .group_by(_assignment.c.customer, _assignment.c.arm, _assignment.c.assigned_us)
+    .subquery()
+)
+_UNITS = prepare(
+    select(
+        *(one for one in _followed.c if one.name != "first"),
+        _decision.c.program_version.label("version"),
+    )
+    .select_from(_followed.outerjoin(_decision, _decision.c.seq == _followed.c.first))
+    .order_by(_followed.c.customer)
+)
+_sent_day = _decision.c.at_us.op("/")(_day)
+_CONTACTS = prepare(
+    select(_decision.c.customer, _sent_day, _decision.c.program_version, _decision.c.action, func.count())
+    .select_from(_assignment.join(_decision, _of_program))
+    .where(_mine, _contact)
+    .group_by(_decision.c.customer, _sent_day, _decision.c.program_version, _decision.c.action)
+)
+_happened_day = _outcome.c.at_us.op("/")(_day)
+_after = _outcome.c.at_us >= _assignment.c.assigned_us
+_OUTCOMES = prepare(
+    select(
+        _outcome.c.customer, _after, _happened_day, _outcome.c.kind, func.count(), func.sum(_outcome.c.value)
+    )
+    .select_from(_assignment.join(_outcome, _outcome.c.customer == _assignment.c.customer))
+    .where(_mine, _outcome.c.at_us <= bindparam("at_us"))
+    .group_by(_outcome.c.customer, _after, _happened_day, _outcome.c.kind)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRow:
+    """A customer with an arm in a program, and what was decided for them.
+
+    Attributes:
+        contacts: decisions that sent something.
+        strayed: decisions logged under another arm than the customer's own.
+        last_us: when the last decision was made; None without one.
+        version: the program's version at the first decision; None without one.
+    """
+
+    customer: str
+    arm: str
+    assigned_us: int
+    decisions: int
+    contacts: int
+    strayed: int
+    last_us: int | None
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpentRow:
+    """How often an action was sent to a customer on a day (counted from 1970), by the program's version."""
+
+    customer: str
+    day: int
+    version: int
+    action: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class EarnedRow:
+    """Outcomes of one kind of a customer on a day, how many and what they were worth together.
+
+    Attributes:
+        after: they are dated after the assignment.
+    """
+
+    customer: str
+    after: bool
+    day: int
+    kind: str
+    count: int
+    value: float
+
+
+def units(c: Connection, program: str, at_us: int) -> Iterator[UnitRow]:
+    """Every customer who had an arm in the program at `at_us`, in order of their ids."""
+    return (UnitRow(*values) for values in stream(c, _UNITS, program=program, at_us=at_us))
+
+
+def spent(c: Connection, program: str, at_us: int) -> Iterator[SpentRow]:
+    """The contacts of those customers by this program; none that was withdrawn."""
+    return (SpentRow(*values) for values in stream(c, _CONTACTS, program=program, at_us=at_us))
+
+
+def earned(c: Connection, program: str, at_us: int) -> Iterator[EarnedRow]:
+    """The outcomes of those customers, whoever contacted them, before the assignment and after it."""
+    for customer, after, day, kind, count, value in stream(c, _OUTCOMES, program=program, at_us=at_us):
+        yield EarnedRow(customer, bool(after), day, kind, count, value)
