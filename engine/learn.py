@@ -11,29 +11,26 @@ policy is additive, which is exact; any other policy keeps what it learnt first.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 from sqlalchemy import Connection
 
-from engine import arbitrate, context
-from engine.applied import stored_program
-from engine.calendar import MICROSECOND, microseconds
+from engine import context
+from engine.calendar import microseconds
+from engine.canary import check_canary
 from engine.choose import Live
 from engine.domain import Program
-from engine.errors import InputError
+from engine.errors import InputError, RefusedError
 from engine.live import freeze, live
-from engine.reward import rewards
 from engine.situation import columns, decode
-from engine.store import learning, outcomes, snapshots
-from engine.store.rows import DueRow, LearntRow
+from engine.store import learning, snapshots
+from engine.store.rows import DueRow
+from engine.teach import earned_by, marks, seen_of, teach
 from engine.uncollected import uncollected
-from policies.base import Additive, Feedback, Floats, feedback
-
-TAUGHT_BY = ("policy", "random", "bau")  # the holdout measures; it never teaches
+from policies.base import Additive, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +74,31 @@ def study(connection: Connection, name: str, at: datetime, limit: int) -> Study 
 
     Raises:
         InputError: the newest snapshot is damaged.
+        RefusedError: an earlier snapshot was made current, or what was learnt cannot be served.
     """
     current = live(connection, name)
     if current.fallback:
         raise InputError(
             f"program '{name}': its newest snapshot is damaged; publish a sound one before learning."
         )
+    _refuse_rolled_back(connection, name)
     due = learning.due(connection, name, microseconds(at - current.program.goal.window), limit)
     late = learning.changed(connection, name, limit)
     if not due and not late:
         return None
     base = current.snapshot_version
     current = _encoded(current, due)
-    earned, corrected = _earned(connection, current.program, due), _earned(connection, current.program, late)
+    earned, corrected = (
+        earned_by(connection, current.program, due),
+        earned_by(connection, current.program, late),
+    )
     if isinstance(current.policy, Additive):
-        _teach(connection, current, late, np.array([row.reward for row in late]), -1.0)
-        _teach(connection, current, late, corrected, 1.0)
-    _teach(connection, current, due, earned, 1.0)
-    current = replace(current, seen=_seen(connection, current, due))
+        teach(connection, current, late, np.array([row.reward for row in late]), -1.0)
+        teach(connection, current, late, corrected, 1.0)
+    teach(connection, current, due, earned, 1.0)
+    current = replace(current, seen=seen_of(connection, current, due))
     body = freeze(current.encoding, current.policy, current.seen)
+    check_canary(connection, current.program, body)
     return Study(current.program, base, body, due, late, earned, corrected)
 
 
@@ -104,12 +107,29 @@ def publish(connection: Connection, done: Study, at: datetime) -> Lesson | None:
     program, due, late = done.program, done.due, done.late
     if snapshots.newest_version(connection, program.name) != done.base:
         return None
-    digest = hashlib.sha256(done.body).hexdigest()
     reason = f"learnt {len(due)} decisions, corrected {len(late)}"
-    version = snapshots.put_snapshot(connection, program.name, done.body, digest, microseconds(at), reason)
+    version = issue(connection, program.name, done.body, at, reason)
     rewarded = [*done.earned, *done.corrected]
-    learning.mark_learnt(connection, _learnt(program, [*due, *late], rewarded, at))
+    learning.mark_learnt(connection, marks(program, [*due, *late], rewarded, at))
     return Lesson(len(due), len(late), float(done.earned.mean()) if due else None, version)
+
+
+def issue(
+    connection: Connection, name: str, body: bytes, at: datetime, reason: str, copy_of: int | None = None
+) -> int:
+    """Publish the body of a snapshot; its version."""
+    digest = hashlib.sha256(body).hexdigest()
+    return snapshots.put_snapshot(connection, name, body, digest, microseconds(at), reason, copy_of)
+
+
+def _refuse_rolled_back(connection: Connection, name: str) -> None:
+    """What is marked as learnt is what the newest snapshot that was learnt has: only that one learns on."""
+    served, learnt = snapshots.served_and_learnt(connection, name)
+    if served != learnt:
+        raise RefusedError(
+            f"program '{name}' went back to snapshot {served}, and what was learnt since is not in it; "
+            f"learn with --afresh, or take up snapshot {learnt} again with --rollback {learnt}."
+        )
 
 
 def _encoded(current: Live, due: Sequence[DueRow]) -> Live:
@@ -118,69 +138,3 @@ def _encoded(current: Live, due: Sequence[DueRow]) -> Live:
         return current
     values = columns(current.program, [decode(row.situation) for row in due]).values
     return replace(current, encoding=context.fit(current.program, values))
-
-
-def _seen(connection: Connection, current: Live, due: Sequence[DueRow]) -> Mapping[str, int]:
-    """How many decisions of each offer are learnt, those about to be among them."""
-    seen = Counter(current.seen)
-    taught = Counter((row.program_version, row.action) for row in due if row.arm in TAUGHT_BY)
-    for version in sorted({version for version, _ in taught}):
-        actions = _decided_under(connection, current.program, version).actions
-        for action, count in ((j, count) for (made, j), count in taught.items() if made == version):
-            seen[actions[action].offer] += count
-    return {offer: count for offer, count in seen.items() if offer}
-
-
-def _learnt(
-    program: Program, rows: Sequence[DueRow], reward: Sequence[float], at: datetime
-) -> list[LearntRow]:
-    window_us, at_us = program.goal.window // MICROSECOND, microseconds(at)
-    return [
-        LearntRow(row.seq, float(one), at_us, row.at_us + window_us, row.seen)
-        for row, one in zip(rows, reward, strict=True)
-    ]
-
-
-def _teach(
-    connection: Connection, current: Live, rows: Sequence[DueRow], reward: Floats, weight: float
-) -> None:
-    """Teach the rows of the arms that teach, each under the program version it was decided with."""
-    taught = [i for i, row in enumerate(rows) if row.arm in TAUGHT_BY]
-    for version in sorted({rows[i].program_version for i in taught}):
-        chosen = [i for i in taught if rows[i].program_version == version]
-        program = _decided_under(connection, current.program, version)
-        current.policy.learn(_feedback(current, program, [rows[i] for i in chosen], reward[chosen], weight))
-
-
-def _feedback(
-    current: Live, program: Program, rows: Sequence[DueRow], reward: Floats, weight: float
-) -> Feedback:
-    situations = columns(program, [decode(row.situation) for row in rows])
-    action = np.array([row.action for row in rows], dtype=np.int64)
-    prior = arbitrate.prior(program, situations)[np.arange(len(rows)), action]
-    return feedback(
-        context.encode(current.encoding, situations),
-        program.action_set(),
-        action,
-        reward,
-        np.array([row.propensity for row in rows]),
-        prior,
-        np.full(len(rows), weight),
-    )
-
-
-def _earned(connection: Connection, current: Program, rows: Sequence[DueRow]) -> Floats:
-    """(n,) rewards by the goal and the costs each decision was made under."""
-    earned = np.zeros(len(rows))
-    for version in sorted({row.program_version for row in rows}):
-        where = [i for i, row in enumerate(rows) if row.program_version == version]
-        program, chosen = _decided_under(connection, current, version), [rows[i] for i in where]
-        cost = arbitrate.cost(program)[[row.action for row in chosen]]
-        window_us = program.goal.window // MICROSECOND
-        found = outcomes.outcomes_of(connection, [row.seq for row in chosen], window_us)
-        earned[where] = rewards(program.goal, cost, [found.get(row.seq, []) for row in chosen])
-    return earned
-
-
-def _decided_under(connection: Connection, current: Program, version: int) -> Program:
-    return current if version == current.version else stored_program(connection, current.name, version)

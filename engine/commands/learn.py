@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from engine.commands.shared import (
     AtOption,
@@ -13,23 +18,106 @@ from engine.commands.shared import (
     moment,
     show_json,
 )
+from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from engine.store import Store
+
+AfreshOption = Annotated[
+    bool, typer.Option("--afresh", help="Learn the whole log again, by the program as it is now.")
+]
+SnapshotsOption = Annotated[bool, typer.Option("--snapshots", help="List what was published; learn nothing.")]
+RollbackOption = Annotated[
+    int | None, typer.Option(metavar="N", help="Publish snapshot N again, as the newest one.")
+]
 
 
 def learn(
-    program: ProgramOption, at: AtOption = None, store: StoreOption = None, json: JsonOption = False
+    program: ProgramOption,
+    at: AtOption = None,
+    afresh: AfreshOption = False,
+    snapshots: SnapshotsOption = False,
+    rollback: RollbackOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Learn from matured decisions and publish a snapshot; run it as often as you like."""
+    if afresh + snapshots + (rollback is not None) > 1:
+        raise InputError("--afresh, --snapshots and --rollback do different things; give one of them.")
+    when = moment(at)
+    with at_work(store, program, when) as (its_store, loaded):
+        if snapshots:
+            _list(its_store, loaded.name, json)
+        elif rollback is not None:
+            _go_back(its_store, loaded.name, rollback, when, json)
+        elif afresh:
+            _learn_afresh(its_store, loaded.name, when, json)
+        else:
+            _learn_on(its_store, loaded.name, when, json)
+
+
+def _learn_on(store: Store, name: str, when: datetime, json: bool) -> None:
     from engine.learn import learn as teach
 
-    when = moment(at)
-    with at_work(store, program, when) as (its_store, loaded), its_store.write() as connection:
-        lesson = teach(connection, loaded.name, when)
+    with store.write() as connection:
+        lesson = teach(connection, name, when)
     if json:
         show_json(dataclasses.asdict(lesson))
     elif lesson.snapshot is None:
-        print(f"Nothing to learn: no decision of '{loaded.name}' has matured since the last time.")
+        print(f"Nothing to learn: no decision of '{name}' has matured since the last time.")
     else:
         print(
             f"{lesson.decisions:,} decisions learnt, {lesson.corrected:,} corrected by late outcomes; "
             f"snapshot {lesson.snapshot} is published."
         )
+
+
+def _learn_afresh(store: Store, name: str, when: datetime, json: bool) -> None:
+    from engine.relearn import republish, restudy
+
+    start = perf_counter()
+    with store.read() as connection:
+        done = restudy(connection, name, when)
+    with store.write() as connection:
+        lesson = republish(connection, done, when)
+    seconds = perf_counter() - start
+    if json:
+        return show_json({**dataclasses.asdict(lesson), "seconds": round(seconds, 3)})
+    skipped = f", {lesson.skipped:,} skipped: the program has their actions no more" if lesson.skipped else ""
+    print(
+        f"{lesson.decisions:,} decisions learnt afresh in {seconds:.1f} s{skipped}; "
+        f"snapshot {lesson.snapshot} is published."
+    )
+    return None
+
+
+def _list(store: Store, name: str, json: bool) -> None:
+    from engine.published import published
+
+    with store.read() as connection:
+        found = published(connection, name)
+    if json:
+        return show_json([dataclasses.asdict(one) for one in found])
+    if not found:
+        print(f"Nothing is published for '{name}' yet.")
+    for one in found:
+        serves = "  <- serves" if one.serves else ""
+        print(
+            f"{one.version:>5}  {one.at:%Y-%m-%d %H:%M}  {one.bytes:>12,} bytes  "
+            f"{one.sha256[:12]}  {one.reason}{serves}"
+        )
+    return None
+
+
+def _go_back(store: Store, name: str, number: int, when: datetime, json: bool) -> None:
+    from engine.published import roll_back
+
+    with store.write() as connection:
+        version = roll_back(connection, name, number, when)
+    if json:
+        return show_json({"snapshot": version, "copy_of": number})
+    print(
+        f"Snapshot {version} is published: a copy of {number}. Nothing more is learnt "
+        "until you learn with --afresh or go back to the snapshot that was learnt last."
+    )
+    return None

@@ -10,12 +10,12 @@ Note = tuple[Weight, str]
 ADDED, REMOVED, RENAMED, LESS, MORE = "added", "removed", "renamed", "less", "more"
 PLAIN: Note = ("plain", "")
 
-_ANEW = "the learner takes it up when it learns afresh"
+_ANEW = "the learner takes it up when it learns afresh: nextbest learn --afresh"
 _GOAL = (
     "decisions already made are judged by the goal they were made under: compare nothing across this change"
 )
 _KEEP = "customers already assigned keep their arm"
-_SERVES = "a snapshot that is published decides as it was learnt; this holds where nothing is learnt yet"
+_SERVES = f"a snapshot that is published decides as it was learnt; {_ANEW}"
 _ARM = f"{_KEEP}, only new ones are drawn at these shares: report the time before and after apart"
 
 _NOTES: Mapping[tuple[str, str], Note] = {

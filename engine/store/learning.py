@@ -12,9 +12,10 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, null,
 from engine.store.blocks import resolved
 from engine.store.late import queue_unseen
 from engine.store.rows import DueRow, LearntRow
-from engine.store.sqlite import among, ids, upsert
+from engine.store.sqlite import among, ids, insert_new, upsert
 from engine.store.statement import execute, prepare, prepare_insert, run, run_many
 from engine.store.tables import table
+from engine.store.withdrawn import is_withdrawn
 
 _decision, _outcome = table("decision"), table("outcome")
 _pending, _learnt, _late = table("pending"), table("learnt"), table("late")
@@ -47,6 +48,43 @@ _CHANGED = prepare(
     .order_by(_late.c.decision)
     .limit(bindparam("limit"))
 )
+_MATURED = prepare(
+    select(*_columns(null()))
+    .where(
+        _decision.c.program == bindparam("program"),
+        _decision.c.seq > bindparam("after_seq"),
+        _decision.c.at_us < bindparam("before_us"),
+        _decision.c.fallback.is_(None),
+        ~is_withdrawn(),
+    )
+    .order_by(_decision.c.seq)
+    .limit(bindparam("limit"))
+)
+_NEWEST = prepare(
+    select(*_columns(null()))
+    .where(
+        _decision.c.program == bindparam("program"),
+        _decision.c.at_us < bindparam("before_us"),
+        _decision.c.fallback.is_(None),
+        ~is_withdrawn(),
+    )
+    .order_by(_decision.c.seq.desc())
+    .limit(bindparam("limit"))
+)
+_PENDING_AGAIN = prepare(
+    insert_new(_pending).from_select(
+        ["program", "at_us", "decision"],
+        select(_decision.c.program, _decision.c.at_us, _decision.c.seq).where(
+            _decision.c.program == bindparam("program"), _decision.c.seq == _learnt.c.decision
+        ),
+    )
+)
+_NONE_LEARNT = prepare(
+    delete(_learnt).where(
+        _learnt.c.decision.in_(select(_decision.c.seq).where(_decision.c.program == bindparam("program")))
+    )
+)
+_NONE_LATE = prepare(delete(_late).where(_late.c.program == bindparam("program")))
 _UPSERT = prepare_insert(_learnt, _LEARNT, upsert(_learnt))
 _NOT_PENDING = prepare(
     delete(_pending).where(
@@ -85,6 +123,32 @@ def mark_learnt(c: Connection, rows: Sequence[LearntRow]) -> None:
     execute(c, _NOT_PENDING, wanted=ids(decisions))
     execute(c, _NOT_LATE, wanted=ids(decisions))
     queue_unseen(c, decisions)
+
+
+def matured(c: Connection, program: str, matured_before_us: int, after_seq: int, limit: int) -> list[DueRow]:
+    """At most `limit` decisions after `after_seq` made before `matured_before_us`, learnt or not.
+
+    They come in the log's order; none that a fallback answered, none that was withdrawn.
+    """
+    before_us = matured_before_us
+    return _rows(c, run(c, _MATURED, program=program, after_seq=after_seq, before_us=before_us, limit=limit))
+
+
+def newest(c: Connection, program: str, before_us: int, limit: int) -> list[DueRow]:
+    """The last `limit` decisions made before `before_us`, newest first; see `matured`."""
+    return _rows(c, run(c, _NEWEST, program=program, before_us=before_us, limit=limit))
+
+
+def unlearn_all(c: Connection, program: str) -> None:
+    """Nothing of a program is learnt any more: what was waits to be learnt again."""
+    execute(c, _PENDING_AGAIN, program=program)
+    execute(c, _NONE_LEARNT, program=program)
+    execute(c, _NONE_LATE, program=program)
+
+
+def pass_over(c: Connection, decisions: Sequence[int]) -> None:
+    """Decisions that are not to be learnt: they wait no more."""
+    execute(c, _NOT_PENDING, wanted=ids(decisions))
 
 
 def _rows(c: Connection, found: list[Any]) -> list[DueRow]:

@@ -112,7 +112,9 @@ _AUDIT: Step = (
         BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END""",
 )
 
-STEPS: tuple[Step, ...] = (_FIRST, _MODEL_VERSIONS, _WITHDRAWN, _LEDGER, _BLOCKS, _AUDIT)
+_COPIES: Step = ("ALTER TABLE snapshot ADD COLUMN copy_of INTEGER",)
+
+STEPS: tuple[Step, ...] = (_FIRST, _MODEL_VERSIONS, _WITHDRAWN, _LEDGER, _BLOCKS, _AUDIT, _COPIES)
 
 
 def migrate(connection: Connection, source: str, steps: Sequence[Step] = STEPS) -> int:

@@ -164,6 +164,25 @@ class SnapshotRow:
     body: bytes
     created_us: int
     reason: str
+    copy_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRow:
+    """A snapshot without its body.
+
+    Attributes:
+        copy_of: the earlier snapshot it makes current again, None if it was learnt.
+        bytes: length of the body; 0 if it was emptied because somebody in it was erased.
+    """
+
+    program: str
+    version: int
+    sha256: str
+    created_us: int
+    reason: str
+    copy_of: int | None
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,7 @@ class Snapshot(SQLModel, table=True):
     body: bytes
     created_us: int = Field(sa_type=BigInteger)
     reason: str
+    copy_of: int | None
 
 
 class Pending(SQLModel, table=True):

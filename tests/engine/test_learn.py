@@ -78,7 +78,7 @@ def test_a_policy_is_taught_the_logged_propensities(store: Store, monkeypatch: p
         taught.extend(made.propensity)
         return made
 
-    monkeypatch.setattr("engine.learn.feedback", listening)
+    monkeypatch.setattr("engine.teach.feedback", listening)
     with store.write() as connection:
         season(connection)
         learn(connection, "spring", MATURE)

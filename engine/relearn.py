@@ -1,0 +1,146 @@
+"""Learning afresh: a new encoding and a new policy, taught with every matured decision of the log in order.
+
+It makes what changed in the program count: another `policy:`, new attributes, new levels. It is also the one
+way to correct a policy that is not additive. The log is read piece by piece; what stays in memory is 32 bytes
+a decision. The old snapshot serves until the new one is published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import Connection
+
+from engine import context
+from engine.calendar import microseconds
+from engine.canary import check_canary
+from engine.domain import Program
+from engine.errors import RefusedError
+from engine.learn import issue
+from engine.live import freeze, live
+from engine.situation import columns, decode
+from engine.store import learning
+from engine.store.rows import DueRow, LearntRow
+from engine.teach import decided_under, earned_by, marks, seen_of, teach
+from engine.uncollected import uncollected
+from policies.base import Floats, Ints
+
+PIECE = 20_000  # decisions in memory at once
+FITTED = 50_000  # the encoding is fitted to so many of the newest decisions
+
+
+@dataclass(frozen=True, slots=True)
+class Relearnt:
+    """What learning afresh gave: the body of a snapshot, and what is to be marked once it is published.
+
+    Attributes:
+        marked: (n, 4) decision, end of its window, newest outcome seen, when learnt.
+        reward: (n,) what each was learnt with.
+        skipped: (s,) decisions whose action the program has no more.
+    """
+
+    program: Program
+    body: bytes
+    marked: Ints
+    reward: Floats
+    skipped: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class AfreshLesson:
+    """What a run of learning afresh did."""
+
+    decisions: int
+    skipped: int
+    mean_reward: float | None
+    snapshot: int
+
+
+def relearn(connection: Connection, name: str, at: datetime) -> AfreshLesson:
+    """Learn a program afresh and publish it; see `restudy` and `republish`."""
+    return republish(connection, restudy(connection, name, at), at)
+
+
+@uncollected()
+def restudy(connection: Connection, name: str, at: datetime, piece: int = PIECE) -> Relearnt:
+    """Learn all that has matured by `at` from nothing, without writing.
+
+    Raises:
+        RefusedError: nothing has matured, or what was learnt cannot be served.
+    """
+    current = live(connection, name, snapshot=0)
+    before_us = microseconds(at - current.program.goal.window)
+    current = replace(current, encoding=_encoding(connection, current.program, before_us))
+    names = _Names(connection, current.program)
+    marked, reward, skipped = [np.zeros((0, 4), dtype=np.int64)], [np.zeros(0)], list[int]()
+    for rows in _pieces(connection, name, before_us, piece):
+        known = [names.known(row) for row in rows]
+        skipped += [row.seq for row, there in zip(rows, known, strict=True) if not there]
+        chosen = [row for row, there in zip(rows, known, strict=True) if there]
+        earned = earned_by(connection, current.program, chosen)
+        teach(connection, current, chosen, earned, 1.0)
+        current = replace(current, seen=seen_of(connection, current, chosen))
+        marked.append(_packed(marks(current.program, chosen, earned, at)))
+        reward.append(earned)
+    if len(marked) == 1:
+        raise RefusedError(f"program '{name}': no decision has matured, so there is nothing to learn afresh.")
+    body = freeze(current.encoding, current.policy, current.seen)
+    check_canary(connection, current.program, body)
+    gone = np.array(skipped, dtype=np.int64)
+    return Relearnt(current.program, body, np.concatenate(marked), np.concatenate(reward), gone)
+
+
+def republish(connection: Connection, done: Relearnt, at: datetime) -> AfreshLesson:
+    """Publish what was learnt afresh; learnt is from now on what is in it, and nothing else.
+
+    What somebody else has learnt and published meanwhile waits to be learnt again.
+    """
+    name, n = done.program.name, len(done.reward)
+    reason = f"learnt afresh: {n} decisions, {len(done.skipped)} skipped"
+    version = issue(connection, name, done.body, at, reason)
+    learning.unlearn_all(connection, name)
+    for start in range(0, n, PIECE):
+        rows = slice(start, start + PIECE)
+        pairs = zip(done.marked[rows].tolist(), done.reward[rows].tolist(), strict=True)
+        learning.mark_learnt(
+            connection, [LearntRow(seq, one, when, until, seen) for (seq, until, seen, when), one in pairs]
+        )
+    learning.pass_over(connection, done.skipped.tolist())
+    return AfreshLesson(n, len(done.skipped), float(done.reward.mean()) if n else None, version)
+
+
+class _Names:
+    """Which logged actions a program still has, by their names; each version is read once."""
+
+    def __init__(self, connection: Connection, current: Program) -> None:
+        self._connection = connection
+        self._current = current
+        self._kept = {action.name for action in current.actions}
+        self._known: dict[int, list[bool]] = {}
+
+    def known(self, row: DueRow) -> bool:
+        version = row.program_version
+        if version not in self._known:
+            made_under = decided_under(self._connection, self._current, version)
+            self._known[version] = [action.name in self._kept for action in made_under.actions]
+        return self._known[version][row.action]
+
+
+def _encoding(connection: Connection, program: Program, before_us: int) -> context.Encoding:
+    rows = learning.newest(connection, program.name, before_us, FITTED)
+    return context.fit(program, columns(program, [decode(row.situation) for row in rows]).values)
+
+
+def _pieces(connection: Connection, name: str, before_us: int, piece: int) -> Iterator[list[DueRow]]:
+    after = 0
+    while rows := learning.matured(connection, name, before_us, after, piece):
+        yield rows
+        after = rows[-1].seq
+
+
+def _packed(rows: list[LearntRow]) -> Ints:
+    made = [(row.decision, row.until_us, row.seen, row.learnt_us) for row in rows]
+    return np.array(made, dtype=np.int64).reshape(-1, 4)

@@ -1,0 +1,93 @@
+"""Decisions of the log made into feedback, and a policy taught with it.
+
+Each decision is judged by the goal, the costs and the prior of the program version it was made under, so that
+it can be taken back later exactly as it was taught.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import Connection
+
+from engine import arbitrate, context
+from engine.applied import stored_program
+from engine.calendar import MICROSECOND, microseconds
+from engine.choose import Live
+from engine.domain import Program
+from engine.reward import rewards
+from engine.situation import columns, decode
+from engine.store import outcomes
+from engine.store.rows import DueRow, LearntRow
+from policies.base import Feedback, Floats, feedback
+
+TAUGHT_BY = ("policy", "random", "bau")  # the holdout measures; it never teaches
+
+
+def seen_of(connection: Connection, current: Live, due: Sequence[DueRow]) -> Mapping[str, int]:
+    """How many decisions of each offer are learnt, those about to be among them."""
+    seen = Counter(current.seen)
+    taught = Counter((row.program_version, row.action) for row in due if row.arm in TAUGHT_BY)
+    for version in sorted({version for version, _ in taught}):
+        actions = decided_under(connection, current.program, version).actions
+        for action, count in ((j, count) for (made, j), count in taught.items() if made == version):
+            seen[actions[action].offer] += count
+    return {offer: count for offer, count in seen.items() if offer}
+
+
+def marks(
+    program: Program, rows: Sequence[DueRow], reward: Sequence[float] | Floats, at: datetime
+) -> list[LearntRow]:
+    window_us, at_us = program.goal.window // MICROSECOND, microseconds(at)
+    return [
+        LearntRow(row.seq, float(one), at_us, row.at_us + window_us, row.seen)
+        for row, one in zip(rows, reward, strict=True)
+    ]
+
+
+def teach(
+    connection: Connection, current: Live, rows: Sequence[DueRow], reward: Floats, weight: float
+) -> None:
+    """Teach the rows of the arms that teach, each under the program version it was decided with."""
+    taught = [i for i, row in enumerate(rows) if row.arm in TAUGHT_BY]
+    for version in sorted({rows[i].program_version for i in taught}):
+        chosen = [i for i in taught if rows[i].program_version == version]
+        program = decided_under(connection, current.program, version)
+        current.policy.learn(_feedback(current, program, [rows[i] for i in chosen], reward[chosen], weight))
+
+
+def _feedback(
+    current: Live, program: Program, rows: Sequence[DueRow], reward: Floats, weight: float
+) -> Feedback:
+    situations = columns(program, [decode(row.situation) for row in rows])
+    action = np.array([row.action for row in rows], dtype=np.int64)
+    prior = arbitrate.prior(program, situations)[np.arange(len(rows)), action]
+    return feedback(
+        context.encode(current.encoding, situations),
+        program.action_set(),
+        action,
+        reward,
+        np.array([row.propensity for row in rows]),
+        prior,
+        np.full(len(rows), weight),
+    )
+
+
+def earned_by(connection: Connection, current: Program, rows: Sequence[DueRow]) -> Floats:
+    """(n,) rewards by the goal and the costs each decision was made under."""
+    earned = np.zeros(len(rows))
+    for version in sorted({row.program_version for row in rows}):
+        where = [i for i, row in enumerate(rows) if row.program_version == version]
+        program, chosen = decided_under(connection, current, version), [rows[i] for i in where]
+        cost = arbitrate.cost(program)[[row.action for row in chosen]]
+        window_us = program.goal.window // MICROSECOND
+        found = outcomes.outcomes_of(connection, [row.seq for row in chosen], window_us)
+        earned[where] = rewards(program.goal, cost, [found.get(row.seq, []) for row in chosen])
+    return earned
+
+
+def decided_under(connection: Connection, current: Program, version: int) -> Program:
+    return current if version == current.version else stored_program(connection, current.name, version)
