@@ -82,10 +82,10 @@ def pauses(cooldown: Cooldown, outcomes: Sequence[Happened], send_us: int) -> bo
     Any window (t - w, t] that holds its count of them, the last at t, pauses contact in [t, t + pause).
     An outcome that may follow from several contacts stands once for each, and counts once.
     """
-    times = [one.at_us for one in outcomes if one.kind == cooldown.kind]
-    if len(times) < cooldown.count:
+    found = [(one.at_us, one.seq) for one in outcomes if one.kind == cooldown.kind]
+    if len(found) < cooldown.count:
         return False
-    times = sorted(times if cooldown.kind in OF_CONTACTS else set(times))
+    times = [at_us for at_us, _ in sorted(found if cooldown.kind in OF_CONTACTS else set(found))]
     width, pause = window_us(cooldown), cooldown.pause // MICROSECOND
     first = cooldown.count - 1
     return any(

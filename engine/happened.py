@@ -94,7 +94,7 @@ def _seen(look: Wanted, at_us: int, after: Sequence[AfterRow], contacts: Sequenc
     """What of it the program looks at."""
     every = [
         *{
-            Happened(row.at_us, row.kind, row.offer, row.channel)
+            Happened(row.at_us, row.kind, row.offer, row.channel, row.seq)
             for row in after
             if row.kind not in OF_CONTACTS
         },

@@ -30,12 +30,15 @@ class Happened(msgspec.Struct, frozen=True, array_like=True):
 
     One that may follow from several contacts stands once for each (decision record 005); one that follows
     from none has offer and channel "". See `engine.happened`.
+    `seq` is the outcome's place in the store, which tells two of one moment apart; 0 for what the engine
+    knows by itself.
     """
 
     at_us: int
     kind: str
     offer: str
     channel: str
+    seq: int = 0
 
 
 class Limit(msgspec.Struct, frozen=True, array_like=True):

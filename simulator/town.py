@@ -101,7 +101,7 @@ class Town:
         row = self._last.get(customer)
         if row is not None:
             self._number += 1
-            self.at += timedelta(microseconds=1)  # no two at one moment: they would count as one
+            self.at += timedelta(microseconds=1)
             event: Event = OutcomeEvent(f"e{self._number}", customer, kind, self.at, 10.0, row.id)
             with self.store.write() as connection:
                 track(connection, [event], microseconds(self.at))

@@ -22,6 +22,7 @@ _columns = [
     func.coalesce(_decision.c.offer, ""),
     func.coalesce(_decision.c.channel, ""),
     _sent_us,
+    _outcome.c.seq,
 ]
 _ours = _decision.c.customer == _outcome.c.customer
 _contact = and_(_decision.c.contact == literal_column("1"), ~is_withdrawn())
@@ -53,6 +54,7 @@ class AfterRow:
     offer: str
     channel: str
     sent_us: int | None
+    seq: int
 
 
 def happened(c: Connection, customer_ids: Collection[str], since_us: int, window_us: int) -> list[AfterRow]:

@@ -222,3 +222,16 @@ def test_each_decision_of_a_batch_sees_the_past_as_if_alone(store: Store) -> Non
 )
 def test_limits_are_said_as_the_program_file_says_them(limit: Cap | Cooldown, said: str) -> None:
     assert in_words(limit) == said
+
+
+def test_two_outcomes_of_one_moment_are_two(store: Store) -> None:
+    twice = with_(cooldowns='["visit 2 times in 30 days: pause 60 days"]')
+    at_us = microseconds(AT - DAY)
+    with store.write() as c:
+        contact(c, 1, AT - 2 * DAY)
+        outcomes.append_outcomes(c, [OutcomeRow("first", None, "c0", "visit", 1.0, at_us, 0)])
+        assert left(c, twice)[0] != {"no_action"}
+        outcomes.append_outcomes(c, [OutcomeRow("second", None, "c0", "visit", 1.0, at_us, 0)])
+        free, _, row = left(c, twice, AT + timedelta(hours=1))
+        assert free == {"no_action"}
+        assert replay(c, row.id).differences == ()
