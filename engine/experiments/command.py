@@ -42,14 +42,23 @@ def report(
     margin: Annotated[
         float, typer.Option(help="Program: more unsubscribes a customer you can live with.")
     ] = 0.005,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Program: when it will be decided, and the cheapest holdout.")
+    ] = False,
+    effect: Annotated[
+        float | None,
+        typer.Option(help="Program: effect a customer and month to plan for. [default: measured]"),
+    ] = None,
     at: AtOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Report a program or a file: trust checks, effects with intervals, a verdict."""
     if not is_file(what):
-        report_stored(what, Asked(level, days, margin, html, csv, as_json), at, store)
+        report_stored(what, Asked(level, days, effect, plan, margin, html, csv, as_json), at, store)
         return
+    if plan:
+        raise InputError("--plan needs the history of a program in the store; name the program.")
     from engine.experiments.report import analyse
 
     found = analyse(

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from engine.experiments import verdict
 from engine.experiments.compare import Reading
 from engine.experiments.guardrails import Watch
-from engine.experiments.money import scaled
+from engine.experiments.money import MONTH, scaled
 from engine.experiments.trust import Check
 from engine.experiments.verdict import Verdict, number
 
-MONTH = 30.4375  # days
 _MONTHLY = 28.0  # days from which on a sum may be told by the month
 _AGAINST = {"holdout": "no contact", "bau": "today's rules", "random": "contacts by lot"}
 _WHO = {"policy": "Decisioning", "bau": "Today's rules", "random": "Contacting by lot"}

@@ -15,6 +15,7 @@ from engine.experiments.stored import COST, MARGIN, REVENUE, REWARD
 from engine.experiments.units import aggregates
 from engine.experiments.welch import Interval
 
+MONTH = 30.4375  # days
 _BUYER = "acquired"
 _MEANING = {
     REVENUE: "Extra revenue: the values of all outcomes",

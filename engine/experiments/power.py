@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from scipy.optimize import brentq
-from scipy.stats import nct, t
+from scipy.stats import nct, norm, t
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,14 @@ def power(plan: Plan, effect: float, total: float) -> float:
     df = max(total - 2, 1e-3)
     shift = effect / math.sqrt(plan.variance / control + plan.variance / (control * plan.ratio))
     edge = float(t.ppf(1 - plan.alpha / plan.sides, df))
+    found = _above(edge, df, shift)
+    return found if plan.sides == 1 else found + _above(edge, df, -shift)
+
+
+def _above(edge: float, df: float, shift: float) -> float:
+    """Chance of a noncentral t above `edge`; normal where scipy's series fails, which takes many units."""
     found = float(nct.sf(edge, df, shift))
-    return found if plan.sides == 1 else found + float(nct.cdf(-edge, df, shift))
+    return float(norm.sf(edge - shift)) if math.isnan(found) else found
 
 
 def detectable(plan: Plan, total: float, power_wanted: float = 0.8) -> float:

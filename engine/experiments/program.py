@@ -17,6 +17,7 @@ from engine.experiments.guardrails import Watch
 from engine.experiments.headline import Pace, headline, pace
 from engine.experiments.ladder import ORDER, Step, steps
 from engine.experiments.money import Money, money
+from engine.experiments.planning import DEFAULT, Outlook, Wanted, outlook
 from engine.experiments.report import Report, analyse
 from engine.experiments.results import clamping
 from engine.experiments.stored import BEFORE, REVENUE, REWARD, Panel, number_of, panel
@@ -24,7 +25,6 @@ from engine.experiments.trust import FEW, Check
 from engine.experiments.verdict import Verdict
 
 CLAMP = 0.999
-PLANNED = 90.0  # days per customer at which the interval is narrowest, unless told otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class ProgramReport:
         guardrails: harms, arm by arm.
         looks: the effect as it grew, day by day.
         weeks: the effect by week since the assignment.
+        plan: when what will be proven; None without an effect that one could plan for.
         notes: what was left out of the figures, and why.
     """
 
@@ -68,6 +69,7 @@ class ProgramReport:
     guardrails: tuple[Watch, ...]
     looks: tuple[Look, ...]
     weeks: tuple[Week, ...]
+    plan: Outlook | None
     notes: tuple[str, ...]
 
     @property
@@ -92,13 +94,13 @@ def report_program(
     name: str,
     at: datetime,
     level: float = 0.95,
-    planned: float = PLANNED,
+    wanted: Wanted = DEFAULT,
     margin: float = guardrails.MARGIN,
 ) -> ProgramReport:
     """Report a program of the store as of `at`.
 
     Args:
-        planned: days per customer at which its interval is to be narrowest.
+        wanted: what is to be proven, and by when: there the interval is narrowest.
         margin: more harm per customer that is lived with.
 
     Raises:
@@ -109,7 +111,7 @@ def report_program(
     arms = _arms(found)
     units = found.units.filter(pl.col("arm").is_in(arms))
     arm, control, lived = arms[-1], arms[0], conduct.days(found)
-    setting = Setting(level, elapsed=max(lived, 1 / 24) / planned)
+    setting = Setting(level, elapsed=max(lived, 1 / 24) / wanted.days)
     covariates = [BEFORE] if units[BEFORE].n_unique() > 1 else []
     metrics, notes = _metrics(found, units, arms)
     figures = analyse(
@@ -158,8 +160,9 @@ def report_program(
         ladder=steps(counted, REWARD, arms, covariates, setting),
         money=money(units, arm, control, _acquired(found), setting),
         guardrails=watched,
-        looks=tuple(cumulative(found, (control, arm), limits or (least, most), planned)),
+        looks=tuple(cumulative(found, (control, arm), limits or (least, most), wanted.days)),
         weeks=tuple(weekly(found, (control, arm), level)),
+        plan=None if reading is None else outlook(found, (control, arm), reading, wanted, lived, level),
         notes=notes,
     )
 

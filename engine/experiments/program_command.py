@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from engine.commands.shared import moment, opened
-from engine.errors import InputError, NotFoundError
+from engine.commands.shared import moment, opened, show_json
+from engine.errors import InputError, NotFoundError, RefusedError
+
+if TYPE_CHECKING:
+    from engine.experiments.program import ProgramReport
 
 _SUFFIXES = (".csv", ".gz", ".parquet", ".tsv", ".txt")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is wanted of a program's report: confidence, days planned, harm lived with, and where to write."""
+    """What is wanted of a program's report: as the options of `nextbest report` say."""
 
     level: float
     days: float
+    effect: float | None
+    plan: bool
     margin: float
     html: Path | None
     csv: Path | None
@@ -32,17 +39,24 @@ def is_file(what: str) -> bool:
 
 def report_stored(program: str, asked: Asked, at: str | None, store: Path | None) -> None:
     """Report a program; exit with 1 if a trust check failed."""
+    from engine.experiments.planning import Wanted
     from engine.experiments.program import report_program
 
     when = moment(at)
     _within("--level", asked.level, 0.5, 1.0)
     _within("--days", asked.days, 0.0, 36_525.0)
     _within("--margin", asked.margin, 0.0, 1.0)
+    if asked.effect is not None:
+        _within("--effect", asked.effect, 0.0, math.inf)
     with opened(store, make=False) as its_store, its_store.read() as connection:
         try:
-            found = report_program(connection, program, when, asked.level, asked.days, asked.margin)
+            wanted = Wanted(asked.effect, asked.days)
+            found = report_program(connection, program, when, asked.level, wanted, asked.margin)
         except NotFoundError as error:
             raise NotFoundError(f"{error} A file is named by its path, such as ./{program}.csv.") from error
+    if asked.plan:
+        _show_plan(found, asked.as_json)
+        return
     if asked.html is not None:
         from engine.experiments.program_page import render
 
@@ -61,6 +75,20 @@ def report_stored(program: str, asked: Asked, at: str | None, store: Path | None
         show(found, [one for one in (asked.html, asked.csv) if one is not None])
     if not found.trusted:
         raise typer.Exit(1)
+
+
+def _show_plan(report: ProgramReport, as_json: bool) -> None:
+    if report.plan is None:
+        raise RefusedError(
+            f"Program '{report.name}' shows no effect to plan for. Say with --effect how much per "
+            "customer and month is worth finding."
+        )
+    if as_json:
+        show_json(asdict(report.plan))
+    else:
+        from engine.experiments.program_terminal import show_plan
+
+        show_plan(report.plan)
 
 
 def write(path: Path, text: str) -> None:

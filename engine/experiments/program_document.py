@@ -69,6 +69,7 @@ def as_dict(report: ProgramReport) -> dict[str, Any]:
             {"week": one.week, "customers": one.customers, **document.finite(asdict(one.effect))}
             for one in report.weeks
         ],
+        "plan": None if report.plan is None else asdict(report.plan),
         "notes": list(report.notes),
     }
 

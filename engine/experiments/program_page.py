@@ -12,6 +12,7 @@ from engine.experiments import curves, page
 from engine.experiments.guardrails import Watch
 from engine.experiments.ladder import Step
 from engine.experiments.money import Money, Ratio
+from engine.experiments.planning import Horizon, sentences
 from engine.experiments.plots import forest
 from engine.experiments.program import ProgramReport
 from engine.experiments.verdict import Status
@@ -48,6 +49,9 @@ def render(report: ProgramReport) -> str:
             tables=[page.figures(metric) for metric in figures.metrics],
             settings=page.settings(figures.experiment),
             costs=False,
+            plan=report.plan,
+            planned=() if report.plan is None else sentences(report.plan),
+            ahead=[] if report.plan is None else [_ahead(one) for one in report.plan.ahead],
         )
     )
 
@@ -87,6 +91,14 @@ def _amounts(account: Money) -> list[dict[str, str]]:
 
 def _ratio(one: Ratio) -> dict[str, str]:
     return {"name": one.name, "meaning": one.meaning, "sentence": one.sentence.replace("-", "−")}
+
+
+def _ahead(one: Horizon) -> dict[str, str]:
+    shown = {"days": str(one.days), "found": f"{one.detectable:,.3g}"}
+    if one.share is None or one.cost is None:
+        return {**shown, "share": "none finds it", "cost": "–", "cost_span": ""}
+    cost = page.number(one.cost.value, one.cost)
+    return {**shown, "share": f"{one.share:.1%}", "cost": cost, "cost_span": page.span(one.cost)}
 
 
 def _watches(watched: Sequence[Watch]) -> list[dict[str, str]]:

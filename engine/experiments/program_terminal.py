@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from engine.experiments.planning import Outlook, sentences
 from engine.experiments.program import ProgramReport
 from engine.experiments.terminal import STYLE, show_checks
 from engine.experiments.verdict import number
@@ -38,10 +39,27 @@ def show(report: ProgramReport, written: Sequence[Path] = (), console: Console |
     out.print()
     for one in report.guardrails:
         out.print(f"{_MARK[one.status]}  {escape(one.arm)}, {escape(one.kind)}: {escape(one.sentence)}")
+    if report.plan is not None:
+        out.print(escape(" ".join(sentences(report.plan))))
     for note in report.notes:
         out.print(escape(note))
     for path in written:
         out.print(f"\nWritten: {escape(str(path))}", soft_wrap=True)
+
+
+def show_plan(plan: Outlook, console: Console | None = None) -> None:
+    """Print when what will be proven, and what the proof costs."""
+    out = console or Console(highlight=False)
+    for sentence in sentences(plan):
+        out.print(escape(sentence))
+    table = _table("days", "effect found", "cheapest holdout", "costs a month", "between")
+    for one in plan.ahead:
+        if one.share is None or one.cost is None:
+            table.add_row(str(one.days), f"{one.detectable:,.3g}", "none finds it", "-", "-")
+        else:
+            table.add_row(str(one.days), f"{one.detectable:,.3g}", f"{one.share:.1%}", *_figures(one.cost))
+    out.print()
+    out.print(table)
 
 
 def _ladder(report: ProgramReport) -> Table:

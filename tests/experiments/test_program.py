@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -221,6 +222,50 @@ def test_the_verb_reads_a_program_by_name(tmp_path: Path, capsys: pytest.Capture
     assert main(["report", "sprung", *line[2:]]) != 0
     assert "spring" in capsys.readouterr().err
     assert main([*line, "--days", "0"]) == 2
+
+
+def test_the_plan_says_when_and_at_what_price(won: ProgramReport) -> None:
+    plan = won.plan
+    assert plan is not None and plan.days is not None and won.reading is not None
+    found = [one.detectable for one in plan.ahead]
+    assert found == sorted(found, reverse=True)
+    shares = [one.share for one in plan.ahead if one.share is not None]
+    assert shares == sorted(shares, reverse=True) and shares
+    control = won.figures.units["holdout"]
+    month = won.reading.absolute.value * won.pace.factor
+    assert plan.holdout_cost.value == pytest.approx(control * month)
+    assert 1.0 <= plan.growth <= 2.0
+
+
+def test_a_season_planned_for_is_found_as_often_as_promised() -> None:
+    """Two arms of normal totals, read at the planned end by the boundary for every day."""
+    from scipy.stats import norm
+
+    from engine.experiments.compare import Setting, compare
+    from engine.experiments.metric import Term
+    from engine.experiments.power import Plan, power
+    from engine.experiments.sample import measure
+
+    chance, n, effect = np.random.default_rng(5), (200, 600), 0.3
+    alpha = 2 * float(norm.sf(norm.isf(0.05 / 8)))
+    promised = power(Plan(1.0, n[1] / n[0], alpha), effect, sum(n))
+    hits = 0
+    for _ in range(600):
+        rows = [chance.normal(shift, 1.0, (size, 1)) for size, shift in zip(n, (0.0, effect), strict=True)]
+        c, t = (measure(("x",), one) for one in rows)
+        reading = compare(c, t, Term("x"), setting=Setting(elapsed=1.0))
+        hits += reading is not None and reading.always.low > 0
+    assert abs(hits / 600 - promised) < 4 * (promised * (1 - promised) / 600) ** 0.5
+
+
+def test_the_verb_tells_the_plan_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shop(tmp_path / "shop.db", crowd(400, gain=5.0)).close()
+    line = ["report", "spring", "--store", str(tmp_path / "shop.db"), "--at", END.isoformat(), "--plan"]
+    assert main(line) == 0
+    assert "cheapest holdout" in capsys.readouterr().out
+    assert main([*line, "--effect", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["wanted"] == 1.0
+    assert main([*line, "--effect", "-1"]) == 2
 
 
 def test_a_file_needs_an_arm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
