@@ -49,6 +49,15 @@ def unpack(body: bytes, places: Sequence[int]) -> list[bytes]:
     return [encode(_situation(row)) for row in frame.iter_rows(named=True)]
 
 
+def blank(body: bytes, places: Sequence[int]) -> bytes:
+    """The block with nothing left at some places, which nobody may ask for any more."""
+    frame = pl.read_ipc(BytesIO(body)).with_row_index("place")
+    kept = ~pl.col("place").is_in(list(places))
+    written = BytesIO()
+    frame.select(pl.when(kept).then(pl.exclude("place"))).write_ipc(written, compression="zstd")
+    return written.getvalue()
+
+
 def _situation(row: Mapping[str, Any]) -> Situation:
     values = _under(row, _VALUE)
     return Situation(

@@ -33,6 +33,7 @@ VERBS: dict[str, str] = {
     "track": "engine.commands.track:track",
     "predict": "engine.commands.predict:predict",
     "learn": "engine.commands.learn:learn",
+    "erase": "engine.commands.erase:erase",
     "export": "engine.commands.export:export",
     "import": "engine.commands.take_in:take_in",
     "report": "engine.experiments.command:report",

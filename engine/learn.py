@@ -26,7 +26,7 @@ from engine.domain import Program
 from engine.errors import InputError, RefusedError
 from engine.live import freeze, live
 from engine.situation import columns, decode
-from engine.store import learning, snapshots
+from engine.store import erasures, learning, snapshots
 from engine.store.rows import DueRow
 from engine.teach import earned_by, marks, seen_of, teach
 from engine.uncollected import uncollected
@@ -45,10 +45,14 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What was learnt over snapshot `base` of a program, not published yet: its body, rows and rewards."""
+    """What was learnt over snapshot `base` of a program, not published yet: its body, rows and rewards.
+
+    `erased` is the newest erasure by then.
+    """
 
     program: Program
     base: int
+    erased: int
     body: bytes
     due: Sequence[DueRow]
     late: Sequence[DueRow]
@@ -99,13 +103,16 @@ def study(connection: Connection, name: str, at: datetime, limit: int) -> Study 
     current = replace(current, seen=seen_of(connection, current, due))
     body = freeze(current.encoding, current.policy, current.seen)
     check_canary(connection, current.program, body)
-    return Study(current.program, base, body, due, late, earned, corrected)
+    erased = erasures.newest(connection, name)
+    return Study(current.program, base, erased, body, due, late, earned, corrected)
 
 
 def publish(connection: Connection, done: Study, at: datetime) -> Lesson | None:
-    """Publish what was studied and mark it learnt; None if another snapshot was published meanwhile."""
+    """Publish what was studied and mark it learnt; None if others published or erased meanwhile."""
     program, due, late = done.program, done.due, done.late
     if snapshots.newest_version(connection, program.name) != done.base:
+        return None
+    if erasures.newest(connection, program.name) != done.erased:
         return None
     reason = f"learnt {len(due)} decisions, corrected {len(late)}"
     version = issue(connection, program.name, done.body, at, reason)

@@ -110,6 +110,10 @@ def _exactly(
     row = snapshots.snapshot(connection, loaded.name, number)
     if row is None:
         raise StoreError(f"snapshot {number} of program '{loaded.name}' is not in the store.")
+    if not row.body:
+        raise SnapshotError(
+            f"snapshot {number} of program '{loaded.name}' is empty: somebody in it was erased."
+        )
     if hashlib.sha256(row.body).hexdigest() != row.sha256:
         raise SnapshotError(f"snapshot {number} of program '{loaded.name}' is damaged (its SHA-256 differs).")
     return thaw(row.body)

@@ -22,7 +22,7 @@ from engine.errors import RefusedError
 from engine.learn import issue
 from engine.live import freeze, live
 from engine.situation import columns, decode
-from engine.store import learning
+from engine.store import erasures, learning, snapshots
 from engine.store.rows import DueRow, LearntRow
 from engine.teach import decided_under, earned_by, marks, seen_of, teach
 from engine.uncollected import uncollected
@@ -40,6 +40,7 @@ class Relearnt:
         marked: (n, 4) decision, end of its window, newest outcome seen, when learnt.
         reward: (n,) what each was learnt with.
         skipped: (s,) decisions whose action the program has no more.
+        erased: the newest erasure by then.
     """
 
     program: Program
@@ -47,6 +48,7 @@ class Relearnt:
     marked: Ints
     reward: Floats
     skipped: Ints
+    erased: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +91,22 @@ def restudy(connection: Connection, name: str, at: datetime, piece: int = PIECE)
         raise RefusedError(f"program '{name}': no decision has matured, so there is nothing to learn afresh.")
     body = freeze(current.encoding, current.policy, current.seen)
     check_canary(connection, current.program, body)
-    gone = np.array(skipped, dtype=np.int64)
-    return Relearnt(current.program, body, np.concatenate(marked), np.concatenate(reward), gone)
+    gone, erased = np.array(skipped, dtype=np.int64), erasures.newest(connection, name)
+    return Relearnt(current.program, body, np.concatenate(marked), np.concatenate(reward), gone, erased)
 
 
 def republish(connection: Connection, done: Relearnt, at: datetime) -> AfreshLesson:
     """Publish what was learnt afresh; learnt is from now on what is in it, and nothing else.
 
-    What somebody else has learnt and published meanwhile waits to be learnt again.
+    What somebody else has learnt and published meanwhile waits to be learnt again. Snapshots that had learnt
+    from somebody who was erased lose their content.
+
+    Raises:
+        RefusedError: somebody was erased meanwhile.
     """
     name, n = done.program.name, len(done.reward)
+    if erasures.newest(connection, name) != done.erased:
+        raise RefusedError(f"program '{name}': somebody was erased meanwhile; learn afresh once more.")
     reason = f"learnt afresh: {n} decisions, {len(done.skipped)} skipped"
     version = issue(connection, name, done.body, at, reason)
     learning.unlearn_all(connection, name)
@@ -109,6 +117,9 @@ def republish(connection: Connection, done: Relearnt, at: datetime) -> AfreshLes
             connection, [LearntRow(seq, one, when, until, seen) for (seq, until, seen, when), one in pairs]
         )
     learning.pass_over(connection, done.skipped.tolist())
+    if (first_us := erasures.unsettled(connection, name)[1]) is not None:
+        snapshots.empty(connection, name, first_us, version)
+        erasures.settle(connection, name, microseconds(at))
     return AfreshLesson(n, len(done.skipped), float(done.reward.mean()) if n else None, version)
 
 

@@ -18,6 +18,8 @@ from engine.api.moments import now
 from engine.api.parts import parts
 from engine.calendar import instant, microseconds
 from engine.domain import Program
+from engine.erase import TakenBack, buried, take_back
+from engine.erase import erase as erase_customer
 from engine.errors import InputError, NotFoundError
 from engine.store import Store, customers, predictions
 from engine.store.rows import CustomerRow, PredictionRow
@@ -91,14 +93,17 @@ async def look_up(id: str, request: Request) -> Response:
 
 
 @router.delete("/v1/customers/{id}")
-async def forget(id: str, request: Request) -> Response:
-    """Forget a customer's attributes, consents, zone and predictions. Log and arm stay as evidence."""
+async def erase(id: str, request: Request) -> Response:
+    """Erase a customer: profile, scores, decisions, outcomes, and what policies have learnt from them."""
     check_id(id, "customer", "path")
-    known = await parts(request.scope).intake.write(
-        lambda connection: customers.delete_customer(connection, id)
-    )
-    if not known:
-        raise _unknown(id)
+    server = parts(request.scope)
+
+    def prepare(store: Store) -> dict[str, TakenBack]:
+        with store.read() as connection:
+            return take_back(connection, id)
+
+    prepared, tombstone = await run_in_threadpool(prepare, server.store), buried()
+    await server.intake.write(lambda connection: erase_customer(connection, id, tombstone, now(), prepared))
     return Response(status_code=204)
 
 

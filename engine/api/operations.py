@@ -176,7 +176,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "delete",
         "/v1/customers/{id}",
-        _says(customers.forget),
+        _says(customers.erase),
         None,
         None,
         ("not-found", "invalid", *_STORE),

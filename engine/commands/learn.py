@@ -93,9 +93,10 @@ def _learn_afresh(store: Store, name: str, when: datetime, json: bool) -> None:
 
 def _list(store: Store, name: str, json: bool) -> None:
     from engine.published import published
+    from engine.store import erasures
 
     with store.read() as connection:
-        found = published(connection, name)
+        found, (erased, _) = published(connection, name), erasures.unsettled(connection, name)
     if json:
         return show_json([dataclasses.asdict(one) for one in found])
     if not found:
@@ -106,6 +107,8 @@ def _list(store: Store, name: str, json: bool) -> None:
             f"{one.version:>5}  {one.at:%Y-%m-%d %H:%M}  {one.bytes:>12,} bytes  "
             f"{one.sha256[:12]}  {one.reason}{serves}"
         )
+    if erased:
+        print(f"{erased:,} decisions of erased people are still in it: learn with --afresh.")
     return None
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from engine.errors import StoreError
-from engine.store.statement import prepare, prepare_insert, run, run_many
+from engine.store.statement import execute, prepare, prepare_insert, run, run_many
 from engine.store.tables import table
 
 _block = table("block")
@@ -20,6 +20,9 @@ _MARK = b"\x00block"  # a situation itself is JSON and starts with a brace
 _REFERENCE = struct.Struct(f">{len(_MARK)}sQI")
 _INSERT = prepare_insert(_block, ["number", "body"])
 _LAST = prepare(select(func.coalesce(func.max(_block.c.number), 0)))
+_REPLACE = prepare(
+    update(_block).where(_block.c.number == bindparam("number")).values(body=bindparam("content"))
+)
 _BODY = prepare(select(_block.c.body).where(_block.c.number == bindparam("number")))
 
 
@@ -41,18 +44,33 @@ def resolved(c: Connection, situations: Sequence[bytes]) -> list[bytes]:
     Raises:
         StoreError: a block is gone.
     """
-    found, wanted = list(situations), dict[int, list[tuple[int, int]]]()
-    for i, one in enumerate(found):
-        if len(one) == _REFERENCE.size and one.startswith(_MARK):
-            _, number, place = _REFERENCE.unpack(one)
-            wanted.setdefault(number, []).append((i, place))
-    for number, places in wanted.items():
+    found = list(situations)
+    for number, places in _referred(found).items():
         from engine.block import unpack
 
         bodies = unpack(_body(c, number), [place for _, place in places])
         for (i, _), body in zip(places, bodies, strict=True):
             found[i] = body
     return found
+
+
+def blank(c: Connection, situations: Sequence[bytes]) -> None:
+    """Take out of their blocks what rows of the log, about to be deleted, refer to."""
+    from engine.block import blank as blanked
+
+    for number, places in _referred(situations).items():
+        body = blanked(_body(c, number), [place for _, place in places])
+        execute(c, _REPLACE, number=number, content=body)
+
+
+def _referred(situations: Sequence[bytes]) -> dict[int, list[tuple[int, int]]]:
+    """(index, place) of the situations that are references, by the number of their block."""
+    wanted: dict[int, list[tuple[int, int]]] = {}
+    for i, one in enumerate(situations):
+        if len(one) == _REFERENCE.size and one.startswith(_MARK):
+            _, number, place = _REFERENCE.unpack(one)
+            wanted.setdefault(number, []).append((i, place))
+    return wanted
 
 
 def _body(c: Connection, number: int) -> bytes:

@@ -6,22 +6,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, exists, or_, select
 
 from engine.store.rows import CustomerRow
 from engine.store.sqlite import among, upsert, wanted
 from engine.store.sqlite import ids as as_ids
-from engine.store.statement import execute, prepare, prepare_insert, run, run_many, stream
+from engine.store.statement import prepare, prepare_insert, run, run_many, stream
 from engine.store.tables import table
 
 _customer = table("customer")
-_prediction = table("prediction")
 _COLUMNS = list(_customer.columns.keys())
 _SELECT = prepare(select(*_customer.columns).where(among(_customer.c.id)))
 _UPSERT = prepare_insert(_customer, _COLUMNS, upsert(_customer))
 _IDS = prepare(select(_customer.c.id).order_by(_customer.c.id))
-_DELETE = prepare(delete(_customer).where(_customer.c.id == bindparam("its_id")))
-_DELETE_PREDICTIONS = prepare(delete(_prediction).where(_prediction.c.customer == bindparam("its_id")))
 _wanted = wanted()
 _traces = {"customer": "id", "prediction": "customer", "decision": "customer", "outcome": "customer"}
 
@@ -86,12 +83,3 @@ def customer_ids(c: Connection) -> Iterator[str]:
     """Ids of all customers in order, read as they are asked for."""
     for (id_,) in stream(c, _IDS):
         yield id_
-
-
-def delete_customer(c: Connection, id: str) -> bool:
-    """Forget a customer's attributes, consent, zone and predictions; True if there was such a customer.
-
-    The arm, the decisions and their outcomes stay: they are the evidence of experiments.
-    """
-    execute(c, _DELETE_PREDICTIONS, its_id=id)
-    return execute(c, _DELETE, its_id=id) > 0

@@ -26,19 +26,20 @@ _values = attrgetter(*_LEARNT)
 _seen = select(func.coalesce(func.max(_outcome.c.seq), 0)).scalar_subquery()
 
 
-def _columns(reward: ColumnElement[Any]) -> list[ColumnElement[Any]]:
+def due_columns(reward: ColumnElement[Any]) -> list[ColumnElement[Any]]:
+    """The columns of a `DueRow`, for a query that `due_rows` reads."""
     return [*(_decision.c[name] for name in _FIELDS[:-2]), reward, _seen]
 
 
 _DUE = prepare(
-    select(*_columns(null()))
+    select(*due_columns(null()))
     .select_from(_pending.join(_decision, _decision.c.seq == _pending.c.decision))
     .where(_pending.c.program == bindparam("program"), _pending.c.at_us < bindparam("before_us"))
     .order_by(_pending.c.at_us, _pending.c.decision)
     .limit(bindparam("limit"))
 )
 _CHANGED = prepare(
-    select(*_columns(_learnt.c.reward))
+    select(*due_columns(_learnt.c.reward))
     .select_from(
         _late.join(_decision, _decision.c.seq == _late.c.decision).join(
             _learnt, _learnt.c.decision == _late.c.decision
@@ -49,7 +50,7 @@ _CHANGED = prepare(
     .limit(bindparam("limit"))
 )
 _MATURED = prepare(
-    select(*_columns(null()))
+    select(*due_columns(null()))
     .where(
         _decision.c.program == bindparam("program"),
         _decision.c.seq > bindparam("after_seq"),
@@ -61,7 +62,7 @@ _MATURED = prepare(
     .limit(bindparam("limit"))
 )
 _NEWEST = prepare(
-    select(*_columns(null()))
+    select(*due_columns(null()))
     .where(
         _decision.c.program == bindparam("program"),
         _decision.c.at_us < bindparam("before_us"),
@@ -108,12 +109,12 @@ def due(c: Connection, program: str, matured_before_us: int, limit: int) -> list
     A decision answered by a fallback is never among them. Mark every other, or it comes again: a decision
     that carries nothing to learn from (withheld, an arm that is not learnt from) is marked just so.
     """
-    return _rows(c, run(c, _DUE, program=program, before_us=matured_before_us, limit=limit))
+    return due_rows(c, run(c, _DUE, program=program, before_us=matured_before_us, limit=limit))
 
 
 def changed(c: Connection, program: str, limit: int = 100_000) -> list[DueRow]:
     """At most `limit` learnt decisions that an outcome reached since; `reward` is the one learnt before."""
-    return _rows(c, run(c, _CHANGED, program=program, limit=limit))
+    return due_rows(c, run(c, _CHANGED, program=program, limit=limit))
 
 
 def mark_learnt(c: Connection, rows: Sequence[LearntRow]) -> None:
@@ -131,12 +132,14 @@ def matured(c: Connection, program: str, matured_before_us: int, after_seq: int,
     They come in the log's order; none that a fallback answered, none that was withdrawn.
     """
     before_us = matured_before_us
-    return _rows(c, run(c, _MATURED, program=program, after_seq=after_seq, before_us=before_us, limit=limit))
+    return due_rows(
+        c, run(c, _MATURED, program=program, after_seq=after_seq, before_us=before_us, limit=limit)
+    )
 
 
 def newest(c: Connection, program: str, before_us: int, limit: int) -> list[DueRow]:
     """The last `limit` decisions made before `before_us`, newest first; see `matured`."""
-    return _rows(c, run(c, _NEWEST, program=program, before_us=before_us, limit=limit))
+    return due_rows(c, run(c, _NEWEST, program=program, before_us=before_us, limit=limit))
 
 
 def unlearn_all(c: Connection, program: str) -> None:
@@ -151,7 +154,8 @@ def pass_over(c: Connection, decisions: Sequence[int]) -> None:
     execute(c, _NOT_PENDING, wanted=ids(decisions))
 
 
-def _rows(c: Connection, found: list[Any]) -> list[DueRow]:
+def due_rows(c: Connection, found: list[Any]) -> list[DueRow]:
+    """The decisions that a query of `due_columns` found, with their situations."""
     made = []
     situations = resolved(c, [values[_SITUATION] for values in found])
     for values, situation in zip(found, situations, strict=True):

@@ -114,7 +114,14 @@ _AUDIT: Step = (
 
 _COPIES: Step = ("ALTER TABLE snapshot ADD COLUMN copy_of INTEGER",)
 
-STEPS: tuple[Step, ...] = (_FIRST, _MODEL_VERSIONS, _WITHDRAWN, _LEDGER, _BLOCKS, _AUDIT, _COPIES)
+_ERASURES: Step = (
+    """CREATE TABLE erasure (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, program TEXT NOT NULL, at_us INTEGER NOT NULL,
+        first_us INTEGER NOT NULL, decisions INTEGER NOT NULL, settled_us INTEGER) STRICT""",
+    "CREATE INDEX erasure_program ON erasure (program, seq)",
+)
+
+STEPS: tuple[Step, ...] = (_FIRST, _MODEL_VERSIONS, _WITHDRAWN, _LEDGER, _BLOCKS, _AUDIT, _COPIES, _ERASURES)
 
 
 def migrate(connection: Connection, source: str, steps: Sequence[Step] = STEPS) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, literal_column, select, update
 
 from engine.store.rows import ListedRow, SnapshotRow
 from engine.store.statement import execute, prepare, prepare_insert, run
@@ -28,6 +28,15 @@ _SERVED_AND_LEARNT = prepare(
     select(_snapshot.c.version, _snapshot.c.copy_of)
     .where(_snapshot.c.program == bindparam("program"))
     .order_by(_snapshot.c.version.desc())
+)
+_EMPTY = prepare(
+    update(_snapshot)
+    .where(
+        _snapshot.c.program == bindparam("program"),
+        _snapshot.c.version < bindparam("before"),
+        _snapshot.c.created_us >= bindparam("since_us"),
+    )
+    .values(body=literal_column("x''"))
 )
 _VERSIONS = prepare(
     select(_snapshot.c.version)
@@ -82,3 +91,8 @@ def served_and_learnt(c: Connection, program: str) -> tuple[int, int]:
     rows = run(c, _SERVED_AND_LEARNT, program=program)
     served = (rows[0][1] or rows[0][0]) if rows else 0
     return served, next((version for version, copy_of in rows if copy_of is None), 0)
+
+
+def empty(c: Connection, program: str, since_us: int, before: int) -> int:
+    """Take the content out of the snapshots made since then, those before a version; how many there are."""
+    return execute(c, _EMPTY, program=program, since_us=since_us, before=before)

@@ -215,6 +215,21 @@ class Draw(SQLModel, table=True):
     until_us: int | None = Field(sa_type=BigInteger)
 
 
+class Erasure(SQLModel, table=True):
+    """That a person was erased from a program, not who: `settled_us` is when no snapshot had them any more.
+
+    `first_us` is their first decision: no snapshot before it can have them.
+    """
+
+    __table_args__ = (Index("erasure_program", "program", "seq"),)
+    seq: int = Field(primary_key=True)
+    program: str
+    at_us: int = Field(sa_type=BigInteger)
+    first_us: int = Field(sa_type=BigInteger)
+    decisions: int
+    settled_us: int | None = Field(sa_type=BigInteger)
+
+
 class Block(SQLModel, table=True):
     """The situations of many decisions of a batch, as compressed columns."""
 

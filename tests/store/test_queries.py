@@ -11,6 +11,7 @@ from engine.store import (
     audit,
     customers,
     decisions,
+    erasures,
     happened,
     late,
     learning,
@@ -31,6 +32,7 @@ MODULES = (
     audit,
     customers,
     decisions,
+    erasures,
     happened,
     late,
     ledger,
@@ -140,19 +142,6 @@ def test_replacing_a_customer_forgets_what_was_there(store: Store) -> None:
         customers.put_customers(c, [made.customer(attributes={"a": 1}, consent={"mail": True}, zone="UTC")])
         customers.put_customers(c, [made.customer(attributes={"b": 2})], replace=True)
         assert customers.customers(c, ["c1"])["c1"] == made.customer(attributes={"b": 2})
-
-
-def test_deleting_a_customer_leaves_the_arm_and_the_log(store: Store) -> None:
-    with store.write() as c:
-        customers.put_customers(c, [made.customer("c1"), made.customer("c2")])
-        predictions.put_predictions(c, [made.prediction("c1"), made.prediction("c2")])
-        assignments.put_assignments(c, [made.assignment("c1")])
-        decisions.append_decisions(c, [made.decision(1)])
-        assert customers.delete_customer(c, "c1") and not customers.delete_customer(c, "c1")
-        assert list(customers.customer_ids(c)) == ["c2"]
-        assert list(predictions.predictions(c, ["c1", "c2"])) == ["c2"]
-        assert assignments.assignments(c, "spring", ["c1"]) == {"c1": "policy"}
-        assert decisions.decision(c, f"{1:032x}") is not None
 
 
 def test_a_decision_comes_back_as_it_was_logged(store: Store) -> None:
