@@ -6,9 +6,8 @@ the pipeline; both give the same decisions.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -23,7 +22,7 @@ from engine.choose import Live
 from engine.decide import Decided, decide
 from engine.domain import Program
 from engine.errors import InputError, NextbestError
-from engine.feasible import Funnel, funnel, merge
+from engine.feasible import funnel, merge
 from engine.lane import Settled
 from engine.live import Lives
 from engine.outbox import Take
@@ -34,24 +33,10 @@ from engine.request import Request
 from engine.roster import Roster
 from engine.store import Store, customers, decisions
 from engine.store.rows import DecisionRow, PredictionRow
+from engine.tally import BatchSummary, tally
 from engine.uncollected import uncollected
 
 CHUNK = 16_384  # customers of one transaction; API decisions go on between two
-
-
-@dataclass(frozen=True, slots=True)
-class BatchSummary:
-    """What a batch did: who was in which arm, what was chosen, what the funnel dropped."""
-
-    customers: int
-    replayed: int
-    arms: dict[str, int]
-    actions: dict[str, int]
-    withheld: int
-    explored: int
-    mean_propensity: float
-    funnel: Funnel
-    snapshot: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +74,7 @@ def run(
     Raises:
         InputError: the name was used before and `resume` is False.
     """
-    lives, tally = Lives(), _Tally()
+    lives, counted = Lives(), tally(batch.program)
     if not resume:
         _refuse_used_name(store, batch, roster)
     solved = _prices(store, lives, batch, roster) if batch.program.budgets else None
@@ -100,10 +85,10 @@ def run(
                 current = lives.get(connection, batch.program.name)
                 settled, replayed = _settle(connection, current, batch, part, solved)
                 told.append(_told(connection, current.program, settled.table, batch))
-            tally.add(settled, replayed)
-            progress(tally.customers)
+            counted.add(settled, replayed)
+            progress(counted.customers)
         take(pl.concat(told)[order.arg_sort()])
-    return tally.summary(current.snapshot_version)
+    return counted.summary(current.snapshot_version)
 
 
 def _order(program: Program, table: pl.DataFrame) -> pl.Series:
@@ -250,41 +235,3 @@ def _settled(answer: Decided | NextbestError) -> Decided:
     if isinstance(answer, NextbestError):
         raise answer
     return answer
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What was done so far."""
-
-    customers: int = 0
-    replayed: int = 0
-    withheld: int = 0
-    explored: int = 0
-    propensity: float = 0.0
-    arms: Counter[str] = field(default_factory=Counter)
-    actions: Counter[str] = field(default_factory=Counter)
-    funnel: Funnel = field(default_factory=lambda: merge([]))
-
-    def add(self, settled: Settled, replayed: int) -> None:
-        table = settled.table
-        self.customers += table.height
-        self.replayed += replayed
-        self.withheld += table.height - table["withheld"].null_count()
-        self.explored += int(table["explored"].sum())
-        self.propensity += float(table["propensity"].sum())
-        self.arms.update(dict(table["arm"].value_counts().iter_rows()))
-        self.actions.update(dict(table["action"].value_counts().iter_rows()))
-        self.funnel = merge([self.funnel, settled.funnel])
-
-    def summary(self, snapshot: int) -> BatchSummary:
-        return BatchSummary(
-            self.customers,
-            self.replayed,
-            dict(self.arms.most_common()),
-            dict(self.actions.most_common()),
-            self.withheld,
-            self.explored,
-            self.propensity / self.customers,
-            self.funnel,
-            snapshot,
-        )

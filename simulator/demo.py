@@ -21,7 +21,7 @@ import polars as pl
 from rich.console import Console
 
 from engine.applied import apply
-from engine.batch import Batch, BatchSummary, run
+from engine.batch import Batch, run
 from engine.calendar import microseconds
 from engine.commands.funnel import funnel_lines
 from engine.commands.progress import bar
@@ -38,6 +38,7 @@ from engine.reply import explained, reply
 from engine.roster import Table
 from engine.store import Store, decisions, open_store
 from engine.tables import read_table, write_whole
+from engine.tally import BatchSummary
 from engine.uncollected import uncollected
 from engine.warm import PastDecision, take_in
 from simulator import season_tables

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.batch import BatchSummary
 from engine.feasible import STAGES, Funnel
 from engine.hurdles import ARBITRATION, BUDGET
+from engine.tally import BatchSummary
 
 MOST_SHOWN = 6
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from engine.batch import Batch, BatchSummary, run
+from engine.batch import Batch, run
 from engine.domain import Program
 from engine.errors import InputError
 from engine.outbox import check_out, outbox
@@ -13,6 +13,7 @@ from engine.profiles import customer_table, profiles, unknown_columns
 from engine.roster import Table, open_file, open_rows
 from engine.store import Store, customers, decisions, predictions
 from engine.tables import read_table, write_whole
+from engine.tally import BatchSummary
 from tests.engine.programs import AT, applied, spring
 
 PROGRAM = spring()
@@ -53,6 +54,9 @@ def test_a_batch_stores_profiles_and_predictions_and_decides_for_all(store: Stor
     assert rows["customer"].to_list() == FRAME["customer"].to_list()
     assert summary.customers == 40
     assert sum(summary.arms.values()) == sum(summary.actions.values()) == 40
+    places = [action.name for action in PROGRAM.actions]
+    counted = [(-count, places.index(name)) for name, count in summary.actions.items()]
+    assert counted == sorted(counted), "the most frequent first, then as they stand in the program"
     assert summary.funnel.customers == 40
     assert summary.funnel.dropped["eligible"] > 0
     with store.read() as connection:
