@@ -68,9 +68,9 @@ def feasible(program: Program, screen: Screen, situations: Situations) -> Feasib
         _by_gate(hurdles.gates, *shut, blame)
     if hurdles.rules is not None:
         _by_rule(hurdles.rules, ~_passed(screen, situations), blame)
-    if hurdles.seasons is not None:
-        _by_season(hurdles.seasons, np.array(situations.at_us, dtype=np.int64), blame)
     reasons, send_us = hurdles.reasons, sends[:, hurdles.lanes.slot]
+    if hurdles.seasons is not None:
+        _by_season(hurdles.seasons, np.array(situations.at_us, dtype=np.int64), send_us, blame)
     if program.budgets:
         reasons += supply.close(program, situations, send_us, blame, len(reasons) + 1)
     mask = blame == NONE
@@ -92,10 +92,10 @@ def _by_rule(hurdles: RuleHurdles, fails: Mask, blame: Numbers) -> None:
         np.minimum(blame, least[:, owner], out=blame)
 
 
-def _by_season(hurdles: SeasonHurdles, at_us: Sends, blame: Numbers) -> None:
-    outside = (at_us[:, None] < hurdles.starts_us) | (at_us[:, None] >= hurdles.ends_us)
-    number = _and_none(np.where(outside, hurdles.number, NONE))
-    np.minimum(blame, number[:, hurdles.season], out=blame)
+def _by_season(hurdles: SeasonHurdles, at_us: Sends, send_us: Sends, blame: Numbers) -> None:
+    """Lower the blame of what has not begun when it is decided, or has ended when it would be sent."""
+    outside = (at_us[:, None] < hurdles.starts_us) | (send_us >= hurdles.ends_us)
+    np.minimum(blame, hurdles.number, out=blame, where=outside)
 
 
 def _and_none(number: NDArray[np.integer]) -> Numbers:

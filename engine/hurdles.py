@@ -59,18 +59,16 @@ class RuleHurdles:
 
 @dataclass(frozen=True, slots=True)
 class SeasonHurdles:
-    """s offers with dates.
+    """The dates of k actions: from when they may be decided, and by when they must have been sent.
 
     Attributes:
-        starts_us, ends_us: (s,) first microsecond, and first one after.
-        number: (s,) the number of each.
-        season: (k,) which of them each action is of; s for none.
+        starts_us, ends_us: (k,) first microsecond, and first one after.
+        number: (k,) the number of each; NONE for those without dates.
     """
 
     starts_us: Ints
     ends_us: Ints
     number: Numbers
-    season: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +175,16 @@ def _owners(program: Program, action: Action) -> list[str]:
 
 
 def _seasons(program: Program, number: _Numbering) -> SeasonHurdles | None:
-    dated = [offer for offer in program.offers if offer.starts is not None or offer.ends is not None]
+    dated = {offer.name: offer for offer in program.offers if offer.starts or offer.ends}
     if not dated:
         return None
-    season = _places(offer.name for offer in dated)
     first, last = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+    numbers = {name: number("eligible", f"offer {name}: outside its dates") for name in dated}
+    offers = [dated.get(action.offer) for action in program.actions]
     return SeasonHurdles(
-        np.array([microseconds(o.starts) if o.starts else first for o in dated], dtype=np.int64),
-        np.array([microseconds(o.ends) if o.ends else last for o in dated], dtype=np.int64),
-        np.array([number("eligible", f"offer {o.name}: outside its dates") for o in dated], dtype=np.int32),
-        np.array([season.get(action.offer, len(dated)) for action in program.actions]),
+        np.array([microseconds(o.starts) if o and o.starts else first for o in offers], dtype=np.int64),
+        np.array([microseconds(o.ends) if o and o.ends else last for o in offers], dtype=np.int64),
+        np.array([numbers.get(action.offer, NONE) for action in program.actions], dtype=np.int32),
     )
 
 

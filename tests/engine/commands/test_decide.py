@@ -132,7 +132,18 @@ def test_an_offer_is_open_from_its_first_microsecond_to_its_last(
     Path("program.yaml").write_text(text.replace("    title: New arrivals\n", dated))
     told = answered(capsys, "decide", "c", *PROGRAM, "--why", "--at", at)
     closed = "offer new_arrivals: outside its dates"
-    assert (closed in {rival["rule"] for rival in told["explanation"]["rivals"]}) is not inside
+    rule = {rival["action"]: rival["rule"] for rival in told["explanation"]["rivals"]}
+    assert (rule["new_arrivals/email/now"] == closed) is not inside
+
+
+def test_nothing_is_sent_once_its_offer_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    text = Path("program.yaml").read_text()
+    dated = "    title: New arrivals\n    ends: 2026-11-30\n"
+    Path("program.yaml").write_text(text.replace("    title: New arrivals\n", dated))
+    told = answered(capsys, "decide", "c", *PROGRAM, "--why", "--at", "2026-11-30T10:00:00Z")
+    closed = "offer new_arrivals: outside its dates"
+    late = {one["action"] for one in told["explanation"]["rivals"] if one["rule"] == closed}
+    assert late == {"new_arrivals/email/tomorrow_morning"}
 
 
 def test_every_cap_of_a_channel_counts(capsys: pytest.CaptureFixture[str]) -> None:
