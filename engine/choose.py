@@ -36,8 +36,8 @@ class Scorer(Protocol):
         """(n, k) expected net reward."""
         ...
 
-    def explore(self, scores: Floats, mask: Mask, prior: Floats) -> Floats:
-        """(n, k) its pmf over actions with those scores."""
+    def explore(self, scores: Floats, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
+        """(n, k) its pmf over actions with those scores; doubt about an action may count in its favour."""
         ...
 
 
@@ -205,12 +205,12 @@ def _pmf(live: Live, arms: Sequence[ArmName], X: Floats, mask: Mask, prior: Floa
     for i, arm in enumerate(arms):
         by_policy.setdefault("policy" if arm == "holdout" else arm, []).append(i)
     if judge is not None and 2 * len(by_policy.get("policy", ())) > len(mask):  # most rows: then all at once
-        pmf = judge.explore(worth, mask, prior)
+        pmf = judge.explore(worth, X, live.actions, mask, prior)
         del by_policy["policy"]
     for arm, members in by_policy.items():
         rows = np.array(members, dtype=np.int64)
         if arm == "policy" and judge is not None:
-            pmf[rows] = judge.explore(worth[rows], mask[rows], prior[rows])
+            pmf[rows] = judge.explore(worth[rows], X[rows], live.actions, mask[rows], prior[rows])
         else:
             serves: Policy = _RANDOM if arm == "random" else live.bau if arm == "bau" else live.policy
             told = worth if arm == "policy" and isinstance(serves, Formula) else prior

@@ -19,7 +19,8 @@ one noise for all would have it mean(y^2) sum_i |x_i|^2 / (s ridge). The dispers
 two, over the rows of an action, or over all of them: the evidence of a quasi-likelihood, in which luck gains
 nothing on average whatever its variance depends on.
 
-The scale is the best of a few, for the evidence is flat at its top and may have more than one.
+The scale is the best of a few, for the evidence is flat at its top and may have more than one. How likely
+the rewards make each of them, none being preferred beforehand, is what `policies.optimism` averages over.
 Only sums enter, so learners that saw the same rows choose the same scale, in any order, merged or not.
 
 Source: MacKay (1992), "Bayesian interpolation", section 4; Bishop (2006), "Pattern recognition and machine
@@ -110,15 +111,15 @@ def dispersion(moments: Sequence[Moments], columns: int) -> Floats:
     return ratio
 
 
-def choose(
+def belief(
     moments: Mapping[str, Moments],
     layout: Layout,
     ridge: Floats,
     pool: float,
     columns: int,
     parts: dict[str, tuple[Part, ...]],
-) -> float:
-    """The scale of `SCALES` under which the sums are most likely; the largest where nothing was learnt.
+) -> Floats:
+    """(7,) probability of each of `SCALES`; that of the largest is 1 where only zeros were learnt.
 
     Args:
         moments: of each learnt action.
@@ -138,8 +139,19 @@ def choose(
             parts[name] = tuple(part(G, b, scale * ridge, layout.p) for scale in SCALES)
     n, square = sum(one.n for one in known), sum(float(one.square[0, 0]) for one in known)
     if not (square > 0.0 and n > 0.0):
-        return SCALES[-1]
+        return certain(SCALES[-1])
     rho = dispersion(known, columns)
     at = zip(*(parts[name] for name in layout.names), strict=True)
     value = [evidence(one, layout.Z, s * pool, square, n, rho) for one, s in zip(at, SCALES, strict=True)]
-    return max(zip(value, SCALES, strict=True))[1]
+    odds = np.exp(np.array(value) - max(value))
+    return np.asarray(odds / odds.sum())
+
+
+def certain(scale: float) -> Floats:
+    """(7,) the belief in one of `SCALES`."""
+    return np.equal(SCALES, scale).astype(np.float64)
+
+
+def likeliest(belief: Floats) -> float:
+    """The scale believed in most; of equals the largest."""
+    return max(zip(belief.tolist(), SCALES, strict=True))[1]

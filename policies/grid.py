@@ -38,13 +38,18 @@ def product(X: Floats, W: Floats) -> Floats:
     return X @ snap_weights(W)
 
 
-def snap_weights(W: Floats) -> Floats:
-    """(d, k) weights rounded to the finest grid on which a sum of d products with contexts is exact."""
+def snap_weights(W: Floats, magnitude: int = X_BITS + 3) -> Floats:
+    """(d, k) weights rounded to the finest grid on which a sum of d products is exact.
+
+    Args:
+        W: (d, k) weights.
+        magnitude: binary digits of what they are multiplied with; those of a context by default.
+    """
     largest = float(np.max(np.abs(W), initial=0.0))
     if largest == 0.0:
         return W
     exponent = math.frexp(largest)[1]  # largest < 2**exponent
     terms = math.ceil(math.log2(max(W.shape[0], 1))) + 1
-    bits = _SIGNIFICAND - terms - (X_BITS + int(math.log2(BOUND)))
+    bits = _SIGNIFICAND - terms - magnitude
     step = math.ldexp(1.0, exponent - bits)
     return np.rint(W / step) * step

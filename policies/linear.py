@@ -3,8 +3,8 @@
 Reward less prior is linear in phi = [1, x, waves(x)] with weights per action that are pooled over the
 action's factors (offer, channel, slot; see `policies.pool`). All that is kept of the past are sums
 (`policies.moments`), so the order of learning does not matter, learners merge, and rows can be taken back,
-all bit for bit. The steepness of exploration is measured against the spread of the rewards seen, so that no
-setting has a unit.
+all bit for bit. Actions of which little is known count as better than they look (`policies.optimism`), then
+exploration draws. Its steepness is measured against the spread of the rewards, so no setting has a unit.
 
 Source: Foster and Rakhlin (2020), "Beyond UCB: Optimal and Efficient Contextual Bandits with Regression
     Oracles" (gamma = sqrt(K t / regret of the regression)); Lindley and Smith (1972), "Bayes estimates for
@@ -19,12 +19,14 @@ from typing import Any
 import numpy as np
 
 from policies import explore as exploration
-from policies import grid
+from policies import grid, optimism
 from policies.base import Actions, Feedback, FeedbackError, Floats, Mask, check
 from policies.moments import Moments
+from policies.optimism import Doubt
 from policies.pool import Solution
 from policies.settings import PolicyError, choice, number, truth, whole
-from policies.solver import Solver
+from policies.solver import Solved, Solver
+from policies.stakes import stakes, totals
 from policies.state import State
 from policies.waves import Waves, draw_waves, expand
 
@@ -42,9 +44,11 @@ class Linear:
         tune: whether both are multiplied by what makes the rewards seen most likely; see `policies.evidence`.
         waves: number of random Fourier features; 0 for a plain linear model.
         bandwidth: of the waves: they see the kernel exp(-|x - x'|^2 / (bandwidth^2 d)).
+        optimism: what is added to a score before exploring, in standard deviations of it; 0 for nothing.
         explore: "squarecb", "softmax" or "greedy".
         gamma: squarecb's steepness: gamma * sqrt(t) / spread after t rows. Theory has sqrt(K t / regret of
             the regression); K actions with weights of their own have K times the regret, so K cancels.
+            Steeper than that by default, for optimism explores as well.
         temperature: softmax's temperature, in spreads of the reward.
         floor: probability mass spread equally over the feasible set.
         trust: how many rows of context the prior is worth to the steepness of exploration.
@@ -61,8 +65,9 @@ class Linear:
         tune: bool = True,
         waves: int = 300,
         bandwidth: float = 1.0,
+        optimism: float = 2.0,
         explore: str = "squarecb",
-        gamma: float = 14.0,
+        gamma: float = 100.0,
         temperature: float = 0.1,
         floor: float = 0.001,
         trust: float = 100.0,
@@ -74,6 +79,7 @@ class Linear:
             "tune": truth("tune", tune),
             "waves": whole("waves", waves, 0, 10_000),
             "bandwidth": number("bandwidth", bandwidth, 1e-3, 1e3),
+            "optimism": number("optimism", optimism, 0.0, 1e3),
             "explore": choice("explore", explore, ("squarecb", "softmax", "greedy")),
             "gamma": number("gamma", gamma, 0.0, 1e6),
             "temperature": number("temperature", temperature, 1e-6, 1e6),
@@ -87,19 +93,22 @@ class Linear:
         self._packed: State | None = None
         self._loading: dict[str, dict[str, float]] = {}
         self._solver = Solver(*(self.settings[name] for name in ("ridge", "pool", "tune")))
-        self._solution: Solution | None = None
-        self._weights: tuple[Actions, Floats, Floats] | None = None
+        self._solved: Solved | None = None
+        self._weights: tuple[Actions, Floats, Floats, Floats] | None = None
         self._seen: tuple[float, float] | None = None
 
     def pmf(self, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
         """(n, k) probabilities; see `policies.base.Policy`."""
-        return self.explore(self.scores(X, actions, prior), mask, prior)
+        return self.explore(self.scores(X, actions, prior), X, actions, mask, prior)
 
-    def explore(self, scores: Floats, mask: Mask, prior: Floats) -> Floats:
+    def explore(self, scores: Floats, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
         """(n, k) the probabilities that follow from `scores`, for who has them already."""
         if self.settings["explore"] == "greedy":
             return exploration.greedy(scores, mask, self.floor)
-        rows, spread = self._evidence(mask, prior)
+        rows, spread, half = stakes(mask, prior, self.settings["trust"], *self._totals())
+        if self._learnt_names() and self.settings["optimism"]:
+            unknown = optimism.variances(X, self._tables(actions)[3])
+            scores = scores + self.settings["optimism"] * optimism.bonus(unknown, spread, half)
         if self.settings["explore"] == "softmax":
             temperature = np.where(spread > 0.0, self.settings["temperature"] * spread, 1.0)
             return exploration.softmax(scores, mask, temperature, self.floor)
@@ -136,10 +145,7 @@ class Linear:
         """(k, D) learnt weights of [1, x, waves(x)]; D = 0 before anything was learnt."""
         if not self._learnt_names():
             return np.zeros((len(actions), 0))
-        if self._weights is None or self._weights[0] is not actions:
-            solved = self._solve().weights(actions)
-            self._weights = (actions, solved, grid.snap_weights(solved.T))
-        return self._weights[1]
+        return self._tables(actions)[1]
 
     def merge(self, other: Linear) -> None:
         """Take in all that a learner with the same settings has learnt; the other one is left as it is.
@@ -148,9 +154,7 @@ class Linear:
             PolicyError: the settings or the number of context columns differ.
         """
         if dict(self.settings) != dict(other.settings):
-            raise PolicyError(
-                "learners merge only when their settings are equal; make both with the same ones."
-            )
+            raise PolicyError("only learners with equal settings merge; make both with the same ones.")
         if other._waves is None:
             return
         self._waves = self._waves_for(len(other._waves.frequency))
@@ -158,13 +162,13 @@ class Linear:
             self._of(name).merge(moments)
             self._loading[name] = dict(other._loading[name])
             self._solver.forget(name)
-        self._solution = self._weights = self._seen = None
+        self._solved = self._weights = self._seen = None
 
     def state(self) -> State:
         """All that was learnt, and the weights solved from it: the same bits wherever they serve."""
         if self._waves is None or not self._moments:
             return State({}, {})
-        names, solution = sorted(self._moments), self._solve()
+        names, solution, doubt = sorted(self._moments), self._solve().solution, self._solve().doubt
         moments = [self._moments[name] for name in names]
         arrays = {
             "frequency": self._waves.frequency,
@@ -176,13 +180,11 @@ class Linear:
             "n": np.array([one.n for one in moments]),
             "theta": np.stack([solution.theta[name] for name in names]),
             "shared": np.array(list(solution.shared.values())),
+            "variance": np.stack([doubt.known[name] for name in names]),
+            "unlearnt": doubt.unlearnt,
         }
-        words = {
-            "actions": names,
-            "loading": [self._loading[name] for name in names],
-            "factors": [*solution.shared],
-        }
-        return State(words, arrays)
+        loading = [self._loading[name] for name in names]
+        return State({"actions": names, "loading": loading, "factors": [*solution.shared]}, arrays)
 
     def restore(self, state: State) -> None:
         """Become the learner that gave this state."""
@@ -194,14 +196,21 @@ class Linear:
         self._loading = {name: dict(one) for name, one in zip(names, state.words["loading"], strict=True)}
         theta = dict(zip(names, arrays["theta"], strict=True))
         shared = dict(zip(state.words["factors"], arrays["shared"], strict=True))
-        self._solution = Solution(theta, shared, arrays["b"].shape[2])
+        doubt = Doubt(dict(zip(names, arrays["variance"], strict=True)), arrays["unlearnt"])
+        self._solved = Solved(Solution(theta, shared, arrays["b"].shape[2]), doubt)
 
     def _learnt(self, X: Floats, actions: Actions) -> Floats:
-        self.weights(actions)
-        assert self._weights is not None
-        waves, W = self._waves_for(X.shape[1]), self._weights[2]
+        waves, W = self._waves_for(X.shape[1]), self._tables(actions)[2]
         parts = [expand(X[start : start + _ASKED], waves) @ W for start in range(0, len(X), _ASKED)]
         return np.vstack(parts) if parts else np.zeros((0, W.shape[1]))
+
+    def _tables(self, actions: Actions) -> tuple[Actions, Floats, Floats, Floats]:
+        """The actions, their (k, D) weights, these (D, k) on the grid, and (1 + d, k) variances; kept."""
+        if self._weights is None or self._weights[0] is not actions:
+            solved = self._solve()
+            weights = solved.solution.weights(actions)
+            self._weights = (actions, weights, grid.snap_weights(weights.T), solved.doubt.table(actions))
+        return self._weights
 
     def _waves_for(self, d: int) -> Waves:
         if self._waves is None:
@@ -255,25 +264,16 @@ class Linear:
             self._loading[name] = loading
             if moments.n == 0.0 and not moments.G.any():
                 del self._moments[name], self._loading[name]
-        self._solution = self._weights = self._seen = None
+        self._solved = self._weights = self._seen = None
 
-    def _solve(self) -> Solution:
-        if self._solution is None:
+    def _solve(self) -> Solved:
+        if self._solved is None:
             assert self._waves is not None
-            self._solution = self._solver.solve(self._moments, self._loading, *self._waves.frequency.shape)
-        return self._solution
-
-    def _evidence(self, mask: Mask, prior: Floats) -> tuple[Floats, Floats]:
-        """(n,) rows of evidence, (n,) spread of the reward; priors that differ count as `trust` rows."""
-        low = np.where(mask, prior, np.inf).min(axis=1)
-        half = (np.where(mask, prior, -np.inf).max(axis=1) - low) / 2.0
-        trust = np.where(half > 0.0, self.settings["trust"], 0.0)
-        n, about = self._totals()
-        rows = n + trust
-        return rows, np.sqrt((about + trust * half * half) / np.maximum(rows, 1.0))
+            self._solved = self._solver.solve(self._moments, self._loading, *self._waves.frequency.shape)
+        return self._solved
 
     def _totals(self) -> tuple[float, float]:
-        """Rows learnt, and their squared deviations from the mean as if one more row of 0 had been seen."""
+        """Rows learnt, and their squared deviations; see `policies.stakes`."""
         if self._seen is None:
             if self._packed is None:
                 kept = (self._sums[name] for name in sorted(self._sums))
@@ -282,8 +282,7 @@ class Linear:
                 sums = self._packed.arrays
                 columns = (sums["n"], sums["b"][:, 0, 0], sums["square"][:, 0, 0])
                 first = list(zip(*(column.tolist() for column in columns), strict=True))
-            n, total, square = map(sum, zip(*first, (0.0, 0.0, 0.0), strict=True))
-            self._seen = (n, max(square - total * total / (n + 1.0), 0.0))
+            self._seen = totals(first)
         return self._seen
 
     @property

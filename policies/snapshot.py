@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from policies.make import make
 from policies.state import Kept, State
 
-MAGIC = b"nxtbst\x00\x02"
+MAGIC = b"nxtbst\x00\x03"
 _TYPES = {"float64": "<f8", "int64": "<i8", "uint8": "|u1"}
 _START = len(MAGIC) + 32 + 8
 

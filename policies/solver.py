@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from policies.base import Floats
-from policies.evidence import Part, choose
+from policies.evidence import Part, belief, certain, likeliest
 from policies.moments import Moments
+from policies.optimism import Doubt, variance
 from policies.pool import Fit, Layout, Solution, lay_out, solve
 from policies.settings import PolicyError
 
 WAVES = 128  # the first ones, by which the scale is chosen: a coarser kernel, at a fifth of the cost
 UNKNOWNS = 1024  # of the pooled system by which the scale is chosen; with more factors, fewer columns
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """Weights of everything that was learnt, and how well they are known."""
+
+    solution: Solution
+    doubt: Doubt
 
 
 class Solver:
@@ -39,26 +48,34 @@ class Solver:
 
     def solve(
         self, moments: Mapping[str, Moments], loading: Mapping[str, Mapping[str, float]], d: int, f: int
-    ) -> Solution:
-        """Weights of everything that was learnt, of 1 + d columns and f waves.
+    ) -> Solved:
+        """What was learnt, of 1 + d columns and f waves.
 
         Raises:
             PolicyError: the sums are not those of any rows.
         """
         layout = lay_out(loading, 1 + d)
         try:
-            scale = self._chosen(moments, layout, d, f) if self._tune else 1.0
-            return solve(moments, layout, scale * self._precision(d, f), scale * self._pool, self._fits)
+            believed = self._believed(moments, layout, d, f) if self._tune else certain(1.0)
+            scale, ridge = self._scaled(likeliest(believed)), self._precision(d, f)
+            solution = solve(moments, layout, scale * ridge, scale * self._pool, self._fits)
         except np.linalg.LinAlgError as error:
             raise PolicyError(
                 "what was taken back is not what was learnt; learn the log again into a new policy."
             ) from error
 
-    def _chosen(self, moments: Mapping[str, Moments], layout: Layout, d: int, f: int) -> float:
-        """The scale; fits of another one are dropped."""
+        near = ridge[: 1 + d]
+        known = {name: variance(np.diag(one.G)[: 1 + d], near, believed) for name, one in moments.items()}
+        return Solved(solution, Doubt(known, variance(np.zeros(1 + d), near, believed)))
+
+    def _believed(self, moments: Mapping[str, Moments], layout: Layout, d: int, f: int) -> Floats:
+        """(7,) probability of each scale."""
         ridge = self._precision(d, min(f, WAVES))
         judged = replace(layout, p=min(layout.p, UNKNOWNS // max(len(layout.factors), 1)))
-        scale = choose(moments, judged, ridge, self._pool, 1 + d, self._parts)
+        return belief(moments, judged, ridge, self._pool, 1 + d, self._parts)
+
+    def _scaled(self, scale: float) -> float:
+        """The scale; fits of another one are dropped."""
         if scale != self._scale:
             self._fits, self._scale = {}, scale
         return scale

@@ -12,7 +12,7 @@ from scipy.stats import multivariate_normal
 
 from policies import grid
 from policies.base import Floats
-from policies.evidence import SCALES, choose, dispersion, evidence, part
+from policies.evidence import SCALES, belief, dispersion, evidence, likeliest, part
 from policies.laws import Case, make_case
 from policies.moments import Moments
 from policies.pool import Layout, lay_out
@@ -84,7 +84,7 @@ def test_the_choice_is_the_best_of_all_scales(seed: int, signal: float) -> None:
     case = replace(case, feedback=replace(f, reward=reward))
     moments, layout = summed(case)
     rho = dispersion([moments[name] for name in layout.names], 5)
-    chosen = choose(moments, layout, RIDGE * np.ones(5), POOL, 5, {})
+    chosen = likeliest(belief(moments, layout, RIDGE * np.ones(5), POOL, 5, {}))
     scan = {scale: absorbed(moments, layout, scale, rho) for scale in SCALES}
     assert scan[chosen] == max(scan.values())
 
@@ -99,7 +99,7 @@ def one_action(X: Floats, y: Floats) -> tuple[dict[str, Moments], Layout]:
 def chosen_for(X: Floats, y: Floats) -> float:
     moments, layout = one_action(X, y)
     D = X.shape[1] + 1
-    return choose(moments, layout, np.ones(D), 1.0, D, {})
+    return likeliest(belief(moments, layout, np.ones(D), 1.0, D, {}))
 
 
 def test_a_clear_signal_is_trusted_and_pure_noise_is_not() -> None:
@@ -114,7 +114,7 @@ def test_luck_that_grows_with_the_context_is_not_taken_for_taste() -> None:
     for _ in range(60):
         X = rng.standard_normal((300, 8)) * rng.choice([0.2, 2.0], (300, 1))
         moments, layout = one_action(X, rng.standard_normal(300) * np.square(X).sum(axis=1))
-        tempered.append(choose(moments, layout, RIDGE * np.ones(9), POOL, 9, {}))
+        tempered.append(likeliest(belief(moments, layout, RIDGE * np.ones(9), POOL, 9, {})))
         at = [absorbed(moments, layout, scale, np.ones(2)) for scale in SCALES]
         plain.append(SCALES[int(np.argmax(at))])
     assert np.mean(np.equal(plain, SCALES[-1])) < 0.25

@@ -1,0 +1,87 @@
+"""Optimism: what is little known of an action counts in its favour, until it is known.
+
+The learnt weights of an action have, given what its factors predict, the posterior covariance
+noise * (G_a + s R)^-1. Here it is taken as diagonal: the closest independent normals have variance
+noise / (G_a,jj + s R_jj) for column j (the mean field), so a customer of context x has the variance
+noise * sum_j x_j^2 / (G_a,jj + s R_jj), one product of the squared context with a (p, k) table. The table is
+averaged over the prior's scales s by how likely the rewards make each (`policies.evidence`): few rows leave
+the scale open, and doubt is large; rewards that are all luck make it certain that there is little to find.
+
+Where predictions differ, what is learnt over them is held to be of their size at most: the variance v
+becomes 1 / (1 / v + 1 / half^2), with half of the predictions' range over the feasible actions.
+
+Only sums over rows enter. The products are exact (`policies.grid`), so row i depends on row i only.
+
+Source: Li, Chu, Langford and Schapire (2010), "A contextual-bandit approach to personalized news article
+    recommendation", Algorithm 1; Abbasi-Yadkori, Pal and Szepesvari (2011), "Improved algorithms for linear
+    stochastic bandits"; Kaufmann, Cappe and Garivier (2012), "On Bayesian upper confidence bounds for bandit
+    problems"; MacKay (1992), "Bayesian interpolation", for the scales; Bishop (2006), "Pattern recognition
+    and machine learning", eq. 10.12 to 10.15, for the mean field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from policies import grid
+from policies.base import Actions, Floats
+from policies.evidence import SCALES
+
+_BITS = 18  # of a squared context: up to 8 * 8, in steps of 2**-12
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Posterior variances of an action's first p weights, in units of the noise.
+
+    Attributes:
+        known: (p,) of each learnt action.
+        unlearnt: (p,) of any other.
+    """
+
+    known: Mapping[str, Floats]
+    unlearnt: Floats
+
+    def table(self, actions: Actions) -> Floats:
+        """(p, k) of those actions, each column on the finest grid on which its products are exact."""
+        variance = np.stack([self.known.get(name, self.unlearnt) for name in actions.names], axis=1)
+        unit = np.ldexp(1.0, np.frexp(variance.max(axis=0))[1])
+        table: Floats = grid.snap_weights(variance / unit, _BITS) * unit
+        return table
+
+
+def variance(reach: Floats, ridge: Floats, belief: Floats) -> Floats:
+    """(p,) posterior variances in units of the noise, averaged over the scales of the prior.
+
+    Args:
+        reach: (p,) sum of squares of each column over the action's rows.
+        ridge: (p,) prior precision at scale 1.
+        belief: (7,) probability of each of `SCALES`.
+    """
+    each: Floats = (belief / (np.outer(ridge, SCALES) + reach[:, None])).sum(axis=1)
+    return each
+
+
+def variances(X: Floats, table: Floats) -> Floats:
+    """(n, k) posterior variance of the score of (n, d) contexts, in units of the noise."""
+    square = np.ones((len(X), 1 + X.shape[1]))
+    square[:, 1:] = np.rint(np.square(grid.snap(X)) * 2.0**grid.X_BITS) * 2.0**-grid.X_BITS
+    found: Floats = square @ table
+    return found
+
+
+def bonus(variance: Floats, spread: Floats, half: Floats) -> Floats:
+    """(n, k) standard deviation of the score.
+
+    Args:
+        variance: (n, k) of it in units of the noise.
+        spread: (n,) standard deviation of the noise.
+        half: (n,) half the range of the predictions; 0 where nothing is predicted.
+    """
+    v = variance * np.square(spread)[:, None]
+    most = np.square(half)[:, None]
+    held = np.divide(v * most, v + most, out=v, where=most > 0.0)
+    return np.sqrt(held)
