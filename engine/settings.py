@@ -6,9 +6,12 @@ Options on the command line win.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from engine.errors import InputError
 
 
 class Settings(BaseSettings):
@@ -23,3 +26,16 @@ class Settings(BaseSettings):
         default=100, ge=1, le=60_000, description="Milliseconds after which a decision falls back."
     )
     group: int = Field(default=256, ge=1, le=10_000, description="Most requests decided in one commit.")
+
+
+def settings(**given: Any) -> Settings:
+    """What is given, over what the environment says. Raises `InputError` where a value cannot be."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"NEXTBEST_{name.upper()} == {first['input']!r}, {first['msg'][0].lower()}{first['msg'][1:]}; "
+            "correct it in the environment or in .env."
+        ) from None

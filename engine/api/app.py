@@ -25,6 +25,7 @@ from engine.api.release import release
 from engine.api.teacher import Teacher
 from engine.errors import NextbestError
 from engine.settings import Settings
+from engine.settings import settings as from_environment
 
 DECISIONS = "/v1/decisions"
 _decide = DecisionRoute()
@@ -50,7 +51,7 @@ def create_app(settings: Settings | None = None, learn_every_s: float = 0.0) -> 
         settings: where the store is and how long a decision may take; from the environment if None.
         learn_every_s: seconds between two rounds of learning; 0 learns nothing.
     """
-    chosen = Settings() if settings is None else settings
+    chosen = from_environment() if settings is None else settings
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

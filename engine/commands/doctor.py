@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from engine.commands.shared import JsonOption, StoreOption
-from engine.settings import Settings
+from engine.settings import settings
 
 PYTHON = (3, 11)
 SQLITE = (3, 51, 3)  # every earlier one can lose commits in WAL mode with two connections
@@ -34,7 +34,7 @@ class Check:
 
 def doctor(store: StoreOption = None, json: JsonOption = False) -> int:
     """Check this machine: Python, packages, SQLite, time zones, disk, cores."""
-    found = checks(store or Settings().store)
+    found = checks(store or settings().store)
     fit = all(check.ok for check in found)
     if json:
         print(encoder.dumps({"ok": fit, "checks": [asdict(check) for check in found]}))

@@ -25,10 +25,10 @@ def plan(
     from engine.applied import live_program, read_program
     from engine.plan.plan import effect
     from engine.plan.plan import plan as compare
-    from engine.settings import Settings
+    from engine.settings import settings
 
     read = [read_program(file)[0] for file in files]
-    when, path = moment(at), store or Settings().store
+    when, path = moment(at), store or settings().store
     plans, effects = [], []
     if path.exists():
         with opened(path) as its_store, its_store.read() as connection:

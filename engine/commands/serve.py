@@ -61,10 +61,10 @@ def _refuse_workers(workers: int) -> None:
 
 
 def _settings(store: Path | None, host: str | None, port: int | None) -> Settings:
-    from engine.settings import Settings
+    from engine.settings import settings
 
     given = {"store": store, "host": host, "port": port or None}
-    return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    return settings(**{name: value for name, value in given.items() if value is not None})
 
 
 def _listen(host: str, port: int) -> socket.socket:

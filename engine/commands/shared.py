@@ -43,11 +43,11 @@ def opened(store: Path | None, make: bool = True) -> Iterator[Store]:
         InputError: it is no store, or is not there and `make` is False.
         BusyError: another process is writing.
     """
-    from engine.settings import Settings
+    from engine.settings import settings
     from engine.store import open_store
 
     _log_to_stderr()
-    path = store or Settings().store
+    path = store or settings().store
     if not make and not path.exists():
         raise InputError(f"{path}: there is no store; name another with --store.")
     try:

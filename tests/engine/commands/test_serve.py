@@ -27,3 +27,11 @@ def test_a_program_that_cannot_be_loaded_ends_it_before_it_listens(
     file.write_text("program: spring\noffres: {}\n")
     assert main(["serve", "-p", str(file), "--store", str(tmp_path / "store.db")]) == 2
     assert "offres" in capsys.readouterr().err
+
+
+def test_a_setting_that_cannot_be_is_refused_by_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXTBEST_DEADLINE_MS", "0")
+    assert main(["serve", "--store", str(tmp_path / "store.db")]) == 2
+    assert "NEXTBEST_DEADLINE_MS == '0', input should be greater than" in capsys.readouterr().err
