@@ -20,6 +20,7 @@ DEPTH = 32
 T = TypeVar("T")
 Headers = list[tuple[bytes, bytes]]
 _JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
+_TAKEN = (b"application/json", b"application/*")
 _PROBLEM: tuple[bytes, bytes] = (b"content-type", MEDIA_TYPE.encode())
 _BEFORE_COLON = (b" :", b"\t:", b"\n:", b"\r:")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -36,7 +37,7 @@ async def read(scope: Scope, receive: Receive) -> bytes:
         ClientDisconnect: the caller has gone.
     """
     declared = header(scope, b"content-type")
-    if declared is not None and not declared.startswith((b"application/json", b"application/*")):
+    if declared is not None and declared not in _TAKEN and _media_type(declared) not in _TAKEN:
         raise MediaTypeError(
             f"Content-Type == {declared[:80].decode('latin-1')!r}, must be application/json; send JSON."
         )
@@ -52,6 +53,11 @@ async def read(scope: Scope, receive: Receive) -> bytes:
             f"body: longer than {BODY_BYTES:,} bytes (256 kB), the most that is read; send less at once."
         )
     return body
+
+
+def _media_type(declared: bytes) -> bytes:
+    """Without its parameters and in small letters: its case means nothing (RFC 9110, 8.3.1)."""
+    return declared.partition(b";")[0].strip().lower()
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:

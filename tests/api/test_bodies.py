@@ -246,6 +246,12 @@ def test_a_body_that_says_it_is_no_json_is_refused(client: Client) -> None:
     assert "application/json" in refused(answer, 415)
 
 
+def test_the_case_and_the_parameters_of_a_media_type_mean_nothing(client: Client) -> None:
+    asked = json.dumps(question()).encode()
+    for said, status in (("Application/JSON; charset=utf-8", 200), ("application/jsonx", 415)):
+        assert client.ask("POST", "/v1/decisions", asked, content_type=said).status_code == status
+
+
 def test_an_address_or_a_method_that_is_not_there_is_a_problem_detail(client: Client) -> None:
     assert "/v1/nothing" in refused(client.get("/v1/nothing"), 404)
     answer = client.get("/v1/decisions")
