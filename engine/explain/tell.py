@@ -12,6 +12,7 @@ from engine.predictions.staleness import aged
 from engine.situation import Situation, columns
 
 _FACTORS_IN_WORDS = 3
+_FIXED = frozenset({"uniform", "priority", "constant"})  # policies that neither learn nor read predictions
 
 
 def explain(live: Live, situation: Situation) -> Explanation:
@@ -78,6 +79,8 @@ def _sentence(live: Live, situation: Situation, choices: Choices) -> str:
 def _served(live: Live) -> str:
     if live.fallback:
         return f"the {live.fallback}, as no snapshot of what was learnt is sound"
+    if live.program.policy.kind in _FIXED:
+        return f"the policy {live.program.policy.kind}"
     return "what was learnt" if live.snapshot_version else "the predictions, as nothing is learnt yet"
 
 

@@ -146,6 +146,20 @@ def test_nothing_is_sent_once_its_offer_has_ended(capsys: pytest.CaptureFixture[
     assert late == {"new_arrivals/email/tomorrow_morning"}
 
 
+def test_no_prediction_is_said_to_choose_where_the_policy_reads_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = Path("program.yaml").read_text()
+    Path("program.yaml").write_text(text.replace("policy: {kind: linear}", "policy: {kind: priority}"))
+    answered(capsys, "batch", "customers.csv", *PROGRAM, "--out", "one.csv", *AT)
+    sentences = [
+        answered(capsys, "decide", f"c_000{i}", *PROGRAM, "--why", *LATER)["explanation"]["sentence"]
+        for i in range(1, 8)
+    ]
+    assert any(one.endswith("chosen by the policy priority.") for one in sentences)
+    assert not any("predictions" in one for one in sentences)
+
+
 def test_every_cap_of_a_channel_counts(capsys: pytest.CaptureFixture[str]) -> None:
     text = Path("program.yaml").read_text()
     Path("program.yaml").write_text(
