@@ -42,6 +42,9 @@ def report(
     margin: Annotated[
         float, typer.Option(help="Program: more unsubscribes a customer you can live with.")
     ] = 0.005,
+    segment: Annotated[
+        list[str] | None, typer.Option(help="Program: attribute whose levels are read apart.")
+    ] = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Program: when it will be decided, and the cheapest holdout.")
     ] = False,
@@ -55,7 +58,12 @@ def report(
 ) -> None:
     """Report a program or a file: trust checks, effects with intervals, a verdict."""
     if not is_file(what):
-        report_stored(what, Asked(level, days, effect, plan, margin, html, csv, as_json), at, store)
+        report_stored(
+            what,
+            Asked(level, days, effect, plan, margin, tuple(segment or ()), html, csv, as_json),
+            at,
+            store,
+        )
         return
     if plan:
         raise InputError("--plan needs the history of a program in the store; name the program.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,8 @@ from engine.experiments.money import Money, money
 from engine.experiments.planning import DEFAULT, Outlook, Wanted, outlook
 from engine.experiments.report import Report, analyse
 from engine.experiments.results import clamping
+from engine.experiments.segments import Segment, labelled, split
+from engine.experiments.segments import segments as read_segments
 from engine.experiments.stored import BEFORE, REVENUE, REWARD, Panel, number_of, panel
 from engine.experiments.trust import FEW, Check
 from engine.experiments.verdict import Verdict
@@ -47,6 +50,7 @@ class ProgramReport:
         guardrails: harms, arm by arm.
         looks: the effect as it grew, day by day.
         weeks: the effect by week since the assignment.
+        segments: the effect in each of the segments asked for.
         plan: when what will be proven; None without an effect that one could plan for.
         notes: what was left out of the figures, and why.
     """
@@ -69,6 +73,7 @@ class ProgramReport:
     guardrails: tuple[Watch, ...]
     looks: tuple[Look, ...]
     weeks: tuple[Week, ...]
+    segments: tuple[Segment, ...]
     plan: Outlook | None
     notes: tuple[str, ...]
 
@@ -96,31 +101,35 @@ def report_program(
     level: float = 0.95,
     wanted: Wanted = DEFAULT,
     margin: float = guardrails.MARGIN,
+    segments: Sequence[str] = (),
 ) -> ProgramReport:
     """Report a program of the store as of `at`.
 
     Args:
         wanted: what is to be proven, and by when: there the interval is narrowest.
         margin: more harm per customer that is lived with.
+        segments: attributes whose levels are read apart; to be named before the figures are seen.
 
     Raises:
         NotFoundError: there is no such program.
         RefusedError: there are not two arms with two customers or more.
     """
     found = panel(connection, name, at)
+    labels = labelled(connection, found, segments)
     arms = _arms(found)
     units = found.units.filter(pl.col("arm").is_in(arms))
     arm, control, lived = arms[-1], arms[0], conduct.days(found)
     setting = Setting(level, elapsed=max(lived, 1 / 24) / wanted.days)
     covariates = [BEFORE] if units[BEFORE].n_unique() > 1 else []
     metrics, notes = _metrics(found, units, arms)
+    share = conduct.expected_split(found, arms)
     figures = analyse(
         units,
         arm="arm",
         control=control,
         metrics=metrics,
         covariates=covariates,
-        expected_split=conduct.expected_split(found, arms),
+        expected_split=share,
         clamp=CLAMP,
         money=[REWARD, REVENUE],
         level=level,
@@ -136,6 +145,7 @@ def report_program(
         conduct.contamination(found),
         conduct.exposure(found),
         conduct.maturity(found),
+        *([split(units, labels, share)] if labels else ()),
     )
     told = pace(lived)
     reading = next((one.reading for one in figures.metrics[0].comparisons if one.arm == arm), None)
@@ -162,6 +172,7 @@ def report_program(
         guardrails=watched,
         looks=tuple(cumulative(found, (control, arm), limits or (least, most), wanted.days)),
         weeks=tuple(weekly(found, (control, arm), level)),
+        segments=read_segments(counted, REWARD, (control, arm), labels, level),
         plan=None if reading is None else outlook(found, (control, arm), reading, wanted, lived, level),
         notes=notes,
     )

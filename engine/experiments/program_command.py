@@ -27,6 +27,7 @@ class Asked:
     effect: float | None
     plan: bool
     margin: float
+    segments: tuple[str, ...]
     html: Path | None
     csv: Path | None
     as_json: bool
@@ -51,7 +52,9 @@ def report_stored(program: str, asked: Asked, at: str | None, store: Path | None
     with opened(store, make=False) as its_store, its_store.read() as connection:
         try:
             wanted = Wanted(asked.effect, asked.days)
-            found = report_program(connection, program, when, asked.level, wanted, asked.margin)
+            found = report_program(
+                connection, program, when, asked.level, wanted, asked.margin, asked.segments
+            )
         except NotFoundError as error:
             raise NotFoundError(f"{error} A file is named by its path, such as ./{program}.csv.") from error
     if asked.plan:

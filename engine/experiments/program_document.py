@@ -69,6 +69,7 @@ def as_dict(report: ProgramReport) -> dict[str, Any]:
             {"week": one.week, "customers": one.customers, **document.finite(asdict(one.effect))}
             for one in report.weeks
         ],
+        "segments": [asdict(one) for one in report.segments],
         "plan": None if report.plan is None else asdict(report.plan),
         "notes": list(report.notes),
     }
@@ -99,6 +100,9 @@ def _rows(report: ProgramReport) -> Iterator[Row]:
         if watch.found is not None:
             bound = watch.found.bound
             yield ("guardrail", watch.kind, watch.arm, watch.control, watch.found.value, None, bound)
+    for segment in report.segments:
+        name = f"{segment.attribute} {segment.level}"
+        yield _row("segment", name, report.arm, report.control, segment.shrunk)
     for look in report.looks:
         yield _row("so far", _date(look.day * DAY_US), report.arm, report.control, look.effect)
     for week in report.weeks:

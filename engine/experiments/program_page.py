@@ -15,7 +15,8 @@ from engine.experiments.money import Money, Ratio
 from engine.experiments.planning import Horizon, sentences
 from engine.experiments.plots import forest
 from engine.experiments.program import ProgramReport
-from engine.experiments.verdict import Status
+from engine.experiments.segments import Segment
+from engine.experiments.verdict import Status, p_words
 
 _TOLD: dict[Status, str] = {"green": "held", "yellow": "open", "red": "broken", "gray": "not seen"}
 
@@ -50,6 +51,7 @@ def render(report: ProgramReport) -> str:
             settings=page.settings(figures.experiment),
             costs=False,
             plan=report.plan,
+            segments=[_segment(one) for one in report.segments],
             planned=() if report.plan is None else sentences(report.plan),
             ahead=[] if report.plan is None else [_ahead(one) for one in report.plan.ahead],
         )
@@ -91,6 +93,18 @@ def _amounts(account: Money) -> list[dict[str, str]]:
 
 def _ratio(one: Ratio) -> dict[str, str]:
     return {"name": one.name, "meaning": one.meaning, "sentence": one.sentence.replace("-", "−")}
+
+
+def _segment(one: Segment) -> dict[str, str]:
+    return {
+        "name": f"{one.attribute} {one.level}",
+        "customers": f"{one.customers:,}",
+        "effect": page.signed(one.effect.value, one.effect),
+        "span": page.span(one.effect),
+        "shrunk": page.signed(one.shrunk.value, one.shrunk),
+        "shrunk_span": page.span(one.shrunk),
+        "p": p_words(one.p),
+    }
 
 
 def _ahead(one: Horizon) -> dict[str, str]:

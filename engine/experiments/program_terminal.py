@@ -12,7 +12,7 @@ from rich.table import Table
 from engine.experiments.planning import Outlook, sentences
 from engine.experiments.program import ProgramReport
 from engine.experiments.terminal import STYLE, show_checks
-from engine.experiments.verdict import number
+from engine.experiments.verdict import number, p_words
 from engine.experiments.welch import Interval
 
 _MARK = {
@@ -39,6 +39,8 @@ def show(report: ProgramReport, written: Sequence[Path] = (), console: Console |
     out.print()
     for one in report.guardrails:
         out.print(f"{_MARK[one.status]}  {escape(one.arm)}, {escape(one.kind)}: {escape(one.sentence)}")
+    if report.segments:
+        out.print(_segments(report))
     if report.plan is not None:
         out.print(escape(" ".join(sentences(report.plan))))
     for note in report.notes:
@@ -80,6 +82,14 @@ def _money(report: ProgramReport) -> Table:
     table = _table(title, "in total", "read any day", "per customer")
     for one in account.amounts:
         table.add_row(one.meaning, *_figures(one.total), number(one.customer.value, one.customer))
+    return table
+
+
+def _segments(report: ProgramReport) -> Table:
+    table = _table("segment", "customers", "to be expected", "between", "p")
+    for one in report.segments:
+        shown = (f"{one.attribute} {one.level}", f"{one.customers:,}", *_figures(one.shrunk), p_words(one.p))
+        table.add_row(*map(escape, shown))
     return table
 
 

@@ -18,6 +18,7 @@ from engine.store.withdrawn import is_withdrawn
 DAY_US = 86_400_000_000
 
 _assignment, _decision, _outcome = table("assignment"), table("decision"), table("outcome")
+_customer = table("customer")
 _day: ColumnElement[int] = literal_column(str(DAY_US))
 _contact = and_(_decision.c.contact == literal_column("1"), ~is_withdrawn())
 _mine = and_(_assignment.c.program == bindparam("program"), _assignment.c.assigned_us <= bindparam("at_us"))
@@ -66,6 +67,13 @@ _OUTCOMES = prepare(
     .select_from(_assignment.join(_outcome, _outcome.c.customer == _assignment.c.customer))
     .where(_mine, _outcome.c.at_us <= bindparam("at_us"))
     .group_by(_outcome.c.customer, _after, _happened_day, _outcome.c.kind)
+)
+
+
+_PROFILES = prepare(
+    select(_customer.c.id, _customer.c.attributes)
+    .select_from(_assignment.join(_customer, _customer.c.id == _assignment.c.customer))
+    .where(_mine)
 )
 
 
@@ -131,3 +139,8 @@ def earned(c: Connection, program: str, at_us: int) -> Iterator[EarnedRow]:
     """The outcomes of those customers, whoever contacted them, before the assignment and after it."""
     for customer, after, day, kind, count, value in stream(c, _OUTCOMES, program=program, at_us=at_us):
         yield EarnedRow(customer, bool(after), day, kind, count, value)
+
+
+def profiles(c: Connection, program: str, at_us: int) -> Iterator[tuple[str, bytes]]:
+    """(customer, attributes as JSON) of those customers who have a profile, as it is now."""
+    return stream(c, _PROFILES, program=program, at_us=at_us)
