@@ -28,6 +28,7 @@ from engine.experiments.trust import FEW, Check
 from engine.experiments.verdict import Verdict
 
 CLAMP = 0.999
+_AGAIN = {"bought": 1, "bought again": 2, "bought a third time": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def report_program(
     found = panel(connection, name, at)
     labels = labelled(connection, found, segments)
     arms = _arms(found)
-    units = found.units.filter(pl.col("arm").is_in(arms))
+    units = _returned(found.units.filter(pl.col("arm").is_in(arms)), _acquired(found))
     arm, control, lived = arms[-1], arms[0], conduct.days(found)
     setting = Setting(level, elapsed=max(lived, 1 / 24) / wanted.days)
     covariates = [BEFORE] if units[BEFORE].n_unique() > 1 else []
@@ -191,13 +192,22 @@ def _arms(found: Panel) -> list[str]:
     )
 
 
+def _returned(units: pl.DataFrame, acquired: str | None) -> pl.DataFrame:
+    """With the shares of customers who came once, came back, and came back again."""
+    if acquired is None:
+        return units
+    shares = [(pl.col(acquired) >= k).cast(pl.Float64).alias(name) for name, k in _AGAIN.items()]
+    return units.with_columns(shares)
+
+
 def _metrics(found: Panel, units: pl.DataFrame, arms: list[str]) -> tuple[list[str], tuple[str, ...]]:
     """Net reward first, then what varies enough in every arm to be tested; a note on what does not."""
     kinds = dict.fromkeys([*found.program.goal.outcomes, *found.kinds])
     known = [name for kind in kinds if (name := number_of(kind)) in units.columns]
     kept: list[str] = []
     left: list[str] = []
-    for name in (REVENUE, *known):
+    again = [name for name in _AGAIN if name in units.columns]
+    for name in (REVENUE, *known, *again):
         spread = units.group_by("arm").agg(pl.col(name).n_unique().alias("levels"), pl.len().alias("n"))
         small = spread.filter(pl.col("levels") == 1, pl.col("n") < FEW)
         (kept if small.is_empty() and units[name].n_unique() > 1 else left).append(name)

@@ -272,3 +272,15 @@ def test_a_file_needs_an_arm(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (tmp_path / "f.csv").write_text("arm,x\na,1\n")
     assert main(["report", str(tmp_path / "f.csv")]) == 2
     assert "--arm is missing" in capsys.readouterr().err
+
+
+def test_coming_back_is_counted_by_customer(tmp_path: Path) -> None:
+    people = [
+        Person(["policy", "holdout"][i % 2], 0, (), ((1.0, "purchase", 5.0),) * (i % 3 + (i % 4 == 0)))
+        for i in range(120)
+    ]
+    found = read(tmp_path, people, text=TEXT.replace("random: 0.1, bau: 0.2, holdout: 0.2", "holdout: 0.5"))
+    by_name = {metric.metric: metric.comparisons[0].reading.mean for metric in found.figures.metrics}
+    counts = [[i % 3 + (i % 4 == 0) for i in range(120) if i % 2 == odd] for odd in (1, 0)]
+    for name, k in (("bought", 1), ("bought again", 2)):
+        assert by_name[name] == pytest.approx([sum(one >= k for one in arm) / 60 for arm in counts])
