@@ -180,18 +180,23 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """What one outcome is worth: a fixed amount plus a share of the outcome's own value."""
+    """What one outcome is worth: a fixed amount plus a share of the outcome's own value.
+
+    All of its kind that belong to one decision are learnt as worth `at_most`, or the same below 0.
+    """
 
     amount: float = 0.0
     share: float = 0.0
+    at_most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Outcomes and their worth inside the attribution window."""
+    """Outcomes and their worth inside the attribution window; how many decisions of one customer teach."""
 
     outcomes: Mapping[str, Weight]
     window: timedelta
+    per_customer: Cap | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,9 @@ from engine.domain import Program
 from engine.errors import InputError, RefusedError
 from engine.live import freeze, live
 from engine.situation import columns, decode
-from engine.store import erasures, learning, snapshots
+from engine.store import erasures, learning, quarantine, snapshots
 from engine.store.rows import DueRow
-from engine.teach import earned_by, marks, seen_of, teach
+from engine.teach import Reasons, earned_by, marks, seen_of, set_aside, teach
 from engine.uncollected import uncollected
 from policies.base import Additive, Floats
 
@@ -47,7 +47,8 @@ class Lesson:
 class Study:
     """What was learnt over snapshot `base` of a program, not published yet: its body, rows and rewards.
 
-    `erased` is the newest erasure by then.
+    `erased` is the newest erasure by then; `aside` are decisions that are not learnt, `odd` those that are
+    learnt with a smaller reward, with the reasons.
     """
 
     program: Program
@@ -58,6 +59,8 @@ class Study:
     late: Sequence[DueRow]
     earned: Floats
     corrected: Floats
+    aside: Reasons
+    odd: Reasons
 
 
 def learn(connection: Connection, name: str, at: datetime, limit: int = 200_000) -> Lesson:
@@ -90,12 +93,12 @@ def study(connection: Connection, name: str, at: datetime, limit: int) -> Study 
     late = learning.changed(connection, name, limit)
     if not due and not late:
         return None
+    aside = set_aside(connection, current.program, due)
+    due = [row for row in due if row.seq not in aside]
     base = current.snapshot_version
     current = _encoded(current, due)
-    earned, corrected = (
-        earned_by(connection, current.program, due),
-        earned_by(connection, current.program, late),
-    )
+    earned, odd = earned_by(connection, current.program, due)
+    corrected, odd_late = earned_by(connection, current.program, late)
     if isinstance(current.policy, Additive):
         teach(connection, current, late, np.array([row.reward for row in late]), -1.0)
         teach(connection, current, late, corrected, 1.0)
@@ -104,7 +107,9 @@ def study(connection: Connection, name: str, at: datetime, limit: int) -> Study 
     body = freeze(current.encoding, current.policy, current.seen)
     check_canary(connection, current.program, body)
     erased = erasures.newest(connection, name)
-    return Study(current.program, base, erased, body, due, late, earned, corrected)
+    return Study(
+        current.program, base, erased, body, due, late, earned, corrected, aside, {**odd, **odd_late}
+    )
 
 
 def publish(connection: Connection, done: Study, at: datetime) -> Lesson | None:
@@ -118,6 +123,9 @@ def publish(connection: Connection, done: Study, at: datetime) -> Lesson | None:
     version = issue(connection, program.name, done.body, at, reason)
     rewarded = [*done.earned, *done.corrected]
     learning.mark_learnt(connection, marks(program, [*due, *late], rewarded, at))
+    learning.pass_over(connection, list(done.aside))
+    learnt_now = [row.seq for row in (*due, *late)]
+    quarantine.note(connection, program.name, learnt_now, {**done.aside, **done.odd}, microseconds(at))
     return Lesson(len(due), len(late), float(done.earned.mean()) if due else None, version)
 
 

@@ -22,9 +22,9 @@ from engine.errors import RefusedError
 from engine.learn import issue
 from engine.live import freeze, live
 from engine.situation import columns, decode
-from engine.store import erasures, learning, snapshots
+from engine.store import erasures, learning, quarantine, snapshots
 from engine.store.rows import DueRow, LearntRow
-from engine.teach import decided_under, earned_by, marks, seen_of, teach
+from engine.teach import Reasons, decided_under, earned_by, marks, seen_of, set_aside, teach
 from engine.uncollected import uncollected
 from policies.base import Floats, Ints
 
@@ -39,8 +39,9 @@ class Relearnt:
     Attributes:
         marked: (n, 4) decision, end of its window, newest outcome seen, when learnt.
         reward: (n,) what each was learnt with.
-        skipped: (s,) decisions whose action the program has no more.
+        skipped: (s,) decisions that are not learnt: their action is gone, or they are set aside.
         erased: the newest erasure by then.
+        noted: why decisions are not learnt, or learnt with a smaller reward.
     """
 
     program: Program
@@ -49,6 +50,7 @@ class Relearnt:
     reward: Floats
     skipped: Ints
     erased: int
+    noted: Reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,14 @@ def restudy(connection: Connection, name: str, at: datetime, piece: int = PIECE)
     current = replace(current, encoding=_encoding(connection, current.program, before_us))
     names = _Names(connection, current.program)
     marked, reward, skipped = [np.zeros((0, 4), dtype=np.int64)], [np.zeros(0)], list[int]()
+    noted: dict[int, str] = {}
     for rows in _pieces(connection, name, before_us, piece):
-        known = [names.known(row) for row in rows]
+        aside = set_aside(connection, current.program, rows)
+        known = [names.known(row) and row.seq not in aside for row in rows]
         skipped += [row.seq for row, there in zip(rows, known, strict=True) if not there]
         chosen = [row for row, there in zip(rows, known, strict=True) if there]
-        earned = earned_by(connection, current.program, chosen)
+        earned, odd = earned_by(connection, current.program, chosen)
+        noted |= {**aside, **odd}
         teach(connection, current, chosen, earned, 1.0)
         current = replace(current, seen=seen_of(connection, current, chosen))
         marked.append(_packed(marks(current.program, chosen, earned, at)))
@@ -92,7 +97,9 @@ def restudy(connection: Connection, name: str, at: datetime, piece: int = PIECE)
     body = freeze(current.encoding, current.policy, current.seen)
     check_canary(connection, current.program, body)
     gone, erased = np.array(skipped, dtype=np.int64), erasures.newest(connection, name)
-    return Relearnt(current.program, body, np.concatenate(marked), np.concatenate(reward), gone, erased)
+    return Relearnt(
+        current.program, body, np.concatenate(marked), np.concatenate(reward), gone, erased, noted
+    )
 
 
 def republish(connection: Connection, done: Relearnt, at: datetime) -> AfreshLesson:
@@ -117,6 +124,8 @@ def republish(connection: Connection, done: Relearnt, at: datetime) -> AfreshLes
             connection, [LearntRow(seq, one, when, until, seen) for (seq, until, seen, when), one in pairs]
         )
     learning.pass_over(connection, done.skipped.tolist())
+    quarantine.clear(connection, name)
+    quarantine.note(connection, name, [], done.noted, microseconds(at))
     if (first_us := erasures.unsettled(connection, name)[1]) is not None:
         snapshots.empty(connection, name, first_us, version)
         erasures.settle(connection, name, microseconds(at))

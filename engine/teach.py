@@ -18,12 +18,14 @@ from engine.applied import stored_program
 from engine.calendar import MICROSECOND, microseconds
 from engine.choose import Live
 from engine.domain import Program
+from engine.plausible import believed, bounded
 from engine.reward import rewards
 from engine.situation import columns, decode
-from engine.store import outcomes
+from engine.store import learning, outcomes
 from engine.store.rows import DueRow, LearntRow
 from policies.base import Feedback, Floats, feedback
 
+Reasons = Mapping[int, str]
 TAUGHT_BY = ("policy", "random", "bau")  # the holdout measures; it never teaches
 
 
@@ -76,17 +78,38 @@ def _feedback(
     )
 
 
-def earned_by(connection: Connection, current: Program, rows: Sequence[DueRow]) -> Floats:
-    """(n,) rewards by the goal and the costs each decision was made under."""
-    earned = np.zeros(len(rows))
+def earned_by(connection: Connection, current: Program, rows: Sequence[DueRow]) -> tuple[Floats, Reasons]:
+    """(n,) rewards by the goal and the costs each decision was made under, within today's limits.
+
+    Returns:
+        The rewards; and by decision, why a reward is less than what happened is worth.
+    """
+    earned, odd = np.zeros(len(rows)), dict[int, str]()
     for version in sorted({row.program_version for row in rows}):
         where = [i for i, row in enumerate(rows) if row.program_version == version]
         program, chosen = decided_under(connection, current, version), [rows[i] for i in where]
         cost = arbitrate.cost(program)[[row.action for row in chosen]]
         window_us = program.goal.window // MICROSECOND
         found = outcomes.outcomes_of(connection, [row.seq for row in chosen], window_us)
-        earned[where] = rewards(program.goal, cost, [found.get(row.seq, []) for row in chosen])
-    return earned
+        judged = [believed(current.goal, program.goal, found.get(row.seq, [])) for row in chosen]
+        raw = rewards(program.goal, cost, [one.outcomes for one in judged])
+        for i, row, one, reward in zip(where, chosen, judged, raw.tolist(), strict=True):
+            earned[i], reason = bounded(reward + one.instead)
+            if reason := "; ".join(filter(None, (one.reason, reason))):
+                odd[row.seq] = reason
+    return earned, odd
+
+
+def set_aside(connection: Connection, current: Program, rows: Sequence[DueRow]) -> Reasons:
+    """By decision, why those of `rows` that must not be learnt are not: too many of one customer."""
+    limit = current.goal.per_customer
+    if limit is None or not rows:
+        return {}
+    beyond = learning.beyond(
+        connection, current.name, [row.seq for row in rows], limit.count, limit.window // MICROSECOND
+    )
+    reason = f"not learnt: more decisions of one customer than {limit.count} in the time of per_customer"
+    return {row.seq: reason for row in rows if row.seq in beyond}
 
 
 def decided_under(connection: Connection, current: Program, version: int) -> Program:

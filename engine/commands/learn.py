@@ -23,10 +23,14 @@ from engine.errors import InputError
 if TYPE_CHECKING:
     from engine.store import Store
 
+NEWEST = 1000  # decisions of the quarantine that are told
 AfreshOption = Annotated[
     bool, typer.Option("--afresh", help="Learn the whole log again, by the program as it is now.")
 ]
 SnapshotsOption = Annotated[bool, typer.Option("--snapshots", help="List what was published; learn nothing.")]
+QuarantineOption = Annotated[
+    bool, typer.Option("--quarantine", help="List what was not learnt as it stood, and why; learn nothing.")
+]
 RollbackOption = Annotated[
     int | None, typer.Option(metavar="N", help="Publish snapshot N again, as the newest one.")
 ]
@@ -37,17 +41,22 @@ def learn(
     at: AtOption = None,
     afresh: AfreshOption = False,
     snapshots: SnapshotsOption = False,
+    quarantine: QuarantineOption = False,
     rollback: RollbackOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Learn from matured decisions and publish a snapshot; run it as often as you like."""
-    if afresh + snapshots + (rollback is not None) > 1:
-        raise InputError("--afresh, --snapshots and --rollback do different things; give one of them.")
+    if afresh + snapshots + quarantine + (rollback is not None) > 1:
+        raise InputError(
+            "--afresh, --snapshots, --quarantine and --rollback do different things; give one of them."
+        )
     when = moment(at)
     with at_work(store, program, when) as (its_store, loaded):
         if snapshots:
             _list(its_store, loaded.name, json)
+        elif quarantine:
+            _tell_odd(its_store, loaded.name, json)
         elif rollback is not None:
             _go_back(its_store, loaded.name, rollback, when, json)
         elif afresh:
@@ -109,6 +118,21 @@ def _list(store: Store, name: str, json: bool) -> None:
         )
     if erased:
         print(f"{erased:,} decisions of erased people are still in it: learn with --afresh.")
+    return None
+
+
+def _tell_odd(store: Store, name: str, json: bool) -> None:
+    from engine.calendar import instant
+    from engine.store import quarantine
+
+    with store.read() as connection:
+        found = quarantine.listed(connection, name, NEWEST)
+    if json:
+        return show_json([dataclasses.asdict(one) for one in found])
+    if not found:
+        print(f"Everything that '{name}' learnt was learnt as it stood.")
+    for one in found:
+        print(f"{one.id}  {one.customer}  {instant(one.at_us):%Y-%m-%d %H:%M}  {one.reason}")
     return None
 
 

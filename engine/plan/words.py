@@ -39,8 +39,9 @@ def words(value: Any) -> str:
         case Cooldown(kind, count, window, pause):
             times = "once" if count == 1 else f"{count} times"
             return f"{kind} {times} in {length(window)}: pause {length(pause)}"
-        case Weight(amount, share):
-            return _weight(amount, share)
+        case Weight(amount, share, at_most):
+            limit = "" if at_most is None else f", at most {number(at_most)}"
+            return f"{_weight(amount, share)}{limit}"
         case Condition(_, text):
             return rule(text)
         case tuple():

@@ -143,8 +143,8 @@ def _budgets(model: schema.ProgramModel) -> Iterator[Budget]:
 
 
 def _goal(model: schema.GoalModel) -> Goal:
-    outcomes = {name: Weight(one.amount, one.share) for name, one in model.outcomes.items()}
-    return Goal(outcomes, model.window)
+    outcomes = {name: Weight(one.amount, one.share, one.at_most) for name, one in model.outcomes.items()}
+    return Goal(outcomes, model.window, model.per_customer)
 
 
 def _arms(written: Mapping[ArmName, Any], model: schema.ArmsModel) -> tuple[tuple[ArmName, float], ...]:

@@ -174,6 +174,7 @@ class WeightModel(Model):
 
     amount: Finite = Field(default=0.0, description="A fixed amount; negative for harm.", examples=[-5.0])
     share: Finite = Field(default=0.0, description="Share of the outcome's own value.", examples=[0.3])
+    at_most: Money | None = Field(default=None, description="Most that all of this kind are learnt as worth.")
 
 
 WeightForm = Annotated[WeightModel, BeforeValidator(_weighed, json_schema_input_type=float | WeightModel)]
@@ -189,6 +190,9 @@ class GoalModel(Model):
     )
     window: WindowText = Field(
         description="How long after the decision an outcome still counts.", examples=["14 days"]
+    )
+    per_customer: CapText | None = Field(
+        default=None, description="Most decisions of one customer that teach.", examples=["20 per day"]
     )
 
 

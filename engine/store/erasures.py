@@ -15,7 +15,7 @@ from engine.store.tables import table
 _decision, _outcome, _learnt = table("decision"), table("outcome"), table("learnt")
 _customer, _prediction, _assignment = table("customer"), table("prediction"), table("assignment")
 _pending, _late, _withdrawn = table("pending"), table("late"), table("withdrawn")
-_erasure = table("erasure")
+_erasure, _quarantine = table("erasure"), table("quarantine")
 _DAY_US = 86_400_000_000
 _his = _decision.c.customer == bindparam("person")
 _PROGRAMS = prepare(
@@ -46,6 +46,13 @@ _QUEUES = [
         )
     ),
 ]
+_NOTED = prepare(
+    delete(_quarantine).where(
+        tuple_(_quarantine.c.program, _quarantine.c.decision).in_(
+            select(_decision.c.program, _decision.c.seq).where(_his)
+        )
+    )
+)
 _MARKS = [prepare(delete(one).where(among(one.c.decision))) for one in (_learnt, _withdrawn)]
 _DECISIONS = prepare(delete(_decision).where(_his))
 _OUTCOMES = prepare(delete(_outcome).where(_outcome.c.customer == bindparam("person")))
@@ -111,6 +118,7 @@ def erase(c: Connection, customer: str, tombstone: str) -> tuple[int, int, int]:
     blocks.blank(c, [situation for _, situation in rows])
     for statement in _QUEUES:
         execute(c, statement, person=customer)
+    execute(c, _NOTED, person=customer)
     for statement in _MARKS:
         execute(c, statement, wanted=ids(seq for seq, _ in rows))
     gone = [execute(c, one, person=customer) for one in (_DECISIONS, _OUTCOMES, _SCORES, _PROFILE)]

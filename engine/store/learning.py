@@ -7,7 +7,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, null, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, delete, func, null, select, tuple_
 
 from engine.store.blocks import resolved
 from engine.store.late import queue_unseen
@@ -19,6 +19,7 @@ from engine.store.withdrawn import is_withdrawn
 
 _decision, _outcome = table("decision"), table("outcome")
 _pending, _learnt, _late = table("pending"), table("learnt"), table("late")
+_same = _decision.alias("same")
 _FIELDS = [one.name for one in fields(DueRow)]
 _CONTACT, _SITUATION = _FIELDS.index("contact"), _FIELDS.index("situation")
 _LEARNT = [one.name for one in fields(LearntRow)]
@@ -80,6 +81,27 @@ _PENDING_AGAIN = prepare(
         ),
     )
 )
+_window = _decision.c.at_us // bindparam("window_us", type_=BigInteger)
+_placed = (
+    select(
+        _decision.c.seq,
+        func.row_number()
+        .over(
+            partition_by=(
+                _decision.c.customer,
+                _decision.c.at_us // bindparam("window_us", type_=BigInteger),
+            ),
+            order_by=_decision.c.seq,
+        )
+        .label("place"),
+    )
+    .where(
+        _decision.c.program == bindparam("program"),
+        _decision.c.customer.in_(select(_same.c.customer).where(among(_same.c.seq))),
+    )
+    .subquery()
+)
+_BEYOND = prepare(select(_placed.c.seq).where(_placed.c.place > bindparam("most"), among(_placed.c.seq)))
 _NONE_LEARNT = prepare(
     delete(_learnt).where(
         _learnt.c.decision.in_(select(_decision.c.seq).where(_decision.c.program == bindparam("program")))
@@ -140,6 +162,16 @@ def matured(c: Connection, program: str, matured_before_us: int, after_seq: int,
 def newest(c: Connection, program: str, before_us: int, limit: int) -> list[DueRow]:
     """The last `limit` decisions made before `before_us`, newest first; see `matured`."""
     return due_rows(c, run(c, _NEWEST, program=program, before_us=before_us, limit=limit))
+
+
+def beyond(c: Connection, program: str, decisions: Sequence[int], most: int, window_us: int) -> set[int]:
+    """Those of some decisions that are not among the first `most` of their customer in their time.
+
+    Times are `window_us` long and start at 1970. Which they are depends on the log alone, not on what was
+    learnt when.
+    """
+    found = run(c, _BEYOND, program=program, wanted=ids(decisions), most=most, window_us=window_us)
+    return {seq for (seq,) in found}
 
 
 def unlearn_all(c: Connection, program: str) -> None:

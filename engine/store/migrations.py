@@ -121,7 +121,23 @@ _ERASURES: Step = (
     "CREATE INDEX erasure_program ON erasure (program, seq)",
 )
 
-STEPS: tuple[Step, ...] = (_FIRST, _MODEL_VERSIONS, _WITHDRAWN, _LEDGER, _BLOCKS, _AUDIT, _COPIES, _ERASURES)
+_QUARANTINE: Step = (
+    """CREATE TABLE quarantine (
+        program TEXT NOT NULL, decision INTEGER NOT NULL, reason TEXT NOT NULL, at_us INTEGER NOT NULL,
+        PRIMARY KEY (program, decision)) STRICT, WITHOUT ROWID""",
+)
+
+STEPS: tuple[Step, ...] = (
+    _FIRST,
+    _MODEL_VERSIONS,
+    _WITHDRAWN,
+    _LEDGER,
+    _BLOCKS,
+    _AUDIT,
+    _COPIES,
+    _ERASURES,
+    _QUARANTINE,
+)
 
 
 def migrate(connection: Connection, source: str, steps: Sequence[Step] = STEPS) -> int:

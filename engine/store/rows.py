@@ -186,6 +186,16 @@ class ListedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class QuarantineRow:
+    """A decision that was not learnt, or learnt with a smaller reward, and why."""
+
+    id: str
+    customer: str
+    at_us: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DueRow:
     """A decision to be learnt, or learnt again.
 

@@ -215,6 +215,15 @@ class Draw(SQLModel, table=True):
     until_us: int | None = Field(sa_type=BigInteger)
 
 
+class Quarantine(SQLModel, table=True):
+    """Decisions that were not learnt, or learnt with a smaller reward, and why."""
+
+    program: str = Field(primary_key=True)
+    decision: int = Field(primary_key=True)
+    reason: str
+    at_us: int = Field(sa_type=BigInteger)
+
+
 class Erasure(SQLModel, table=True):
     """That a person was erased from a program, not who: `settled_us` is when no snapshot had them any more.
 

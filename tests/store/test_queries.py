@@ -20,6 +20,7 @@ from engine.store import (
     outcomes,
     predictions,
     programs,
+    quarantine,
     sent,
     snapshots,
 )
@@ -41,10 +42,11 @@ MODULES = (
     outcomes,
     predictions,
     programs,
+    quarantine,
     sent,
     snapshots,
 )
-WHOLE = ("_AGES", "_ANY", "_IDS", "_LINES", "_NAMES")  # statements meant to read a whole table
+WHOLE = ("_AGES", "_ANY", "_BEYOND", "_IDS", "_LINES", "_NAMES")  # statements meant to read a whole table
 STATEMENTS = [
     pytest.param(module, name, id=f"{module.__name__.rpartition('.')[2]}{name}")
     for module in MODULES
