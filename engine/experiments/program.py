@@ -210,11 +210,11 @@ def _metrics(found: Panel, units: pl.DataFrame, arms: list[str]) -> tuple[list[s
     for name in (REVENUE, *known, *again):
         spread = units.group_by("arm").agg(pl.col(name).n_unique().alias("levels"), pl.len().alias("n"))
         small = spread.filter(pl.col("levels") == 1, pl.col("n") < FEW)
-        (kept if small.is_empty() and units[name].n_unique() > 1 else left).append(name)
+        (kept if small.is_empty() and (spread["levels"] > 1).any() else left).append(name)
     if not left:
         return [REWARD, *kept], ()
     return [REWARD, *kept], (
-        f"Not tested, because too little of it happened in some arm: {', '.join(left)}.",
+        f"Not tested, because too little of it varies in some arm: {', '.join(left)}.",
     )
 
 

@@ -284,3 +284,13 @@ def test_coming_back_is_counted_by_customer(tmp_path: Path) -> None:
     counts = [[i % 3 + (i % 4 == 0) for i in range(120) if i % 2 == odd] for odd in (1, 0)]
     for name, k in (("bought", 1), ("bought again", 2)):
         assert by_name[name] == pytest.approx([sum(one >= k for one in arm) / 60 for arm in counts])
+
+
+def test_what_is_the_same_within_every_arm_is_left_out_of_the_figures(tmp_path: Path) -> None:
+    """In large arms too, where nothing is too few to know."""
+    holdout = [Person("holdout", 0, (), ((2.0, "purchase", i % 7),)) for i in range(1100)]
+    policy = [Person("policy", 0, (0,), ((1.0, "visit", 0.0), (2.0, "purchase", i % 7))) for i in range(1100)]
+    people = holdout + policy
+    found = read(tmp_path, people, text=TEXT.replace("random: 0.1, bau: 0.2, holdout: 0.2", "holdout: 0.5"))
+    assert found.trusted, found.trust
+    assert "number of visit" in found.notes[0]
