@@ -11,17 +11,22 @@ from engine.api.body import decode, read, refuse_repeated, respond_json, respond
 from engine.api.moments import check_moment, now
 from engine.api.parts import parts
 from engine.api.problem import problem_of
+from engine.astray import astray
 from engine.calendar import microseconds
 from engine.errors import NextbestError
 from engine.track import OutcomeEvent, check_event, track
 
 
-class Received(msgspec.Struct, frozen=True):
-    """How many outcomes were received, and how many of them were known before by their `event`."""
+class Received(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How many outcomes were received, and how many of them were known before by their `event`.
+
+    `warnings` says which of them name a decision they cannot follow; they are kept and earn nothing.
+    """
 
     received: int
     new: int
     duplicates: int
+    warnings: list[str] = []
 
 
 _decoder = msgspec.json.Decoder(OutcomeEvent | list[OutcomeEvent])
@@ -36,17 +41,17 @@ class OutcomeRoute:
             events = _events(await read(scope, receive))
             server, at_us = parts(scope), microseconds(now())
 
-            def store(connection: Connection) -> int:
-                return track(connection, events, at_us).outcomes
+            def store(connection: Connection) -> tuple[int, list[str]]:
+                return track(connection, events, at_us).outcomes, astray(connection, events)
 
-            new = await server.intake.write(store)
+            new, warnings = await server.intake.write(store)
         except NextbestError as error:
             await respond_problem(send, problem_of(error))
         except ClientDisconnect:
             return
         else:
             server.metrics.outcomes.inc(len(events))
-            await respond_json(send, Received(len(events), new, len(events) - new))
+            await respond_json(send, Received(len(events), new, len(events) - new, warnings))
 
 
 def _events(body: bytes) -> list[OutcomeEvent]:

@@ -23,6 +23,7 @@ def track(
     json: JsonOption = False,
 ) -> None:
     """Take in outcomes and customer profiles from a file; events that came before are skipped."""
+    from engine.astray import astray
     from engine.calendar import microseconds
     from engine.event_file import read_events
     from engine.track import kinds_without_worth
@@ -31,15 +32,18 @@ def track(
     found = read_events(events)
     with opened(store) as its_store, its_store.write() as connection:
         tracked = take_in(connection, found.events, microseconds(moment(at)))
+        warnings = astray(connection, found.events)
         worthless = kinds_without_worth(connection, found.events)
     if json:
         told = {**dataclasses.asdict(tracked), "skipped": found.skipped}
-        show_json({**told, "kinds_without_worth": worthless})
+        show_json({**told, "kinds_without_worth": worthless, "warnings": warnings})
     else:
         known = f"{tracked.duplicates:,} known before"
         print(f"{tracked.outcomes:,} new outcomes, {known}, {tracked.customers:,} customers identified.")
         if found.skipped:
             print(f"{found.skipped:,} messages passed over: they tell no outcome and nothing of a customer.")
+        for warning in warnings:
+            print(f"Warning: {warning}")
         for kind in worthless:
             print(
                 f"No program's goal names '{kind}': it is kept and earns nothing; is it spelt as in the goal?"

@@ -41,6 +41,9 @@ _BY_KEY = prepare(
     select(*_columns).where(_decision.c.program == bindparam("program"), among(_decision.c.key))
 )
 _BY_ID = prepare(select(*_columns).where(_decision.c.id == bindparam("id")))
+_MADE_FOR = prepare(
+    select(_decision.c.id, _decision.c.customer, _decision.c.at_us).where(among(_decision.c.id))
+)
 _AFTER = prepare(
     select(*_columns)
     .where(_decision.c.program == bindparam("program"), _decision.c.seq > bindparam("after_seq"))
@@ -96,6 +99,11 @@ def decision(c: Connection, id: str) -> DecisionRow | None:
     """The decision with that id, None if there is none."""
     found = _rows(c, run(c, _BY_ID, id=id))
     return found[0] if found else None
+
+
+def made_for(c: Connection, ids: Collection[str]) -> dict[str, tuple[str, int]]:
+    """By id, the customer a decision is of and the moment it was made for; only of those in the store."""
+    return {id: (customer, at_us) for id, customer, at_us in run(c, _MADE_FOR, wanted=as_ids(ids))}
 
 
 def decisions_iter(c: Connection, program: str, after_seq: int, limit: int) -> list[DecisionRow]:

@@ -35,6 +35,23 @@ def test_many_outcomes_are_told_at_once(client: Client) -> None:
     assert client.ask("POST", "/v1/outcomes", []).json()["received"] == 0
 
 
+def test_an_outcome_that_names_a_decision_it_cannot_follow_is_told_so(client: Client) -> None:
+    made = client.ask("POST", "/v1/decisions", question(customer="c30")).json()
+    at, id = made["at"], made["id"]
+    told = [
+        outcome(decision=id, at=at),
+        outcome(decision="0" * 32),
+        outcome(decision=id, at=at, customer="c31"),
+        outcome(decision=id, at="2020-01-01T00:00:00Z"),
+    ]
+    answer = client.ask("POST", "/v1/outcomes", told).json()
+    assert (answer["received"], answer["new"]) == (4, 4)
+    unknown, of_another, before = answer["warnings"]
+    assert f"event '{told[1]['event']}': decision '{'0' * 32}' is not in the store" in unknown
+    assert f"'{told[2]['event']}'" in of_another and "another customer than 'c31'" in of_another
+    assert f"'{told[3]['event']}'" in before and "after the outcome" in before
+
+
 def test_outcomes_are_taken_all_or_none(client: Client) -> None:
     good, bad = outcome(), outcome(customer="")
     detail = refused(client.ask("POST", "/v1/outcomes", [good, bad]), 422)
