@@ -124,6 +124,7 @@ def _consents(part: pl.DataFrame) -> list[dict[str, bool]]:
     """(n,) consents by purpose; customers with the same ones share a dictionary."""
     names = [name.removeprefix(CONSENT) for name in _purposes(part)]
     return _alike(
+        part.height,
         part.select(_purposes(part)),
         lambda row: {name: given for name, given in zip(names, row, strict=True) if given is not None},
     )
@@ -133,6 +134,7 @@ def _dates(program: Program, part: pl.DataFrame, at_us: int) -> list[dict[str, i
     """(n,) when each score was made, if decisions of the program depend on it."""
     models = _dated(program, part)
     return _alike(
+        part.height,
         part.select(pl.col(model).is_not_null() for model in models),
         lambda row: {model: at_us for model, known in zip(models, row, strict=True) if known},
     )
@@ -143,12 +145,16 @@ def _dated(program: Program, part: pl.DataFrame) -> list[str]:
     return [model for model in program.predictions if ages and model in part.columns]
 
 
-def _alike(truths: pl.DataFrame, make: Callable[[tuple[Any, ...]], dict[str, Any]]) -> list[dict[str, Any]]:
+def _alike(
+    n: int, truths: pl.DataFrame, make: Callable[[tuple[Any, ...]], dict[str, Any]]
+) -> list[dict[str, Any]]:
     """(n,) what `make` says of each row of truth values; the same object for rows that are alike."""
     given = [one.cast(pl.Int8).fill_null(-1).to_numpy().astype(np.int64) + 1 for one in truths]
-    code = reduce(lambda code, one: code * 3 + one, given, np.zeros(truths.height, dtype=np.int64))
+    if not given:
+        return [make(())] * n
+    code = reduce(lambda code, one: code * 3 + one, given)
     _, first, place = np.unique(code, return_index=True, return_inverse=True)
-    made = [make(truths.row(i)) for i in first.tolist()] if given else [make(())]
+    made = [make(truths.row(i)) for i in first.tolist()]
     return [made[j] for j in place.tolist()]
 
 

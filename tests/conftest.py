@@ -1,4 +1,4 @@
-"""What holds for every test: a law is judged by what it says, never by how long a busy machine took over it."""
+"""What holds for every test: a law is judged by what it says, never by how long a machine took over it."""
 
 from __future__ import annotations
 

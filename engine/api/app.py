@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from engine.api import customers, docs, health, lookups, openapi, predictions, programs, segment
+from engine.api import customers, docs, health, lookups, openapi, predictions, programs, results, segment
 from engine.api.body import problem_response
 from engine.api.decisions import DecisionRoute
 from engine.api.moments import now
@@ -78,7 +78,7 @@ def _mount(app: FastAPI) -> None:
     """The busy routes first: routes are tried in order."""
     app.router.routes.insert(0, Route(DECISIONS, _decide, methods=["POST"]))
     app.router.routes.insert(1, Route("/v1/outcomes", OutcomeRoute(), methods=["POST"]))
-    for module in (lookups, predictions, customers, segment, programs, health):
+    for module in (lookups, predictions, customers, segment, programs, results, health):
         app.include_router(module.router)
     app.add_route("/docs", _docs)
     app.openapi = openapi.document  # type: ignore[method-assign]

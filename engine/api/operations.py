@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.api import customers, health, lookups, predictions, programs, segment
+from engine.api import customers, health, lookups, predictions, programs, results, segment
 from engine.api.customers import Change, Customer
 from engine.api.decisions import Question
 from engine.api.health import Alive, Ready
@@ -204,6 +204,14 @@ OPERATIONS: tuple[Operation, ...] = (
         None,
         list[Account],
         ("not-found", "invalid", *_STORE),
+    ),
+    Operation(
+        "get",
+        "/v1/experiments/{id}/results",
+        _says(results.results),
+        None,
+        dict[str, Any],
+        ("not-found", "refused", "invalid", *_STORE),
     ),
     Operation("get", "/livez", _says(health.alive), None, Alive, ()),
     Operation("get", "/readyz", _says(health.ready), None, Ready, _STORE),

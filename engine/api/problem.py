@@ -5,7 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from engine.decide import ConflictError
-from engine.errors import ContradictionError, InputError, NextbestError, NotFoundError, StoreError
+from engine.errors import (
+    ContradictionError,
+    InputError,
+    NextbestError,
+    NotFoundError,
+    RefusedError,
+    StoreError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -38,6 +45,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "too-large": (413, "The body is too large"),
     "media-type": (415, "The body must be JSON"),
     "contradiction": (409, "Two things that were given contradict each other"),
+    "refused": (409, "There is too little to answer with"),
     "conflict": (422, "The key was used before for another request"),
     "invalid": (422, "The request cannot be taken as it is"),
     "unexpected": (500, "Something went wrong here, not with the request"),
@@ -50,6 +58,7 @@ _KIND_OF: dict[type[Exception], str] = {
     ConflictError: "conflict",
     ContradictionError: "contradiction",
     NotFoundError: "not-found",
+    RefusedError: "refused",
     InputError: "invalid",
     StoreError: "unavailable",
 }

@@ -57,9 +57,11 @@ def detectable(plan: Plan, total: float, power_wanted: float = 0.8) -> float:
 
 
 def size(plan: Plan, effect: float, power_wanted: float = 0.8) -> int:
-    """Total units of both arms that find `effect` with the wanted power."""
-    high = 8.0
+    """Total units of both arms that find `effect` with the wanted power; 4, two in each, at the least."""
+    least, high = 4.0, 8.0
+    if power(plan, effect, least) >= power_wanted:
+        return int(least)
     while power(plan, effect, high) < power_wanted:
         high *= 2
-    root = brentq(lambda total: power(plan, effect, total) - power_wanted, 4.0, high, xtol=1e-6)
+    root = brentq(lambda total: power(plan, effect, total) - power_wanted, least, high, xtol=1e-6)
     return math.ceil(float(root))

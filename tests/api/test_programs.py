@@ -30,6 +30,19 @@ def test_a_program_that_is_not_there_is_404(client: Client) -> None:
         assert answer.status_code == 404 and "Did you mean 'spring'?" in answer.json()["detail"]
 
 
+def test_results_are_those_of_the_report_or_refused_in_words(client: Client) -> None:
+    unknown = client.get("/v1/experiments/sprong/results")
+    assert unknown.status_code == 404 and "sprong" in unknown.json()["detail"]
+    asked = {"program": "spring", "context": {"age": 40, "country": "NO"}}
+    early = client.get("/v1/experiments/spring/results")
+    assert early.status_code == 409 and early.json()["type"] == "/docs#refused"
+    for i in range(60):
+        client.ask("POST", "/v1/decisions", {**asked, "customer": f"c{i}", "key": f"r{i}"})
+    told = client.get("/v1/experiments/spring/results").json()
+    assert told["program"] == "spring" and sum(told["arms"].values()) == 60
+    assert told["verdict"]["status"] in ("green", "yellow", "red", "gray")
+
+
 def test_what_is_left_of_a_budget_is_told(tmp_path: Path) -> None:
     text = TEXT.replace("loyalty: {value: 20,", "loyalty: {value: 20, stock: 3,").replace(
         "consent: sms, ", "consent: sms, capacity: 40 per week, "

@@ -65,6 +65,11 @@ def test_a_batch_stores_profiles_and_predictions_and_decides_for_all(store: Stor
         assert predictions.predictions(connection, ["c3"])["c3"]["p_buy.sale"].score == 0.1
 
 
+def test_a_file_without_consents_is_decided_and_nobody_is_contacted(store: Store) -> None:
+    rows, _ = decided(store, stored(store), table(FRAME.drop("consent.marketing")))
+    assert rows.height == 40 and rows["channel"].drop_nulls().to_list() == []
+
+
 def test_a_score_of_nothing_is_a_score(store: Store) -> None:
     scored = FRAME.head(2).with_columns(pl.Series("p_buy.sale", [0.0, None]))
     decided(store, stored(store), table(scored))

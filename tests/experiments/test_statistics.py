@@ -113,3 +113,7 @@ def test_the_best_ranking_has_the_whole_area_and_a_random_one_none() -> None:
     best = outcome * (2.0 * treated - 1)
     assert uplift.qini_area(outcome, best, treated) == approx(1)
     assert abs(uplift.qini_area(outcome, rng.random(4000), treated)) < 0.05
+
+
+def test_an_effect_far_beyond_all_variation_needs_two_units_an_arm() -> None:
+    assert power.size(power.Plan(variance=1e-12, ratio=1.0), effect=1.0) == 4
