@@ -213,9 +213,7 @@ def _metrics(found: Panel, units: pl.DataFrame, arms: list[str]) -> tuple[list[s
         (kept if small.is_empty() and (spread["levels"] > 1).any() else left).append(name)
     if not left:
         return [REWARD, *kept], ()
-    return [REWARD, *kept], (
-        f"Not tested, because too little of it varies in some arm: {', '.join(left)}.",
-    )
+    return [REWARD, *kept], (f"Not tested, because too little of it varies in some arm: {', '.join(left)}.",)
 
 
 def _watched(
