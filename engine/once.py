@@ -29,3 +29,19 @@ def once(work_out: Callable[[K], V]) -> Callable[[K], V]:
 
     update_wrapper(worked_out, work_out)
     return worked_out
+
+
+def latest(work_out: Callable[[K], V]) -> Callable[[K], V]:
+    """`work_out`, remembered for the object it was called with last, told apart by identity."""
+    held: list[tuple[K, V]] = []
+
+    def worked_out(given: K) -> V:
+        for known, found in held:
+            if known is given:
+                return found
+        found = work_out(given)
+        held[:] = [(given, found)]
+        return found
+
+    update_wrapper(worked_out, work_out)
+    return worked_out

@@ -63,12 +63,15 @@ class Priority(_Unlearning):
             for name, one in (priorities or {}).items()
         }
         self.settings = {"priorities": checked}
+        self._order: tuple[Actions, Any] | None = None
 
     def pmf(self, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
         """(n, k) probabilities; see `policies.base.Policy`."""
-        priorities = self.settings["priorities"]
-        score = [-np.inf if name == NO_ACTION else priorities.get(name, 0.0) for name in actions.names]
-        return _first_in(np.argsort(-np.array(score), kind="stable"), mask)
+        if self._order is None or self._order[0] is not actions:
+            priorities = self.settings["priorities"]
+            score = [-np.inf if name == NO_ACTION else priorities.get(name, 0.0) for name in actions.names]
+            self._order = (actions, np.argsort(-np.array(score), kind="stable"))
+        return _first_in(self._order[1], mask)
 
 
 class Constant(_Unlearning):

@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from typing import Literal
 
@@ -38,6 +38,8 @@ from engine.store.rows import DecisionRow
 from engine.store.scribe import Scribe
 
 log = structlog.get_logger()
+FEW = 4  # callers for whom a group does not wait
+PATIENCE_S = 0.004
 PAUSE_S = 1.0  # after a failure, before what is owed to the log is tried again by itself
 Cause = Literal["deadline", "store", "unexpected"]
 
@@ -77,8 +79,9 @@ class Desk:
         self._ticking = self._writing = self._began = self._pausing = self._closed = False
         self._idle = asyncio.Event()
         self._asked_s = 0.0
+        self._enough = 0  # requests that the next group waits for, while it waits
         metrics.waiting.set_function(lambda: len(self._waiting))
-        self._scribe = Scribe(service.store, self._in_loop, self._ended)
+        self._scribe = Scribe(self._ended)
 
     async def decide(self, request: Request) -> Decided | Missed:
         """The logged decision, or why there is none in time.
@@ -105,6 +108,7 @@ class Desk:
     async def close(self) -> None:
         """Answer what waits, then stop."""
         self._closed = True
+        self._gathered()
         while self._writing:
             self._idle.clear()
             await self._idle.wait()
@@ -116,20 +120,50 @@ class Desk:
 
     def _go_on(self) -> None:
         owing = self._owed and not self._pausing
-        if (self._waiting or owing) and not self._writing:
+        ready = self._waiting and len(self._waiting) >= self._enough
+        if (ready or owing) and not self._writing:
             self._writing = True
             self._asked_s = self._loop.time()
-            self._scribe.ask()
+            self._loop.call_soon(self._start)
 
-    def _in_loop(self, connection: Connection) -> None:
-        """In the scribe's thread, inside a transaction: decide for all that wait, in the loop's thread."""
+    def _gather(self, asking: int) -> None:
+        """So many asked a moment ago: let the next group wait for as many, half as long as this one took.
+
+        A group costs nearly the same for few as for many, and who was answered often asks again at once.
+        """
+        self._enough = min(asking, self._group) if asking > FEW else 0
+        if self._enough:
+            patience_s = min(PATIENCE_S, (self._loop.time() - self._asked_s) / 2)
+            self._loop.call_later(patience_s, self._gathered)
+
+    def _gathered(self) -> None:
+        self._enough = 0
+        self._go_on()
+
+    def _start(self) -> None:
+        """Begin, decide, and have the scribe commit; whoever else is writing is waited for by the scribe."""
+        store = self._service.store
+        try:
+            connection = store.begin()
+        except StoreError as error:
+            self._tell(error)
+        else:
+            if connection is None:
+                self._scribe.ask(self._after_others)
+            else:
+                self._scribe.ask(partial(store.end, self._decide(connection)))
+
+    def _after_others(self) -> None:
+        """In the scribe's thread: wait to begin, have the loop's thread decide, commit."""
         done: SimpleQueue[BaseException | None] = SimpleQueue()
-        self._loop.call_soon_threadsafe(self._decide, connection, done.put)
-        error = done.get()
-        if error is not None:
-            raise error
+        with self._service.store.write() as connection:
+            self._loop.call_soon_threadsafe(lambda: done.put(self._decide(connection)))
+            error = done.get()
+            if error is not None:
+                raise error
 
-    def _decide(self, connection: Connection, done: Callable[[BaseException | None], None]) -> None:
+    def _decide(self, connection: Connection) -> BaseException | None:
+        """Decide for all that wait, or write what is owed; what went wrong, if anything."""
         self._began = True
         try:
             if self._owed:
@@ -137,10 +171,9 @@ class Desk:
             else:
                 self._taken = self._take()
                 self._results = self._service.answer(connection, [one.request for one in self._taken])
-        except BaseException as error:  # whatever it is, the scribe waits for it
-            done(error)
-        else:
-            done(None)
+        except BaseException as error:  # whatever it is, the transaction has to be ended
+            return error
+        return None
 
     def _take(self) -> list[_Asked]:
         taken: list[_Asked] = []
@@ -167,6 +200,7 @@ class Desk:
         for i, asked in enumerate(taken):
             self._settle(asked, results[i] if error is None else error)
         self._owed.end(error is None)
+        self._gather(len(taken) + len(self._waiting))
         self._go_on()
         if not self._writing:
             self._idle.set()

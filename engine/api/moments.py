@@ -18,5 +18,6 @@ def check_moment(at: datetime, where: str) -> datetime:
 
 
 def now() -> datetime:
-    """The clock, read at the edge and nowhere else."""
-    return datetime.now(UTC)
+    """The clock, read at the edge and nowhere else; to the millisecond, which requests of a group share."""
+    read = datetime.now(UTC)
+    return read.replace(microsecond=read.microsecond // 1000 * 1000)

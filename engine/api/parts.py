@@ -18,6 +18,8 @@ from engine.service import Service
 from engine.settings import Settings
 from engine.store import Store, open_store
 
+YOUNG = 50_000  # objects made before the collector looks for cycles; a group of decisions makes thousands
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -46,6 +48,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         service.prepare()
         gc.collect()
         gc.freeze()  # programs, rules and libraries stay: the collector need not walk over them again
+        gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
         yield Parts(settings, store, desk, intake, Archive(store), Catalogue(), metrics)
     finally:
         await desk.close()

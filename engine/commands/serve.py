@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,6 +32,7 @@ def serve(
     json: JsonOption = False,
 ) -> None:
     """Serve decisions over HTTP until it is stopped; what was asked by then is still answered."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products are small: more threads would only spin
     from engine.api.logs import log_to_stderr
 
     _refuse_workers(workers)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import compress
+
+import numpy as np
 
 from engine.choose import Choices, Live, scorer
 from engine.domain import Program
 from engine.feasible import Funnel, funnel
-from engine.once import once
+from engine.once import latest, once
 
 
 def reasons(live: Live, choices: Choices, i: int) -> list[str]:
@@ -16,20 +18,43 @@ def reasons(live: Live, choices: Choices, i: int) -> list[str]:
 
     How many offers remained, what the drawn action is worth, how it was drawn.
     """
-    mask, drawn = choices.feasible.mask[i], int(choices.drawn[i])
-    left = len(set(compress(_offers(live.program), mask.tolist())) - {""})
+    figures = _figures(choices)
+    left = len(set(compress(_offers(live.program), choices.feasible.mask[i].tolist())) - {""})
     said = [f"{left} of {len(live.program.offers)} offers eligible"]
     if scorer(live) is not None:
-        worth = choices.value[i] if choices.charge is None else choices.value[i] - choices.charge[i]
-        best = worth[drawn] >= worth[mask].max()
-        spent = float(choices.value[i, drawn] - worth[drawn])
-        price = f", less {spent:.4g} for what is scarce" if spent else ""
-        value = float(choices.value[i, drawn])
-        said.append(f"{'highest expected' if best else 'expected'} net value {value:.4g}{price}")
-    said.append(
-        f"chosen with probability {choices.pmf[i, drawn]:.3g}{' (explored)' if choices.explored[i] else ''}"
-    )
+        price = f", less {figures.spent[i]:.4g} for what is scarce" if figures.spent[i] else ""
+        how = "highest expected" if figures.best[i] else "expected"
+        said.append(f"{how} net value {figures.value[i]:.4g}{price}")
+    explored = " (explored)" if figures.explored[i] else ""
+    said.append(f"chosen with probability {figures.probability[i]:.3g}{explored}")
     return said
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """Of each of n choices: value of the drawn action, what it spends, whether it is the best, its chance."""
+
+    value: list[float]
+    spent: list[float]
+    best: list[bool]
+    probability: list[float]
+    explored: list[bool]
+
+
+@latest
+def _figures(choices: Choices) -> _Figures:
+    """Worked out for a whole group at once: it costs no more than for one."""
+    row, drawn = np.arange(len(choices.drawn)), choices.drawn
+    worth = choices.value if choices.charge is None else choices.value - choices.charge
+    best = np.where(choices.feasible.mask, worth, -np.inf).max(axis=1)
+    value, net = choices.value[row, drawn], worth[row, drawn]
+    return _Figures(
+        value.tolist(),
+        (value - net).tolist(),
+        (net >= best).tolist(),
+        choices.pmf[row, drawn].tolist(),
+        choices.explored.tolist(),
+    )
 
 
 def funnel_of(choices: Choices, i: int) -> Funnel:

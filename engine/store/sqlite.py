@@ -10,6 +10,7 @@ import msgspec
 from pysqlite3 import dbapi2
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Engine,
     QueuePool,
     Table,
@@ -75,6 +76,21 @@ def _prepare(connection: Any, path: Path, settings: Sequence[str]) -> None:
             f"{path}: the file system gives no write-ahead log (journal mode is '{mode}', must be 'wal'). "
             "Put the store on a local disk."
         )
+
+
+def begin_at_once(connection: Connection) -> bool:
+    """Begin a write transaction unless another process is writing; False if one is."""
+    execute = connection.connection.cursor().execute
+    execute("PRAGMA busy_timeout = 0")
+    try:
+        connection.begin()
+    except (DBAPIError, dbapi2.OperationalError) as error:
+        if "locked" not in str(error):
+            raise
+        return False
+    finally:
+        execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    return True
 
 
 def in_words(path: Path, error: DBAPIError | dbapi2.Error) -> StoreError:

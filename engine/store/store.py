@@ -43,14 +43,62 @@ class Store:
             StoreError: the store cannot write, is closed, or this thread is writing already.
         """
         with self._turn(), self._speaking():
-            pen = self._pen = self._pen or self._writing.connect()
+            pen = self._taken_up()
             try:
                 with pen.begin():
                     yield pen
             except BaseException:
-                self._pen = None
-                pen.close()  # undoes what a commit that failed has left open
+                self._put_away()
                 raise
+
+    def begin(self) -> Connection | None:
+        """Begin the one write transaction at once; None if somebody else is writing. `end` ends it.
+
+        Raises:
+            StoreError: the store cannot write, or is closed.
+        """
+        if not self._lock.acquire(blocking=False):
+            return None
+        begun = False
+        try:
+            self._check_open()
+            with self._speaking():
+                pen = self._taken_up()
+                begun = sqlite.begin_at_once(pen)
+            return pen if begun else None
+        finally:
+            if not begun:
+                self._put_away()
+                self._lock.release()
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Make durable what was written since `begin`, or undo it and raise the error; any thread may.
+
+        Raises:
+            StoreError: it could not be made durable, and is undone.
+        """
+        try:
+            transaction = self._taken_up().get_transaction()
+            with self._speaking():
+                if error is not None or transaction is None:
+                    raise error or StoreError(f"{self.path}: no transaction has begun.")
+                transaction.commit()
+        except BaseException:
+            self._put_away()
+            raise
+        finally:
+            self._lock.release()
+
+    def _taken_up(self) -> Connection:
+        if self._pen is None:
+            self._pen = self._writing.connect()
+        return self._pen
+
+    def _put_away(self) -> None:
+        """Give the connection back, which undoes what a commit that failed has left open."""
+        if self._pen is not None:
+            self._pen.close()
+            self._pen = None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -63,8 +111,7 @@ class Store:
         """Wait for the write under way, then close every connection. Closing twice is harmless."""
         with self._lock:
             self._closed = True
-            if self._pen is not None:
-                self._pen.close()
+            self._put_away()
             self._writing.dispose()
             self._reading.dispose()
 

@@ -35,22 +35,33 @@ class Disk:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.begin, self.commit, self.broken = threading.Event(), threading.Event(), False
+        self.beginning, self.commit, self.broken = threading.Event(), threading.Event(), False
         self.let()
 
     def let(self) -> None:
         """Let everything through."""
-        self.begin.set()
+        self.beginning.set()
         self.commit.set()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A write transaction that is told to have ended only when `commit` is set."""
-        assert self.begin.wait(30)
+        assert self.beginning.wait(30)
         if self.broken:
             raise StoreError("store.db: database or disk is full. Nothing was written.")
         with self._store.write() as connection:
             yield connection
+        assert self.commit.wait(30)
+
+    def begin(self) -> Connection | None:
+        """A transaction begun at once, if it may."""
+        if self.broken:
+            raise StoreError("store.db: database or disk is full. Nothing was written.")
+        return self._store.begin() if self.beginning.is_set() else None
+
+    def end(self, error: BaseException | None = None) -> None:
+        """As `write` ends."""
+        self._store.end(error)
         assert self.commit.wait(30)
 
     def __getattr__(self, name: str) -> object:
@@ -97,7 +108,7 @@ def logged(store: Store, *keys: str) -> list[str]:
 
 def test_a_request_that_nobody_took_up_is_answered_at_the_deadline(store: Store) -> None:
     async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
-        disk.begin.clear()
+        disk.beginning.clear()
         answer = await desk.decide(request())
         assert isinstance(answer, Missed) and answer.cause == "deadline"
         assert "20 ms" in answer.reason
@@ -128,7 +139,7 @@ def test_a_commit_that_stalls_is_answered_without_and_counted_as_late(store: Sto
 
 def test_a_caller_who_was_told_that_nothing_is_sent_is_told_so_again(store: Store) -> None:
     async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
-        disk.begin.clear()
+        disk.beginning.clear()
         assert isinstance(await desk.decide(request()), Missed)
         disk.let()
         await settled(store, "k1")
@@ -193,7 +204,7 @@ def assert_nothing_for_ever(store: Store) -> None:
 
 def test_callers_that_wait_share_one_commit_and_all_are_answered(store: Store) -> None:
     async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
-        disk.begin.clear()
+        disk.beginning.clear()
         asyncio.get_running_loop().call_later(0.05, disk.let)
         keys = [f"k{i}" for i in range(50)]
         answers = await asyncio.gather(*(desk.decide(request(key)) for key in keys))
@@ -206,7 +217,7 @@ def test_callers_that_wait_share_one_commit_and_all_are_answered(store: Store) -
 
 def test_what_waits_is_answered_before_the_desk_closes(store: Store) -> None:
     async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
-        disk.begin.clear()
+        disk.beginning.clear()
         asked = asyncio.create_task(desk.decide(request()))
         await asyncio.sleep(0)
         disk.let()

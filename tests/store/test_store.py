@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import StoreError
 from engine.store import Store, open_store, sqlite
-from engine.store.customers import customers, put_customers
+from engine.store.customers import customer_ids, customers, put_customers
 from tests.store.made import customer
 
 
@@ -129,3 +129,33 @@ def test_many_processes_may_make_the_same_store_at_once(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     started = [subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) for _ in range(4)]
     assert [(one.communicate()[1], one.returncode) for one in started] == [(b"", 0)] * 4
+
+
+def test_a_transaction_begun_at_once_may_be_ended_by_another_thread(store: Store) -> None:
+    connection = store.begin()
+    assert connection is not None
+    put_customers(connection, [customer("c1")])
+    assert store.begin() is None, "somebody is writing"
+    threading.Thread(target=store.end).start()
+    with store.write() as c:
+        assert list(customer_ids(c)) == ["c1"]
+
+
+def test_a_transaction_that_ends_with_an_error_is_undone(store: Store) -> None:
+    connection = store.begin()
+    assert connection is not None
+    put_customers(connection, [customer("c1")])
+    with pytest.raises(ValueError, match="a bug"):
+        store.end(ValueError("a bug"))
+    with store.write() as c:
+        assert list(customer_ids(c)) == []
+
+
+def test_a_transaction_does_not_begin_while_another_process_writes(store: Store) -> None:
+    other = open_store(store.path)
+    with other.write():
+        assert store.begin() is None
+    connection = store.begin()
+    assert connection is not None
+    store.end()
+    other.close()
