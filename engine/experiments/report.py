@@ -15,7 +15,7 @@ from engine.experiments.experiment import Experiment, check
 from engine.experiments.metric import Term
 from engine.experiments.results import MetricResult, correct, result
 from engine.experiments.trust import Check
-from engine.experiments.units import aggregates, clustered, per_unit
+from engine.experiments.units import aggregates, by_arm, clustered, per_unit, sorted_by
 from engine.experiments.verdict import Claim, Verdict
 
 
@@ -122,7 +122,7 @@ def _load(source: Path | str | pl.DataFrame, experiment: Experiment, name: str) 
 
 
 def _report(rows: pl.DataFrame, experiment: Experiment, name: str) -> Report:
-    units = per_unit(rows, experiment.columns).sort(experiment.arm, maintain_order=True)
+    units = sorted_by(per_unit(rows, experiment.columns), experiment.arm)
     count = _count(units, experiment, name)
     known = units.with_columns(pl.col(list(experiment.covariates)).fill_null(strategy="mean"))
     metrics = correct([result(known, experiment, metric, list(count)) for metric in experiment.terms])
@@ -134,15 +134,11 @@ def _report(rows: pl.DataFrame, experiment: Experiment, name: str) -> Report:
 def _still(units: pl.DataFrame, experiment: Experiment) -> dict[tuple[str, str], int]:
     """Units of each (metric, arm) in which the metric's column has one value for all."""
     columns = dict.fromkeys(term.numerator for term in experiment.terms.values())
-    grouped = units.drop_nulls(experiment.arm).group_by(experiment.arm)
-    spread = grouped.agg(
-        pl.len().alias("units"), *(pl.col(name).n_unique().alias(f"of {name}") for name in columns)
-    )
     return {
-        (name, str(row[experiment.arm])): int(row["units"])
-        for row in spread.sort(experiment.arm).iter_rows(named=True)
+        (name, arm): len(part)
+        for arm, part in by_arm(units.drop_nulls(experiment.arm), experiment.arm)
         for name in columns
-        if row[f"of {name}"] == 1
+        if part[name].null_count() in (0, len(part)) and part[name].min() == part[name].max()
     }
 
 

@@ -13,7 +13,7 @@ from engine.experiments.compare import Reading, Setting, compare, per_cost
 from engine.experiments.experiment import Experiment
 from engine.experiments.fieller import RatioInterval
 from engine.experiments.metric import Term
-from engine.experiments.sample import Sample
+from engine.experiments.sample import Sample, merge
 from engine.experiments.units import aggregates, clustered
 
 
@@ -62,10 +62,12 @@ def result(units: pl.DataFrame, experiment: Experiment, metric: str, arms: Seque
     term = experiment.terms[metric]
     clamped = term.denominator is None and metric in (experiment.money or (metric,))
     limits = clamping(units[term.numerator], experiment.clamp) if clamped else None
-    shown = units if limits is None else units.with_columns(pl.col(term.numerator).clip(*limits))
-    samples = _samples(shown, experiment, term, arms)
+    if limits is None:
+        samples, unclamped = _samples(units, experiment, term, arms), {}
+    else:
+        samples, whole = _both(units, experiment, term, arms, limits)
+        unclamped = _readings(whole, experiment, term)
     readings = _readings(samples, experiment, term)
-    unclamped = _readings(_samples(units, experiment, term, arms), experiment, term) if limits else {}
     comparisons = tuple(
         Comparison(
             arm,
@@ -113,14 +115,48 @@ def clamping(column: pl.Series, clamp: float | None) -> tuple[float, float] | No
     return (low, high) if cuts else None
 
 
+def _both(
+    units: pl.DataFrame, experiment: Experiment, term: Term, arms: Sequence[str], limits: tuple[float, float]
+) -> tuple[dict[str, Sample], dict[str, Sample]]:
+    """Statistics clamped and unclamped: they differ only in the few units beyond the limits."""
+    value = pl.col(term.numerator)
+    if experiment.cluster:
+        cut = units.with_columns(value.clip(*limits))
+        return _samples(cut, experiment, term, arms), _samples(units, experiment, term, arms)
+    others = [one.numerator for one in (*_covariates(experiment), *_cost(experiment))]
+    rows = units.select(list(dict.fromkeys([experiment.arm, term.numerator, *others])))
+    within = rows[term.numerator].is_between(*limits)
+    beyond = rows.filter(~within)
+    most = _measured(rows.filter(within), experiment, term)
+    few = (_measured(one, experiment, term) for one in (beyond.with_columns(value.clip(*limits)), beyond))
+    clamped, whole = ({**rest, **most, **_merged(most, rest)} for rest in few)
+    return _known(clamped, term, arms), _known(whole, term, arms)
+
+
+def _merged(one: Mapping[str, Sample], other: Mapping[str, Sample]) -> dict[str, Sample]:
+    return {arm: merge(sample, other[arm]) for arm, sample in one.items() if arm in other}
+
+
 def _samples(
     units: pl.DataFrame, experiment: Experiment, term: Term, arms: Sequence[str]
 ) -> dict[str, Sample]:
     """Statistics of the metric, its covariates and its cost, the control first."""
+    return _known(_measured(units, experiment, term), term, arms)
+
+
+def _measured(units: pl.DataFrame, experiment: Experiment, term: Term) -> dict[str, Sample]:
     terms = [
         clustered(one, experiment.cluster) for one in (term, *_covariates(experiment), *_cost(experiment))
     ]
-    samples = aggregates(units, experiment.arm, terms, experiment.cluster)
+    return aggregates(units, experiment.arm, terms, experiment.cluster)
+
+
+def _known(samples: Mapping[str, Sample], term: Term, arms: Sequence[str]) -> dict[str, Sample]:
+    """The arms in their order, each with enough to read.
+
+    Raises:
+        InputError: an arm has fewer than two units of the metric, or a ratio nothing to divide by.
+    """
     for arm in arms:
         known = samples.get(arm)
         if known is None or known.n < 2:
