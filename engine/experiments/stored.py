@@ -6,10 +6,9 @@ arms is one of whole customers, contacted or not (intention to treat).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 
 import polars as pl
@@ -24,7 +23,7 @@ from engine.store import flows
 
 REWARD, REVENUE, MARGIN, COST, BEFORE = "net reward", "revenue", "margin", "cost of contacts", "reward before"
 _NUMBER = "number of "  # before a kind of outcome, so that no kind is taken for a column of ours
-_TYPES: Mapping[str, Any] = {"str": pl.String, "int": pl.Int64, "float": pl.Float64, "bool": pl.Boolean}
+_TYPES: Mapping[type, Any] = {str: pl.String, int: pl.Int64, float: pl.Float64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +61,15 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
         RefusedError: nobody had an arm in it by then.
     """
     program, at_us = stored_program(connection, name), microseconds(at)
-    units = _frame(flows.units(connection, name, at_us), flows.UnitRow)
+    units = _frame(flows.units(connection, name, at_us), flows.UNITS)
     if units.is_empty():
         raise RefusedError(
             f"Program '{name}' had given no customer an arm by {at:%Y-%m-%d %H:%M} UTC: there is nothing to "
             "report. Decide for customers first, or give a later --at."
         )
-    spent = _frame(flows.spent(connection, name, at_us), flows.SpentRow)
-    earned = _worth(program, _frame(flows.earned(connection, name, at_us), flows.EarnedRow))
+    spent = _frame(flows.spent(connection, name, at_us), flows.SPENT)
+    earned = _worth(program, _frame(flows.earned(connection, name, at_us), flows.EARNED))
+    earned = earned.with_columns(pl.col("after").cast(pl.Boolean))
     numbers = {*units["version"].drop_nulls().to_list(), *spent["version"].to_list()}
     versions = {number: stored_program(connection, name, number) for number in sorted(numbers)}
     spent, since = _priced(spent, versions), earned.filter("after")
@@ -103,10 +103,8 @@ def _daily(since: pl.DataFrame, spent: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(flows_).group_by("customer", "day", maintain_order=True).agg(pl.col("amount").sum())
 
 
-def _frame(rows: Iterable[Any], row: type) -> pl.DataFrame:
-    names = [one.name for one in fields(row)]
-    schema = {one.name: _TYPES[str(one.type).split(" ")[0]] for one in fields(row)}
-    return pl.DataFrame(list(map(attrgetter(*names), rows)), schema=schema, orient="row")
+def _frame(rows: flows.Rows, columns: Mapping[str, type]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema={name: _TYPES[kind] for name, kind in columns.items()}, orient="row")
 
 
 def _worth(program: Program, earned: pl.DataFrame) -> pl.DataFrame:

@@ -79,12 +79,13 @@ def sorted_by(rows: pl.DataFrame, arm: str) -> pl.DataFrame:
 
     Arms become numbers with names, and a filter an arm is a tenth of the work of a sort while there are few.
     """
-    names = rows[arm].unique().sort()
-    kind = pl.Enum(names.drop_nulls().cast(pl.String))
+    called = rows[arm] if rows[arm].dtype == pl.String else rows[arm].cast(pl.String)
+    names = called.unique().sort()
+    kind = pl.Enum(names.drop_nulls())
     if not 1 < len(names) <= _FEW_ARMS:
-        return rows.with_columns(pl.col(arm).cast(kind)).sort(arm, maintain_order=True)
+        return rows.with_columns(called.cast(kind)).sort(arm, maintain_order=True)
     others = rows.drop(arm)
-    parts = [others.filter(rows[arm].eq_missing(name)) for name in names]
+    parts = [others.filter(called.eq_missing(name)) for name in names]
     named = zip(names, parts, strict=True)
     whole = pl.concat([pl.repeat(name, len(part), dtype=kind, eager=True) for name, part in named])
     return pl.concat(parts, rechunk=True).with_columns(whole.alias(arm)).select(rows.columns)
