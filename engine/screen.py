@@ -1,6 +1,7 @@
 """Rules over many situations.
 
-One compiled function row by row for a few customers, polars for many; both agree.
+One compiled function customer by customer for one or two, over whole numbers whose bits are customers for a
+few, steps over columns for many; all agree.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from engine.domain import AttributeType, Program
 from engine.hurdles import Hurdles, hurdles
 from engine.once import once
 from engine.program import rules_of
-from engine.rules import Rule, many
+from engine.rules import Rule, few, many
 from policies.base import Mask
 
 ROW_BY_ROW = 64  # up to here a compiled Python function is quicker than steps over columns
+_ALONE = 8  # up to here asking customer by customer is quicker than their bits side by side
 _TOGETHER = 8192
 
 
@@ -43,7 +45,9 @@ def screen(program: Program) -> Screen:
 
 def passed(screen: Screen, columns: Mapping[str, Sequence[Any]], n: int) -> Mask:
     """(n, r) whether each of n customers passes each of r rules; what is not known does not pass."""
-    if n <= ROW_BY_ROW:
+    if _ALONE < n <= few.AT_MOST:
+        return _for_few(screen.rules)(columns, n)
+    if n <= _ALONE:
         names = list(columns)
         rows = zip(*columns.values(), strict=True) if names else [()] * n
         held = b"".join([bytes(screen.passes(dict(zip(names, row, strict=True)))) for row in rows])
@@ -61,6 +65,11 @@ def _by_column(screen: Screen, columns: Mapping[str, Sequence[Any]], n: int) -> 
         for at in range(0, n, _TOGETHER)
     ]
     return np.hstack(parts).T
+
+
+@once
+def _for_few(rules: Sequence[Rule]) -> Callable[[Mapping[str, Sequence[Any]], int], Mask]:
+    return few.passes([rule.tree for rule in rules])
 
 
 @once
