@@ -1,4 +1,4 @@
-"""Outcomes that name a decision they cannot follow: kept, but they earn nothing, so the sender is told."""
+"""Outcomes with a date or a decision that cannot be right: they are kept, and the sender is told."""
 
 from __future__ import annotations
 
@@ -7,30 +7,40 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection
 
 from engine.calendar import instant, microseconds
-from engine.store import decisions
+from engine.store import decisions, merges
 from engine.track import Event, OutcomeEvent
 
 AT_MOST = 20  # sentences; a sender with more of them has one mistake, not many
+AHEAD_US = 31 * 86_400_000_000  # what is dated later is a wrong date, not a plan
 
 
-def astray(connection: Connection, events: Sequence[Event]) -> list[str]:
-    """A sentence for each outcome that names no decision of its customer, or one that was made after it."""
-    naming = [event for event in events if isinstance(event, OutcomeEvent) and event.decision is not None]
-    if not naming:
-        return []
-    said = list(_sentences(connection, naming))
+def astray(connection: Connection, events: Sequence[Event], now_us: int) -> list[str]:
+    """A sentence for each outcome that is dated in the future, names no decision of its customer, or one that
+    was made after it."""
+    outcomes = [event for event in events if isinstance(event, OutcomeEvent)]
+    naming = [event for event in outcomes if event.decision is not None]
+    said = [*_ahead(outcomes, now_us), *(_sentences(connection, naming) if naming else ())]
     left = len(said) - AT_MOST
     return said if left <= 0 else [*said[:AT_MOST], f"and {left:,} more like these."]
 
 
+def _ahead(events: Sequence[OutcomeEvent], now_us: int) -> Iterator[str]:
+    latest = instant(now_us + AHEAD_US)
+    for event in events:
+        if event.at > latest:
+            said = f"event '{event.event}' is dated {event.at.isoformat()}"
+            yield f"{said}, and now is {instant(now_us).isoformat()}: correct the date and tell it under a new event id."
+
+
 def _sentences(connection: Connection, events: Sequence[OutcomeEvent]) -> Iterator[str]:
     made = decisions.made_for(connection, {event.decision or "" for event in events})
+    people = merges.people(connection, {event.customer for event in events})
     for event in events:
         customer, at_us = made.get(event.decision or "", ("", 0))
         what = f"event '{event.event}': decision '{event.decision}'"
         if not customer:
             yield f"{what} is not in the store, so the outcome earns nothing; copy the id from the reply."
-        elif customer != event.customer:
+        elif customer != people.get(event.customer, event.customer):
             yield f"{what} is of another customer than '{event.customer}', so the outcome earns nothing."
         elif microseconds(event.at) < at_us:
             yield f"{what} was made at {instant(at_us).isoformat()}, after the outcome, which earns nothing."

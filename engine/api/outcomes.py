@@ -20,7 +20,8 @@ from engine.track import OutcomeEvent, check_event, track
 class Received(msgspec.Struct, frozen=True, omit_defaults=True):
     """How many outcomes were received, and how many of them were known before by their `event`.
 
-    `warnings` says which of them name a decision they cannot follow; they are kept and earn nothing.
+    `warnings` says which of them name a decision they cannot follow, which earn nothing, and which are dated in
+    the future; all are kept.
     """
 
     received: int
@@ -42,7 +43,7 @@ class OutcomeRoute:
             server, at_us = parts(scope), microseconds(now())
 
             def store(connection: Connection) -> tuple[int, list[str]]:
-                return track(connection, events, at_us).outcomes, astray(connection, events)
+                return track(connection, events, at_us).outcomes, astray(connection, events, at_us)
 
             new, warnings = await server.intake.write(store)
         except NextbestError as error:

@@ -30,9 +30,10 @@ def track(
     from engine.track import track as take_in
 
     found = read_events(events)
+    now_us = microseconds(moment(at))
     with opened(store) as its_store, its_store.write() as connection:
-        tracked = take_in(connection, found.events, microseconds(moment(at)))
-        warnings = astray(connection, found.events)
+        tracked = take_in(connection, found.events, now_us)
+        warnings = astray(connection, found.events, now_us)
         worthless = kinds_without_worth(connection, found.events)
     if json:
         told = {**dataclasses.asdict(tracked), "skipped": found.skipped}

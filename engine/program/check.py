@@ -15,7 +15,7 @@ from engine.program.words import Problem, problem
 from policies.make import make
 from policies.settings import PolicyError
 
-MAX_ACTIONS = 1000
+MAX_ACTIONS = 2000
 Found = Iterator[tuple[Path, str]]
 
 
@@ -134,6 +134,11 @@ def _arms(model: ProgramModel) -> Found:
         yield ("arms",), f"shares sum to {total:.12g}, must sum to 1."
 
 
+def _unit(model: ProgramModel) -> Found:
+    if model.unit and model.unit not in model.attributes:
+        yield ("unit",), f"there is no such attribute.{nearest(model.unit, model.attributes)}"
+
+
 def _dates(model: ProgramModel) -> Found:
     for name, offer in model.offers.items():
         if offer.starts and offer.ends and offer.starts >= offer.ends:
@@ -184,6 +189,7 @@ _CHECKS: tuple[tuple[tuple[str, ...], Callable[[ProgramModel], Found]], ...] = (
     ((), _holidays),
     ((), _arbitration),
     (("arms",), _arms),
+    (("attributes",), _unit),
     ((), _dates),
     ((), _slots),
     ((), _attributes),

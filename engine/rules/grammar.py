@@ -99,4 +99,5 @@ def _fault(error: ParseError, tokens: Sequence[Any]) -> Fault:
         return Fault(f"a closing parenthesis is missing after '{at.text}'", at.start)
     if "Required keyword" in first["description"]:
         return Fault(f"something is missing beside '{at.text}'", at.start)
-    return Fault(f"'{at.text}' is not expected here", at.start)
+    word = "; if it is an attribute, write it in double quotes" if at.text.isidentifier() else ""
+    return Fault(f"'{at.text}' is not expected here{word}", at.start)

@@ -81,8 +81,14 @@ def program_text(c: Connection, name: str, version: int | None = None) -> tuple[
     statement = _CURRENT if version is None else _VERSION
     found = run(c, statement, name=name, version=version)
     if not found:
-        which = f"'{name}'" if version is None else f"'{name}' version {version}"
-        raise NotFoundError(f"The store has no program {which}.{nearest(name, program_names(c))}")
+        names = program_names(c)
+        if name in names:
+            last = run(c, _CURRENT, name=name)[0][0]
+            raise NotFoundError(
+                f"Program '{name}' has no version {version}, its current one is {last}; "
+                f"`nextbest audit {name}` lists them."
+            )
+        raise NotFoundError(f"The store has no program '{name}'.{nearest(name, names)}")
     return found[0][0], found[0][1], found[0][2]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -50,6 +51,14 @@ def test_an_outcome_that_names_a_decision_it_cannot_follow_is_told_so(client: Cl
     assert f"event '{told[1]['event']}': decision '{'0' * 32}' is not in the store" in unknown
     assert f"'{told[2]['event']}'" in of_another and "another customer than 'c31'" in of_another
     assert f"'{told[3]['event']}'" in before and "after the outcome" in before
+
+
+def test_an_outcome_of_the_future_is_kept_and_its_sender_told(client: Client) -> None:
+    near, far = (datetime.now(UTC) + timedelta(days=days) for days in (20, 40))
+    told = [outcome(event=f"ahead-{i}", at=at.isoformat()) for i, at in enumerate((near, far))]
+    answer = client.ask("POST", "/v1/outcomes", told).json()
+    (warning,) = answer["warnings"]
+    assert (answer["new"], warning.partition(" is dated ")[0]) == (2, "event 'ahead-1'")
 
 
 def test_outcomes_are_taken_all_or_none(client: Client) -> None:

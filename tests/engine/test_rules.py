@@ -140,6 +140,7 @@ def test_a_form_means_what_sql_says(text: str, values: dict[str, Any], expected:
         ("age >", 23, "something is missing beside '>'"),
         ("(age > 5", 26, "a closing parenthesis is missing after '5'"),
         ("age > 5)", 26, "')' is not expected here"),
+        ("when > 5", 19, "'when' is not expected here; if it is an attribute, write it in double quotes"),
         ("age > 5 clv", 27, "'clv' is not expected here; is AND or OR missing?"),
         ("country = 'NO", 19, "a quote or a comment is opened and never closed"),
         ("", 19, "a rule is one condition, such as recency <= 12"),
