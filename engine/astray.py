@@ -28,8 +28,10 @@ def _ahead(events: Sequence[OutcomeEvent], now_us: int) -> Iterator[str]:
     latest = instant(now_us + AHEAD_US)
     for event in events:
         if event.at > latest:
-            said = f"event '{event.event}' is dated {event.at.isoformat()}"
-            yield f"{said}, and now is {instant(now_us).isoformat()}: correct the date and tell it under a new event id."
+            said = (
+                f"event '{event.event}' is dated {event.at.isoformat()}, now is {instant(now_us).isoformat()}"
+            )
+            yield f"{said}: correct the date and tell it under a new event id."
 
 
 def _sentences(connection: Connection, events: Sequence[OutcomeEvent]) -> Iterator[str]:

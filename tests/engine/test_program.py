@@ -209,9 +209,9 @@ def fields(value: Any, part: dict[str, Any], schema: dict[str, Any], model: str 
 
 
 def test_too_many_actions_are_refused() -> None:
-    offers = {f"o{i}": {} for i in range(1000)}
+    offers = {f"o{i}": {} for i in range(2000)}
     with pytest.raises(
-        ProgramError, match=r"make 1001 actions with no_action, at most 1000; name the channels"
+        ProgramError, match=r"make 2001 actions with no_action, at most 2000; name the channels"
     ):
         made(offers=offers)
 
