@@ -25,12 +25,10 @@ def astray(connection: Connection, events: Sequence[Event], now_us: int) -> list
 
 
 def _ahead(events: Sequence[OutcomeEvent], now_us: int) -> Iterator[str]:
-    latest = instant(now_us + AHEAD_US)
+    now, latest = instant(now_us).isoformat(), instant(now_us + AHEAD_US)
     for event in events:
         if event.at > latest:
-            said = (
-                f"event '{event.event}' is dated {event.at.isoformat()}, now is {instant(now_us).isoformat()}"
-            )
+            said = f"event '{event.event}' is dated {event.at.isoformat()}, now is {now}"
             yield f"{said}: correct the date and tell it under a new event id."
 
 
