@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine import clock
 from engine.budget import supply
-from engine.calendar import instant, is_holiday, is_quiet, known_zone, microseconds, send_instant
 from engine.contact import Scope, first_limit
 from engine.domain import Program
-from engine.hurdles import NONE, STAGES, Hurdles, Lane, Lanes, Numbers, Reason, RuleHurdles, SeasonHurdles
+from engine.hurdles import NONE, STAGES, Hurdles, Lanes, Numbers, Reason, RuleHurdles, SeasonHurdles
 from engine.limits import Gates
+from engine.once import once
 from engine.screen import Screen, passed
 from engine.situation import Contact, Happened, Situations
 from policies.base import Ints, Mask
@@ -74,7 +75,7 @@ def feasible(program: Program, screen: Screen, situations: Situations) -> Feasib
     if program.budgets:
         reasons += supply.close(program, situations, send_us, blame, len(reasons) + 1)
     mask = blame == NONE
-    blame[mask] = 0
+    np.copyto(blame, 0, where=mask)
     return Feasible(mask, blame, reasons, send_us)
 
 
@@ -115,42 +116,24 @@ def _by_clock(lanes: Lanes, situations: Situations) -> tuple[Numbers, Sends]:
     row = [
         moments.setdefault(one, len(moments)) for one in zip(situations.zone, situations.at_us, strict=True)
     ]
-    read = [_clock(lanes, zone, at_us) for zone, at_us in moments]
+    read = [clock.read(lanes, zone, at_us) for zone, at_us in moments]
     closed = np.array([one for one, _ in read], dtype=np.int32)[row]
     return closed, np.array([one for _, one in read], dtype=np.int64)[row]
-
-
-def _clock(lanes: Lanes, zone_name: str | None, at_us: int) -> tuple[list[int], list[int]]:
-    """What closes each lane by the clock, and when each slot sends, for one instant in one zone."""
-    at, zone = instant(at_us), known_zone(zone_name)
-    sends = [send_instant(slot, at, zone) for slot in lanes.slots]
-    quiet = [[send is not None and is_quiet(hours, send, zone) for hours in lanes.hours] for send in sends]
-    free = lanes.somewhere if zone is None else lanes.holiday
-    holiday = [
-        free if send is not None and is_holiday(lanes.holidays, send, zone) else NONE for send in sends
-    ]
-    closed = [
-        lane.passed
-        if sends[lane.slot] is None
-        else min(holiday[lane.slot], _silence(lane, quiet[lane.slot], zone is None))
-        for lane in lanes.every
-    ]
-    return [*closed, NONE], [*(at_us if send is None else microseconds(send) for send in sends), at_us]
-
-
-def _silence(lane: Lane, quiet: list[bool], unknown: bool) -> int:
-    if lane.hours < 0 or not quiet[lane.hours]:
-        return NONE
-    return lane.unknown_zone if unknown else lane.quiet
 
 
 def _by_consent(lanes: Lanes, situations: Situations, closed: Numbers) -> None:
     granted = np.ones((len(situations), len(lanes.purposes) + 1), dtype=np.bool_)
     for j, purpose in enumerate(lanes.purposes):
         granted[:, j] = [consent.get(purpose) is True for consent in situations.consent]
-    asked = [lane.purpose for lane in lanes.every]  # -1 is the last column: nothing to ask for
-    refused = np.array([lane.refused for lane in lanes.every], dtype=np.int32)
-    np.minimum(closed[:, :-1], np.where(granted[:, asked], NONE, refused), out=closed[:, :-1])
+    asked, refused = _asked(lanes)
+    np.minimum(closed, np.where(granted[:, asked], NONE, refused), out=closed)
+
+
+@once
+def _asked(lanes: Lanes) -> tuple[Ints, Numbers]:
+    """(l + 1,) the purpose each lane asks for, -1 for none, and the number of what refuses it."""
+    purposes, refused = [lane.purpose for lane in lanes.every], [lane.refused for lane in lanes.every]
+    return np.array([*purposes, -1], dtype=np.int64), np.array([*refused, NONE], dtype=np.int32)
 
 
 def _by_limit(
