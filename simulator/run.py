@@ -17,12 +17,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from engine.applied import apply_text
-from engine.budget.solve import prices_of_all
 from engine.calendar import instant, microseconds
 from engine.choose import Choices, Live
-from engine.decide import Decided, decide
 from engine.domain import ArmName, PolicySpec, Program
-from engine.errors import InputError, NextbestError
+from engine.errors import InputError
 from engine.learn import learn
 from engine.live import Lives
 from engine.predictions.intake import take_in
@@ -35,6 +33,7 @@ from engine.store.rows import CustomerRow, DecisionRow, PredictionRow
 from engine.track import Event, IdentifyEvent, OutcomeEvent, track
 from engine.uncollected import uncollected
 from policies.base import Floats, Ints
+from simulator.ask import decide_all
 from simulator.happen import Outcomes, outcomes
 from simulator.hindsight import off_policy
 from simulator.ladder import experiment, ladder, left_alone
@@ -258,25 +257,10 @@ def _post(stage: Stage, post: dict[int, list[Event]], made: Decisions, found: Ou
 
 def _decide(stage: Stage, lives: Lives, day: int, seed: int) -> tuple[Live, Decisions]:
     """The morning's decisions for everyone."""
-    at, name = START + day * DAY, stage.program.name
-    requests = [Request(customer, name, f"{seed}:{day}:{customer}", at) for customer in stage.names]
-    rows: list[DecisionRow] = []
-    rounds: list[tuple[Live, Choices]] = []
-    with stage.store.write() as connection:
-        solved = prices_of_all(connection, lives.get(connection, name), requests)
-    for start in range(0, len(requests), stage.chunk):
-        with stage.store.write() as connection:
-            current = {name: lives.get(connection, name)}
-            batch = decide(connection, requests[start : start + stage.chunk], current, solved)
-        rows += [_settled(answer) for answer in batch.answers]
-        rounds += batch.rounds
+    at = START + day * DAY
+    requests = [Request(one, stage.program.name, f"{seed}:{day}:{one}", at) for one in stage.names]
+    rows, rounds = decide_all(stage.store, lives, requests, stage.chunk)
     return rounds[-1][0], _decisions(day, microseconds(at), rows, [choices for _, choices in rounds])
-
-
-def _settled(answer: Decided | NextbestError) -> DecisionRow:
-    if isinstance(answer, NextbestError):
-        raise answer
-    return answer.row
 
 
 def _decisions(day: int, at_us: int, rows: list[DecisionRow], rounds: list[Choices]) -> Decisions:

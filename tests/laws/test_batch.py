@@ -4,6 +4,7 @@ them."""
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,23 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
+from engine.api.app import create_app
 from engine.batch import Batch, run
 from engine.calendar import microseconds
 from engine.decide import decide
 from engine.domain import Program
 from engine.learn import learn
-from engine.live import live
+from engine.live import Lives, live
 from engine.profiles import customer_table, profiles
 from engine.replay import replay
 from engine.request import Request
 from engine.roster import Table
+from engine.settings import Settings
 from engine.situation import decode
 from engine.store import Store, customers, decisions, open_store, outcomes, predictions
 from engine.store.rows import DecisionRow, OutcomeRow, PredictionRow
+from simulator.ask import decide_all
+from tests.api.client import calling
 from tests.engine.programs import AT, applied, ask, people, settled
 
 LATER = AT + timedelta(days=3)
@@ -120,8 +125,8 @@ def with_a_past(path: Path, text: str) -> tuple[Store, Program]:
     return store, program
 
 
-def one_by_one(connection: Connection, program: Program, table: pl.DataFrame) -> list[DecisionRow]:
-    """Each customer's profile and score sent in, then each asked for alone."""
+def told(connection: Connection, program: Program, table: pl.DataFrame) -> None:
+    """Each customer's profile and score sent in."""
     at_us = microseconds(LATER)
     customers.put_customers(connection, profiles(program, table, at_us))
     scores = [
@@ -130,6 +135,11 @@ def one_by_one(connection: Connection, program: Program, table: pl.DataFrame) ->
         if score is not None
     ]
     predictions.put_predictions(connection, scores)
+
+
+def one_by_one(connection: Connection, program: Program, table: pl.DataFrame) -> list[DecisionRow]:
+    """Each customer's profile and score sent in, then each asked for alone."""
+    told(connection, program, table)
     rows = []
     for one in table["customer"]:
         request = Request(one, program.name, f"monday:{one}", LATER)
@@ -168,3 +178,48 @@ def test_a_file_decides_as_its_customers_would_one_by_one(
                 assert replay(connection, row.id).differences == ()
         store.close()
         other.close()
+
+
+@settings(max_examples=4, deadline=None)
+@given(texts(), st.lists(some, min_size=12, max_size=24), st.integers(3, 20))
+def test_http_a_file_and_a_simulation_decide_alike(text: str, rows: list[dict[str, Any]], chunk: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store, program = with_a_past(folder / "file.db", text)
+        roster, taken = Table(file(rows, program)), list[pl.DataFrame]()
+        run(store, Batch(program, "monday", LATER), roster, taken.append)
+        by_file = logged(store, pl.concat(taken)["id"].to_list())
+        store.close()
+        asked = [Request(one, "spring", f"monday:{one}", LATER) for one in roster.table["customer"]]
+        by_season = _told_and(folder / "season.db", text, roster.table, lambda s: _season(s, asked, chunk))
+        by_http = _told_and(folder / "http.db", text, roster.table, lambda s: _http(s, asked))
+        for one, *others in zip(by_file, by_season, by_http, strict=True):
+            for other in others:
+                assert decode(other.situation) == decode(one.situation)
+                assert replace(other, seq=0, situation=b"") == replace(one, seq=0, situation=b"")
+
+
+def _told_and(
+    path: Path, text: str, table: pl.DataFrame, ask: Callable[[Store], list[str]]
+) -> list[DecisionRow]:
+    """The decisions that `ask` asks for, in a store that was told of the customers."""
+    store, program = with_a_past(path, text)
+    with store.write() as connection:
+        told(connection, program, table)
+    ids = ask(store)
+    found = logged(store, ids)
+    store.close()
+    return found
+
+
+def _season(store: Store, requests: list[Request], chunk: int) -> list[str]:
+    return [row.id for row in decide_all(store, Lives(), requests, chunk)[0]]
+
+
+def _http(store: Store, requests: list[Request]) -> list[str]:
+    bodies = [
+        {"customer": one.customer, "program": one.program, "key": one.key, "at": one.at.isoformat()}
+        for one in requests
+    ]
+    with calling(create_app(Settings(store=store.path, deadline_ms=30_000))) as client:
+        return [answer.json()["id"] for answer in client.decide_all(bodies)]
