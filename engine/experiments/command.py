@@ -52,18 +52,31 @@ def report(
         float | None,
         typer.Option(help="Program: effect a customer and month to plan for. [default: measured]"),
     ] = None,
+    score: Annotated[
+        str | None, typer.Option(help="Model (file: column) judged as a ranking: uplift and Qini curve.")
+    ] = None,
+    half_life: Annotated[
+        float, typer.Option(help="Program: days in which an effect that fades loses half of itself.")
+    ] = 90.0,
+    upkeep_before: Annotated[
+        float | None, typer.Option(help="Program: money a month that the upkeep of rules took before.")
+    ] = None,
+    upkeep_now: Annotated[float, typer.Option(help="Program: money a month that it takes now.")] = 0.0,
+    active_at: Annotated[
+        list[int] | None, typer.Option(help="Program: active in the week from this day. [default: 30, 90]")
+    ] = None,
     at: AtOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Report a program or a file: trust checks, effects with intervals, a verdict."""
     if not is_file(what):
-        report_stored(
-            what,
-            Asked(level, days, effect, plan, margin, tuple(segment or ()), html, csv, as_json),
-            at,
-            store,
-        )
+        from engine.experiments.program import Also
+        from engine.experiments.program_metrics import ACTIVE_AT
+
+        also = Also(score, half_life, upkeep_before, upkeep_now, tuple(active_at or ACTIVE_AT))
+        asked = Asked(level, days, effect, plan, margin, tuple(segment or ()), also, html, csv, as_json)
+        report_stored(what, asked, at, store)
         return
     if plan:
         raise InputError("--plan needs the history of a program in the store; name the program.")

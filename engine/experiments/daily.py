@@ -29,7 +29,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """What the arm earned over the control in the customers' week number `week` since their assignment."""
+    """What the arm earned over the control in week (or month) number `week` since the assignment."""
 
     week: int
     customers: int
@@ -96,16 +96,24 @@ def _look(day: int, control: Floats, arm: Floats, planned: float) -> Look | None
 
 
 def weekly(panel: Panel, arms: tuple[str, str], level: float) -> list[Week]:
-    """What each week since the assignment added, over customers who have lived through all of it.
+    """What each week since the assignment, which is the first exposure, added.
 
     A new thing wears off: effects that fall from week to week are the novelty's.
     """
-    lived = (int(panel.at.timestamp() * 1e6) - pl.col("assigned_us")) // (_WEEK * DAY_US)
+    return periods(panel, arms, level, _WEEK)
+
+
+def periods(panel: Panel, arms: tuple[str, str], level: float, length: float) -> list[Week]:
+    """What each period of `length` days since the assignment added, over customers who lived through it."""
+    lived = (int(panel.at.timestamp() * 1e6) - pl.col("assigned_us")) / (length * DAY_US)
     units = panel.units.filter(pl.col("arm").is_in(arms)).select(
-        "customer", "arm", lived.alias("weeks"), (pl.col("assigned_us") // DAY_US).alias("start")
+        "customer",
+        "arm",
+        lived.floor().cast(pl.Int64).alias("weeks"),
+        (pl.col("assigned_us") // DAY_US).alias("start"),
     )
     flows = panel.daily.join(units, on="customer").with_columns(
-        ((pl.col("day") - pl.col("start")) // _WEEK).alias("week")
+        ((pl.col("day") - pl.col("start")) / length).floor().cast(pl.Int64).alias("week")
     )
     amounts = flows.group_by("customer", "arm", "week", "weeks").agg(pl.col("amount").sum())
     found = []

@@ -53,19 +53,20 @@ def numbers(frame: pl.DataFrame, columns: Iterable[str], place: str) -> pl.DataF
         if column.dtype == pl.String:
             column = column.str.strip_chars().replace("", None)
         as_number = column.cast(pl.Float64, strict=False)
-        _refuse(column.is_not_null() & as_number.is_null(), column, place, "is not a number")
-        _refuse(as_number.is_finite().not_().fill_null(False), column, place, "is not a finite number")
+        if as_number.null_count() > column.null_count():
+            _refuse(column.is_not_null() & as_number.is_null(), column, place, "is not a number")
+        if not as_number.is_finite().all():
+            _refuse(as_number.is_finite().not_().fill_null(False), column, place, "is not a finite number")
         frame = frame.with_columns(as_number.alias(name))
     return frame
 
 
 def _refuse(bad: pl.Series, column: pl.Series, place: str, rule: str) -> None:
-    row = bad.arg_max() if bad.any() else None
-    if row is not None:
-        raise InputError(
-            f"{place}, row {row + 1}, column '{column.name}': {column[row]!r} {rule}. "
-            f"Correct the cell, or leave it empty if the value is unknown ({bad.sum()} such cells)."
-        )
+    row = bad.arg_max() or 0
+    raise InputError(
+        f"{place}, row {row + 1}, column '{column.name}': {column[row]!r} {rule}. "
+        f"Correct the cell, or leave it empty if the value is unknown ({bad.sum()} such cells)."
+    )
 
 
 def _read_parquet(path: Path, columns: list[str]) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from engine.experiments.fieller import RatioInterval
 from engine.experiments.metric import Term
 from engine.experiments.metric import level as value
 from engine.experiments.sample import Sample
-from engine.experiments.stored import COST, MARGIN, REVENUE, REWARD
+from engine.experiments.stored import CONTACTS, COST, MARGIN, OFFERS, REVENUE, REWARD
 from engine.experiments.units import aggregates
 from engine.experiments.welch import Interval
 
@@ -20,8 +20,9 @@ _BUYER = "acquired"
 _MEANING = {
     REVENUE: "Extra revenue: the values of all outcomes",
     MARGIN: "Extra margin: outcomes as the goal weighs them",
-    COST: "Extra cost of contacts",
-    REWARD: "Extra profit: margin less cost",
+    CONTACTS: "Extra cost of contacts: what the channels take",
+    OFFERS: "Extra cost of discounts and gifts: what the offers take",
+    REWARD: "Extra profit: margin less both costs",
 }
 
 
@@ -76,7 +77,7 @@ def money(units: pl.DataFrame, arm: str, control: str, acquired: str | None, set
     """
     bought = (pl.col(acquired) > 0).cast(pl.Float64) if acquired else pl.lit(0.0)
     rows = units.filter(pl.col("arm").is_in([arm, control])).with_columns(bought.alias(_BUYER))
-    samples = aggregates(rows, "arm", [Term(name) for name in (*_MEANING, _BUYER)])
+    samples = aggregates(rows, "arm", [Term(name) for name in (*_MEANING, COST, _BUYER)])
     c, t = samples[control], samples[arm]
     amounts = tuple(_amount(name, c, t, setting) for name in _MEANING)
     return Money(arm, control, t.n, amounts, _ratios(c, t, setting.level))
@@ -95,11 +96,17 @@ def _ratios(control: Sample, arm: Sample, level: float) -> tuple[Ratio, ...]:
     if not spent:
         return ()
     wanted = (
-        ("iROAS", "Extra revenue for each 1 spent on contacts", REVENUE, COST, "the extra cost"),
-        ("margin per cost", "Extra margin for each 1 spent on contacts", MARGIN, COST, "the extra cost"),
+        ("iROAS", "Extra revenue for each 1 spent on contacts and offers", REVENUE, COST, "the extra cost"),
+        (
+            "margin per cost",
+            "Extra margin for each 1 spent on contacts and offers",
+            MARGIN,
+            COST,
+            "the extra cost",
+        ),
         (
             "cost per acquired customer",
-            "Cost of contacts for each extra buyer",
+            "Cost of contacts and offers for each extra buyer",
             COST,
             _BUYER,
             "the extra buyers",

@@ -17,18 +17,44 @@ from engine.experiments.daily import Look, Week, cumulative, weekly
 from engine.experiments.guardrails import Watch
 from engine.experiments.headline import Pace, headline, pace
 from engine.experiments.ladder import ORDER, Step, steps
+from engine.experiments.lifetime import HALF_LIFE, Lifetime, lifetime
 from engine.experiments.money import Money, money
 from engine.experiments.planning import DEFAULT, Outlook, Wanted, outlook
+from engine.experiments.program_metrics import ACTIVE_AT, acquired, asked, returned
+from engine.experiments.ranked import ranked
 from engine.experiments.report import Report, analyse
 from engine.experiments.results import clamping
 from engine.experiments.segments import Segment, labelled, split
 from engine.experiments.segments import segments as read_segments
-from engine.experiments.stored import BEFORE, REVENUE, REWARD, Panel, number_of, panel
-from engine.experiments.trust import FEW, Check
+from engine.experiments.stored import BEFORE, MARGIN, REVENUE, REWARD, Panel, panel
+from engine.experiments.targeting import Targeting
+from engine.experiments.trust import Check
+from engine.experiments.upkeep import Upkeep, upkeep
 from engine.experiments.verdict import Verdict
+from engine.store.flows import DAY_US
 
 CLAMP = 0.999
-_AGAIN = {"bought": 1, "bought again": 2, "bought a third time": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Also:
+    """What else may be wanted of a program's report.
+
+    Attributes:
+        score: a model whose scores from before the assignments are judged as a ranking.
+        half_life: days in which an effect that fades has lost half of itself.
+        upkeep_before, upkeep_now: money a month that the upkeep of rules took and takes.
+        active_at: days since the assignment at which customers are looked for.
+    """
+
+    score: str | None = None
+    half_life: float = HALF_LIFE
+    upkeep_before: float | None = None
+    upkeep_now: float = 0.0
+    active_at: tuple[int, ...] = ACTIVE_AT
+
+
+NOTHING = Also()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +78,9 @@ class ProgramReport:
         looks: the effect as it grew, day by day.
         weeks: the effect by week since the assignment.
         segments: the effect in each of the segments asked for.
+        lifetime: the first twelve months of a customer; None in the first week.
+        upkeep: what the user says is saved in rules; None if nothing was entered.
+        targeting: how well a score ranks customers; None if none was asked for.
         plan: when what will be proven; None without an effect that one could plan for.
         notes: what was left out of the figures, and why.
     """
@@ -75,6 +104,9 @@ class ProgramReport:
     looks: tuple[Look, ...]
     weeks: tuple[Week, ...]
     segments: tuple[Segment, ...]
+    lifetime: Lifetime | None
+    upkeep: Upkeep | None
+    targeting: Targeting | None
     plan: Outlook | None
     notes: tuple[str, ...]
 
@@ -103,6 +135,7 @@ def report_program(
     wanted: Wanted = DEFAULT,
     margin: float = guardrails.MARGIN,
     segments: Sequence[str] = (),
+    also: Also = NOTHING,
 ) -> ProgramReport:
     """Report a program of the store as of `at`.
 
@@ -110,29 +143,32 @@ def report_program(
         wanted: what is to be proven, and by when: there the interval is narrowest.
         margin: more harm per customer that is lived with.
         segments: attributes whose levels are read apart; to be named before the figures are seen.
+        also: what else.
 
     Raises:
+        InputError: there is no such attribute, or an amount cannot be.
         NotFoundError: there is no such program.
-        RefusedError: there are not two arms with two customers or more.
+        RefusedError: there are not two arms with two customers or more, or too few scores to rank.
     """
     found = panel(connection, name, at)
     labels = labelled(connection, found, segments)
     arms = _arms(found)
-    units = _returned(found.units.filter(pl.col("arm").is_in(arms)), _acquired(found))
+    units = returned(found, found.units.filter(pl.col("arm").is_in(arms)), also.active_at)
     arm, control, lived = arms[-1], arms[0], conduct.days(found)
     setting = Setting(level, elapsed=max(lived, 1 / 24) / wanted.days)
     covariates = [BEFORE] if units[BEFORE].n_unique() > 1 else []
-    metrics, notes = _metrics(found, units, arms)
+    wish = asked(found, units, also.active_at)
     share = conduct.expected_split(found, arms)
     figures = analyse(
         units,
         arm="arm",
         control=control,
-        metrics=metrics,
+        metrics=wish.means,
+        ratios=wish.ratios,
         covariates=covariates,
         expected_split=share,
         clamp=CLAMP,
-        money=[REWARD, REVENUE],
+        money=[REWARD, REVENUE, MARGIN],
         level=level,
         elapsed=setting.elapsed,
         name=f"program '{name}'",
@@ -169,13 +205,16 @@ def report_program(
         trust=checks,
         figures=figures,
         ladder=steps(counted, REWARD, arms, covariates, setting),
-        money=money(units, arm, control, _acquired(found), setting),
+        money=money(units, arm, control, acquired(found), setting),
         guardrails=watched,
         looks=tuple(cumulative(found, (control, arm), limits or (least, most), wanted.days)),
         weeks=tuple(weekly(found, (control, arm), level)),
         segments=read_segments(counted, REWARD, (control, arm), labels, level),
         plan=None if reading is None else outlook(found, (control, arm), reading, wanted, lived, level),
-        notes=notes,
+        lifetime=lifetime(found, (control, arm), level, also.half_life),
+        upkeep=upkeep(also.upkeep_before, also.upkeep_now, _elapsed(found)),
+        targeting=ranked(connection, found, counted, arms, also.score, level),
+        notes=wish.notes,
     )
 
 
@@ -192,30 +231,6 @@ def _arms(found: Panel) -> list[str]:
     )
 
 
-def _returned(units: pl.DataFrame, acquired: str | None) -> pl.DataFrame:
-    """With the shares of customers who came once, came back, and came back again."""
-    if acquired is None:
-        return units
-    shares = [(pl.col(acquired) >= k).cast(pl.Float64).alias(name) for name, k in _AGAIN.items()]
-    return units.with_columns(shares)
-
-
-def _metrics(found: Panel, units: pl.DataFrame, arms: list[str]) -> tuple[list[str], tuple[str, ...]]:
-    """Net reward first, then what varies enough in every arm to be tested; a note on what does not."""
-    kinds = dict.fromkeys([*found.program.goal.outcomes, *found.kinds])
-    known = [name for kind in kinds if (name := number_of(kind)) in units.columns]
-    kept: list[str] = []
-    left: list[str] = []
-    again = [name for name in _AGAIN if name in units.columns]
-    for name in (REVENUE, *known, *again):
-        spread = units.group_by("arm").agg(pl.col(name).n_unique().alias("levels"), pl.len().alias("n"))
-        small = spread.filter(pl.col("levels") == 1, pl.col("n") < FEW)
-        (kept if small.is_empty() and (spread["levels"] > 1).any() else left).append(name)
-    if not left:
-        return [REWARD, *kept], ()
-    return [REWARD, *kept], (f"Not tested, because too little of it varies in some arm: {', '.join(left)}.",)
-
-
 def _watched(
     found: Panel, units: pl.DataFrame, arms: list[str], margin: float, level: float
 ) -> tuple[Watch, ...]:
@@ -227,14 +242,6 @@ def _watched(
     return tuple(guardrails.watch(units, kind, *pair, margin, level) for kind in kinds for pair in pairs)
 
 
-def _acquired(found: Panel) -> str | None:
-    """The column of the outcome that earned most: who has one is a buyer."""
-    goal = found.program.goal.outcomes
-    sums = {
-        kind: one.amount * float(found.units[number_of(kind)].sum())
-        + (one.share * float(found.units[REVENUE].sum()) if one.share else 0.0)
-        for kind, one in goal.items()
-        if number_of(kind) in found.units.columns
-    }
-    best = max(sums, key=lambda kind: sums[kind], default=None)
-    return None if best is None or sums[best] <= 0 else number_of(best)
+def _elapsed(found: Panel) -> float:
+    """Days since the first assignment."""
+    return (found.at.timestamp() * 1e6 - float(str(found.units["assigned_us"].min()))) / DAY_US

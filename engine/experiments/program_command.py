@@ -13,7 +13,7 @@ from engine.commands.shared import moment, opened, show_json
 from engine.errors import InputError, NotFoundError, RefusedError
 
 if TYPE_CHECKING:
-    from engine.experiments.program import ProgramReport
+    from engine.experiments.program import Also, ProgramReport
 
 _SUFFIXES = (".csv", ".gz", ".parquet", ".tsv", ".txt")
 
@@ -28,6 +28,7 @@ class Asked:
     plan: bool
     margin: float
     segments: tuple[str, ...]
+    also: Also
     html: Path | None
     csv: Path | None
     as_json: bool
@@ -47,13 +48,16 @@ def report_stored(program: str, asked: Asked, at: str | None, store: Path | None
     _within("--level", asked.level, 0.5, 1.0)
     _within("--days", asked.days, 0.0, 36_525.0)
     _within("--margin", asked.margin, 0.0, 1.0)
+    _within("--half-life", asked.also.half_life, 0.0, math.inf)
+    for day in asked.also.active_at:
+        _within("--active-at", day, 0, 3653)
     if asked.effect is not None:
         _within("--effect", asked.effect, 0.0, math.inf)
     with opened(store, make=False) as its_store, its_store.read() as connection:
         try:
             wanted = Wanted(asked.effect, asked.days)
             found = report_program(
-                connection, program, when, asked.level, wanted, asked.margin, asked.segments
+                connection, program, when, asked.level, wanted, asked.margin, asked.segments, asked.also
             )
         except NotFoundError as error:
             raise NotFoundError(f"{error} A file is named by its path, such as ./{program}.csv.") from error

@@ -12,6 +12,7 @@ import polars as pl
 from engine.calendar import instant
 from engine.experiments import document
 from engine.experiments.money import scaled
+from engine.experiments.targeting import Targeting
 from engine.experiments.welch import Interval
 from engine.store.flows import DAY_US
 
@@ -70,6 +71,9 @@ def as_dict(report: ProgramReport) -> dict[str, Any]:
             for one in report.weeks
         ],
         "segments": [asdict(one) for one in report.segments],
+        "lifetime": None if report.lifetime is None else asdict(report.lifetime),
+        "upkeep": None if report.upkeep is None else asdict(report.upkeep),
+        "targeting": None if report.targeting is None else asdict(report.targeting),
         "plan": None if report.plan is None else asdict(report.plan),
         "notes": list(report.notes),
     }
@@ -103,10 +107,39 @@ def _rows(report: ProgramReport) -> Iterator[Row]:
     for segment in report.segments:
         name = f"{segment.attribute} {segment.level}"
         yield _row("segment", name, report.arm, report.control, segment.shrunk)
+    yield from _lifetime_rows(report)
+    if report.upkeep is not None:
+        yield ("upkeep of rules, as entered", "saved", "", "", report.upkeep.total, None, None)
+    if report.targeting is not None:
+        yield from targeting_rows(report.targeting)
     for look in report.looks:
         yield _row("so far", _date(look.day * DAY_US), report.arm, report.control, look.effect)
     for week in report.weeks:
         yield _row("by week", f"week {week.week}", report.arm, report.control, week.effect)
+
+
+def _lifetime_rows(report: ProgramReport) -> Iterator[Row]:
+    found = report.lifetime
+    if found is None:
+        return
+    arm, control = found.arm, found.control
+    yield _row("twelve months", "observed", arm, control, found.observed)
+    for month in found.months:
+        yield _row("by month", f"month {month.week}", arm, control, month.effect)
+    for one in found.scenarios:
+        yield _row("twelve months, projected", one.name, arm, control, one.projected)
+        yield _row("twelve months, in all", one.name, arm, control, one.total)
+    for level in found.levels:
+        yield _row("twelve months of an arm, observed", "it lasts", level.arm, "", level.observed)
+        yield _row("twelve months of an arm, in all", "it lasts", level.arm, "", level.total)
+
+
+def targeting_rows(found: Targeting) -> Iterator[Row]:
+    """The uplift curve and both areas, one a row."""
+    for gain in found.gains:
+        yield _row("uplift", f"best {gain.share:.0%} by {found.score}", found.arm, found.control, gain.effect)
+    yield _row("uplift", f"area by {found.score}", found.arm, found.control, found.uplift)
+    yield _row("qini", f"area by {found.score}", found.arm, found.control, found.qini)
 
 
 def _row(section: str, name: str, arm: str, against: str, one: Interval) -> Row:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from engine.experiments.lifetime import sentences as sentences_of_lifetime
 from engine.experiments.planning import Outlook, sentences
 from engine.experiments.program import ProgramReport
 from engine.experiments.terminal import STYLE, show_checks
@@ -41,6 +42,12 @@ def show(report: ProgramReport, written: Sequence[Path] = (), console: Console |
         out.print(f"{_MARK[one.status]}  {escape(one.arm)}, {escape(one.kind)}: {escape(one.sentence)}")
     if report.segments:
         out.print(_segments(report))
+    if report.targeting is not None:
+        out.print(escape(report.targeting.sentence))
+    if report.lifetime is not None:
+        out.print(escape(" ".join(sentences_of_lifetime(report.lifetime))))
+    if report.upkeep is not None:
+        out.print(escape(report.upkeep.sentence))
     if report.plan is not None:
         out.print(escape(" ".join(sentences(report.plan))))
     for note in report.notes:

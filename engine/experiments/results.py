@@ -111,7 +111,7 @@ def clamping(column: pl.Series, clamp: float | None) -> tuple[float, float] | No
     low = column.quantile(1 - clamp, "lower") if isinstance(least, float) and least < 0 else least
     if not isinstance(high, float) or not isinstance(low, float) or low >= high:
         return None
-    cuts = bool(((column > high) | (column < low)).any())
+    cuts = high < float(str(most)) or low > float(str(least))
     return (low, high) if cuts else None
 
 

@@ -15,13 +15,13 @@ import polars as pl
 from sqlalchemy import Connection
 
 from engine.applied import stored_program
-from engine.arbitrate import cost
 from engine.calendar import microseconds
 from engine.domain import Program
 from engine.errors import RefusedError
 from engine.store import flows
 
-REWARD, REVENUE, MARGIN, COST, BEFORE = "net reward", "revenue", "margin", "cost of contacts", "reward before"
+REWARD, REVENUE, MARGIN, BEFORE = "net reward", "revenue", "margin", "reward before"
+COST, CONTACTS, OFFERS = "cost", "cost of contacts", "cost of offers"  # the first is the sum of the others
 _NUMBER = "number of "  # before a kind of outcome, so that no kind is taken for a column of ours
 _TYPES: Mapping[type, Any] = {str: pl.String, int: pl.Int64, float: pl.Float64}
 
@@ -37,6 +37,7 @@ class Panel:
         units: one row a customer: customer, arm, assigned_us, decisions, contacts, strayed, last_us, version,
             the money columns above, and the count of each kind of outcome.
         daily: customer, day (from 1970) and the net reward of that day, where it is not 0.
+        earning: customer and day, where something of worth to the goal happened.
         kinds: the kinds of outcome that happened since the assignments, most frequent first.
     """
 
@@ -45,6 +46,7 @@ class Panel:
     versions: Mapping[int, Program]
     units: pl.DataFrame
     daily: pl.DataFrame
+    earning: pl.DataFrame
     kinds: tuple[str, ...]
 
 
@@ -79,7 +81,7 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
     kinds = tuple(counted["kind"])
     columns = [
         _per_customer(since, pl.col("value").sum().alias(REVENUE), pl.col("worth").sum().alias(MARGIN)),
-        _per_customer(spent, pl.col("spent").sum().alias(COST)),
+        _per_customer(spent, pl.col(CONTACTS, OFFERS).sum()),
         _per_customer(earned.filter(~pl.col("after")), pl.col("worth").sum().alias(BEFORE)),
         *(
             _per_customer(since.filter(kind=kind), pl.col("count").sum().alias(number_of(kind)))
@@ -88,17 +90,19 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
     ]
     for one in columns:
         units = units.join(one, on="customer", how="left", maintain_order="left")
-    money = [REVENUE, MARGIN, COST, BEFORE, *map(number_of, kinds)]
+    money = [REVENUE, MARGIN, CONTACTS, OFFERS, BEFORE, *map(number_of, kinds)]
     units = units.with_columns(pl.col(money).fill_null(0).cast(pl.Float64))
+    units = units.with_columns((pl.col(CONTACTS) + pl.col(OFFERS)).alias(COST))
     units = units.with_columns((pl.col(MARGIN) - pl.col(COST)).alias(REWARD))
-    return Panel(program, at, versions, units, _daily(since, spent), kinds)
+    earning = since.filter(pl.col("worth") > 0).select("customer", "day").unique(maintain_order=True)
+    return Panel(program, at, versions, units, _daily(since, spent), earning, kinds)
 
 
 def _daily(since: pl.DataFrame, spent: pl.DataFrame) -> pl.DataFrame:
     """Net reward of each customer on each day on which something was earned or spent."""
     flows_ = [
         since.select("customer", "day", pl.col("worth").alias("amount")),
-        spent.select("customer", "day", -pl.col("spent").alias("amount")),
+        spent.select("customer", "day", -(pl.col(CONTACTS) + pl.col(OFFERS)).alias("amount")),
     ]
     return pl.concat(flows_).group_by("customer", "day", maintain_order=True).agg(pl.col("amount").sum())
 
@@ -120,20 +124,29 @@ def _worth(program: Program, earned: pl.DataFrame) -> pl.DataFrame:
 
 
 def _priced(spent: pl.DataFrame, versions: Mapping[int, Program]) -> pl.DataFrame:
-    """With what the contacts of each row cost, by the version that sent them."""
+    """With what the contacts of each row cost, channel and offer apart, by the version that sent them."""
     prices = [
-        (number, action, float(price))
+        (number, action, *price)
         for number, program in versions.items()
-        for action, price in enumerate(cost(program))
+        for action, price in enumerate(_prices(program))
     ]
-    schema = {"version": pl.Int64, "action": pl.Int64, "price": pl.Float64}
+    schema = {"version": pl.Int64, "action": pl.Int64, CONTACTS: pl.Float64, OFFERS: pl.Float64}
     joined = spent.join(
         pl.DataFrame(prices, schema=schema, orient="row"),
         on=["version", "action"],
         how="left",
         maintain_order="left",
     )
-    return joined.with_columns((pl.col("price") * pl.col("count")).alias("spent"))
+    return joined.with_columns(pl.col(CONTACTS, OFFERS) * pl.col("count"))
+
+
+def _prices(program: Program) -> list[tuple[float, float]]:
+    """What each action costs: its channel's contact, and its offer."""
+    channels = {one.name: float(one.cost) for one in program.channels}
+    offers = {one.name: float(one.cost) for one in program.offers}
+    return [
+        (channels[one.channel], offers[one.offer]) if one.offer else (0.0, 0.0) for one in program.actions
+    ]
 
 
 def _per_customer(rows: pl.DataFrame, *sums: pl.Expr) -> pl.DataFrame:

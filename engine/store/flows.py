@@ -18,7 +18,7 @@ from engine.store.withdrawn import is_withdrawn
 DAY_US = 86_400_000_000
 
 _assignment, _decision, _outcome = table("assignment"), table("decision"), table("outcome")
-_customer = table("customer")
+_customer, _prediction = table("customer"), table("prediction")
 _day: ColumnElement[int] = literal_column(str(DAY_US))
 _contact = and_(_decision.c.contact == literal_column("1"), ~is_withdrawn())
 _mine = and_(_assignment.c.program == bindparam("program"), _assignment.c.assigned_us <= bindparam("at_us"))
@@ -76,6 +76,16 @@ _PROFILES = prepare(
     .where(_mine)
 )
 
+_SCORES = prepare(
+    select(_assignment.c.customer, _prediction.c.score)
+    .select_from(_assignment.join(_prediction, _prediction.c.customer == _assignment.c.customer))
+    .where(
+        _mine,
+        _prediction.c.model == bindparam("model"),
+        _prediction.c.as_of_us <= _assignment.c.assigned_us,
+    )
+    .order_by(_assignment.c.customer, _prediction.c.as_of_us)
+)
 
 # What the rows of each function hold, in their order. A store of a million decisions is read in seconds only
 # because a row stays the tuple that the driver made.
@@ -90,6 +100,7 @@ UNITS = {
     "last_us": int,  # when the last decision was made; None without one
     "version": int,  # the program's version at the first decision; None without one
 }
+SCORES = {"customer": str, "score": float}
 SPENT = {"customer": str, "day": int, "version": int, "action": int, "count": int}  # days are from 1970
 EARNED = {
     "customer": str,
@@ -120,3 +131,8 @@ def earned(c: Connection, program: str, at_us: int) -> Rows:
 def profiles(c: Connection, program: str, at_us: int) -> Iterator[tuple[str, bytes]]:
     """(customer, attributes as JSON) of those customers who have a profile, as it is now."""
     return stream(c, _PROFILES, program=program, at_us=at_us)
+
+
+def scores(c: Connection, program: str, model: str, at_us: int) -> Rows:
+    """Every score of a model that was dated when its customer was assigned, the newest last: `SCORES`."""
+    return run(c, _SCORES, program=program, model=model, at_us=at_us)

@@ -38,7 +38,7 @@ def world(seed: int, effect: float = 0.0, n: int = 240) -> Panel:
         {"customer": customer.astype(str), "day": first + day, "amount": amount[customer, day].astype(float)}
     )
     program, at = Nobody(), START + timedelta(days=DAYS)
-    return Panel(program, at, {}, units, daily, ())  # type: ignore[arg-type]
+    return Panel(program, at, {}, units, daily, daily.select("customer", "day"), ())  # type: ignore[arg-type]
 
 
 def test_thirty_looks_at_nothing_flag_at_most_one_world_in_twenty() -> None:

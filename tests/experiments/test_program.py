@@ -16,7 +16,18 @@ from engine.errors import RefusedError
 from engine.experiments.program import ProgramReport, report_program
 from engine.experiments.program_document import table
 from engine.experiments.program_page import render
-from engine.experiments.stored import BEFORE, COST, MARGIN, REVENUE, REWARD, Panel, number_of, panel
+from engine.experiments.stored import (
+    BEFORE,
+    CONTACTS,
+    COST,
+    MARGIN,
+    OFFERS,
+    REVENUE,
+    REWARD,
+    Panel,
+    number_of,
+    panel,
+)
 from tests.experiments.programs import DAY, START, TEXT, Person, crowd, shop
 from tests.experiments.test_page import Tags
 
@@ -98,10 +109,11 @@ def test_the_steps_of_the_ladder_add_up_to_the_whole(won: ProgramReport) -> None
 
 def test_the_lines_of_the_account_add_up(won: ProgramReport) -> None:
     amounts = {one.name: one for one in won.money.amounts}
-    profit = amounts[MARGIN].customer.value - amounts[COST].customer.value
+    contacts, offers = amounts[CONTACTS].customer.value, amounts[OFFERS].customer.value
+    profit = amounts[MARGIN].customer.value - contacts - offers
     assert amounts[REWARD].customer.value == pytest.approx(profit)
     assert amounts[REWARD].total.value == pytest.approx(profit * won.money.customers)
-    assert amounts[COST].customer.value == pytest.approx(2 * 0.25)
+    assert (contacts, offers) == pytest.approx((2 * 0.05, 2 * 0.2))
 
 
 def test_a_ratio_over_nothing_says_that_it_has_no_bounds(won: ProgramReport) -> None:
