@@ -139,7 +139,7 @@ def test_a_town_in_which_nothing_is_spoilt_keeps_every_promise(tmp_path: Path) -
     [
         ("cap", "engine.contact", "exceeds", lambda *_: False),
         ("cool-down", "engine.contact", "pauses", lambda *_: False),
-        ("quiet hours", "engine.feasible", "is_quiet", lambda *_: False),
+        ("quiet hours", "engine.clock", "is_quiet", lambda *_: False),
         ("consent", "engine.feasible", "_by_consent", lambda *_: None),
     ],
 )
