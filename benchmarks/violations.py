@@ -2,7 +2,8 @@
 
 Towns with programs made by lot (caps at every level, cool-downs, consent, quiet hours, holidays, dates,
 budgets, stock, holdouts, ramps, options) are decided for by API and batch, with retries, damaged snapshots,
-unanswered callers, new program versions and restarts between. An inspector who shares no code with the engine
+unanswered callers, new program versions and restarts between, while ids are merged, customers are held back
+from all programs, and programs share layers. An inspector who shares no code with the engine
 counts what was broken, by kind; a sample of decisions is made again and compared bit for bit.
 """
 
@@ -20,7 +21,7 @@ from random import Random
 
 import structlog
 
-from simulator.charter import ZONES, arms_of, charter
+from simulator.charter import ZONES, charter
 from simulator.inspector import KINDS
 from simulator.town import Town
 
@@ -63,9 +64,10 @@ def _live(town: Town, lot: Random, decisions: int) -> None:
     for name in PROGRAMS:
         town.apply(charter(lot, name))
     names = [f"c{i}" for i in range(CUSTOMERS)]
-    for name in names:
+    town.hold(lot.choice((0.0, 0.02, 0.1)))
+    for i, name in enumerate(names):
         granted = {"marketing": lot.random() < 0.8, "sms": lot.random() < 0.6}
-        town.tell(name, granted, lot.randrange(12, 70), lot.choice(ZONES))
+        town.tell(name, granted, lot.randrange(12, 70), lot.choice(ZONES), f"home {i // 3}")
     while town.inspector.decisions < decisions:
         for step in (_asked, _asked, _asked, lot.choice(_SOMETHING)):
             step(town, lot, names)
@@ -97,6 +99,13 @@ def _change(town: Town, lot: Random, names: list[str]) -> None:
         town.happen(name, lot.choice(("purchase", "visit", "unsubscribe")))
 
 
+def _merge(town: Town, lot: Random, names: list[str]) -> None:
+    for _ in range(20):
+        town.merge(*lot.sample(names, 2))
+    if lot.random() < 0.2:
+        town.hold(lot.choice((0.02, 0.05, 0.2)))
+
+
 def _learn(town: Town, lot: Random, names: list[str]) -> None:
     town.learn(lot.choice(PROGRAMS))
 
@@ -112,13 +121,14 @@ def _break(town: Town, lot: Random, names: list[str]) -> None:
 def _move_on(town: Town, lot: Random, names: list[str]) -> None:
     program = lot.choice(PROGRAMS)
     if lot.random() < 0.4:
-        town.apply(charter(lot, program, arms_of(town.texts[program])))
+        town.apply(charter(lot, program, town.texts[program]))
     else:
         town.restart()
 
 
 _SOMETHING: list[Callable[[Town, Random, list[str]], None]] = [
     *(_batch, _batch, _strangers, _again, _change, _change, _learn, _learn, _learn, _break, _move_on),
+    *(_merge, _merge),
 ]
 
 

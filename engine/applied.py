@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from engine import layers
 from engine.calendar import microseconds
 from engine.domain import Program
 from engine.errors import NotFoundError, ProgramError
@@ -55,12 +56,16 @@ def apply_text(
     """Store a program that was loaded from `text` and make it current, with a line in the audit.
 
     Nothing is written if it is current already.
+
+    Raises:
+        RefusedError: the layer it names has not the share left that it asks for.
     """
     digest, before = hashlib.sha256(text).hexdigest(), programs.current_version(connection, loaded.name)
     sha256 = programs.program_sha256(connection, loaded.name, before)
     if sha256 == digest:
         return replace(loaded, version=before)
     changes = _changes(connection, loaded, before)
+    layers.allot(connection, loaded)
     version = programs.put_program(
         connection, loaded.name, text.decode(), digest, loaded.source, microseconds(at)
     )

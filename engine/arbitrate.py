@@ -21,7 +21,7 @@ from typing import Any, cast
 import numpy as np
 
 from engine.columns import Column, column
-from engine.domain import AttributeType, Offer, Program
+from engine.domain import ABLATIONS, AttributeType, Offer, Program
 from engine.feasible import Feasible
 from engine.hurdles import ARBITRATION, Reason
 from engine.once import once
@@ -30,6 +30,8 @@ from engine.rules import Amount, many, tree
 from engine.screen import ROW_BY_ROW
 from engine.situation import Situations
 from policies.base import Floats, Ints, Mask
+
+_ABLATED = frozenset(ABLATIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,18 @@ def prior(program: Program, situations: Situations) -> Floats:
 
     p * value * lever * weight - cost, or what the program's own formula says. Where that is NULL, because
     nobody predicts the response or a value it reads is not known, the action is expected to earn nothing but
-    its cost.
+    its cost. In the arm no_levers every lever is 1; in prediction_only p is all that counts.
     """
     terms = _terms(program)
+    if _ABLATED.isdisjoint(arm for arm, _ in program.arms):
+        return _prior(terms, situations)
+    arms, found = np.array(situations.arm)[:, None], _prior(terms, situations)
+    plain = _prior(replace(terms, lever=np.ones_like(terms.lever)), situations)
+    found = np.where(arms == "no_levers", plain, found)
+    return np.where(arms == "prediction_only", _response(terms, situations), found)
+
+
+def _prior(terms: _Terms, situations: Situations) -> Floats:
     if terms.formula is None and not terms.models:
         return np.zeros((len(situations), 1)) - terms.cost
     p, weight = _predicted(terms, situations), _weights(terms, situations)
@@ -96,6 +107,11 @@ def prior(program: Program, situations: Situations) -> Floats:
         if weight is not None:
             earned *= weight
     return np.where(np.isfinite(earned), earned, 0.0)[:, terms.offer] - terms.cost
+
+
+def _response(terms: _Terms, situations: Situations) -> Floats:
+    """(n, k) predicted response to the offer of each action, 0 where nobody predicts it."""
+    return np.nan_to_num(_predicted(terms, situations), nan=0.0)[:, terms.offer]
 
 
 def cost(program: Program) -> Floats:

@@ -16,7 +16,7 @@ from xxhash import xxh3_64_intdigest
 from engine.domain import ArmName, Program
 from policies.base import Floats
 
-_SPACE = 1 << 64
+SPACE = 1 << 64
 _SEPARATOR = "\x1f"
 
 
@@ -25,13 +25,23 @@ def unit_hash(salt: str, unit: str) -> int:
     return xxh3_64_intdigest(f"{salt}{_SEPARATOR}{unit}".encode())
 
 
+def signed(hashed: int) -> int:
+    """A hash as the signed 64 bits a database holds."""
+    return hashed - SPACE if hashed >> 63 else hashed
+
+
+def held_back(hashed: int, share: float) -> bool:
+    """Whether a hash lies in the first `share` of all: a larger share holds all that a smaller one held."""
+    return hashed < round(share * SPACE)
+
+
 def upper_bounds(shares: Iterable[float]) -> list[int]:
     """Half-open upper ends of the hash ranges of arms with the given shares; the last one is 2**64."""
     running, bounds = 0.0, []
     for share in shares:
         running += share
-        bounds.append(min(round(running * _SPACE), _SPACE))
-    bounds[-1] = _SPACE
+        bounds.append(min(round(running * SPACE), SPACE))
+    bounds[-1] = SPACE
     return bounds
 
 

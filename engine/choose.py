@@ -14,6 +14,7 @@ from typing import Protocol, cast, runtime_checkable
 import numpy as np
 
 from engine import arbitrate, context
+from engine.arms import BY_POLICY, NEVER_CONTACTED
 from engine.assign import uniforms
 from engine.budget import supply
 from engine.context import Encoding
@@ -68,9 +69,9 @@ class Choices:
         feasible: the funnel's result.
         pmf: (n, k) probabilities the action was drawn with.
         value: (n, k) expected net value of each action as the policy sees it, before exploring.
-        drawn: (n,) index the policy of the arm drew; for the holdout, what would have been sent.
-        action: (n,) index of what is done: `drawn`, or 0 (no_action) in the holdout.
-        propensity: (n,) probability of `action` over the final feasible set; 1 in the holdout.
+        drawn: (n,) index the policy of the arm drew; where nobody is contacted, what would have been sent.
+        action: (n,) index of what is done: `drawn`, or 0 (no_action) where nobody is contacted.
+        propensity: (n,) probability of `action` over the final feasible set; 1 where nobody is contacted.
         explored: (n,) whether another action had a higher probability than the one drawn.
         charge: (n, k) shadow price of the scarce things each action uses up, taken off `value` before the
             policy explores; None if nothing is scarce.
@@ -97,7 +98,7 @@ def choose(live: Live, situations: Situations) -> Choices:
     charge = supply.charge(live.program, situations, sends) if live.program.budgets else None
     made, pmf = chances(live, situations, weighed, charge)
     drawn, propensity = draw(pmf, uniforms(live.program.name, situations.key))
-    held = np.array([arm == "holdout" for arm in situations.arm], dtype=np.bool_)
+    held = np.array([arm in NEVER_CONTACTED for arm in situations.arm], dtype=np.bool_)
     return Choices(
         made,
         pmf,
@@ -196,14 +197,14 @@ def _scores(kind: type) -> bool:
 
 
 def _pmf(live: Live, arms: Sequence[ArmName], X: Floats, mask: Mask, prior: Floats, worth: Floats) -> Floats:
-    """(n, k) pmf of each row under the policy of its arm; the holdout is shown what the policy would do.
+    """(n, k) pmf of each row under the policy of its arm; who is not contacted gets what the policy would do.
 
     Only the program's own policy goes by `worth`, what actions earn less what they are charged.
     """
     judge, pmf = scorer(live), np.zeros(mask.shape)
     by_policy: dict[ArmName, list[int]] = {}
     for i, arm in enumerate(arms):
-        by_policy.setdefault("policy" if arm == "holdout" else arm, []).append(i)
+        by_policy.setdefault("policy" if arm in BY_POLICY else arm, []).append(i)
     if judge is not None and 2 * len(by_policy.get("policy", ())) > len(mask):  # most rows: then all at once
         pmf = judge.explore(worth, X, live.actions, mask, prior)
         del by_policy["policy"]
@@ -212,7 +213,7 @@ def _pmf(live: Live, arms: Sequence[ArmName], X: Floats, mask: Mask, prior: Floa
         if arm == "policy" and judge is not None:
             pmf[rows] = judge.explore(worth[rows], X[rows], live.actions, mask[rows], prior[rows])
         else:
-            serves: Policy = _RANDOM if arm == "random" else live.bau if arm == "bau" else live.policy
+            serves = _FIXED.get(arm) or (live.bau if arm == "bau" else live.policy)
             told = worth if arm == "policy" and isinstance(serves, Formula) else prior
             pmf[rows] = serves.pmf(X[rows], live.actions, mask[rows], told[rows])
     return pmf
@@ -222,12 +223,12 @@ def _settle(pmf: Floats, situations: Situations, mask: Mask, value: Floats | Non
     """Where the caller wants no exploration, the policy takes the best action; equal ones share it.
 
     The best is that of the highest value; of the highest probability for a policy that gives no values. The
-    arms `random` and `bau` stay what they are.
+    other arms stay what they are.
     """
     asked = zip(situations.arm, situations.explore, strict=True)
-    rows = [i for i, (arm, explore) in enumerate(asked) if not explore and arm in ("policy", "holdout")]
+    rows = [i for i, (arm, explore) in enumerate(asked) if not explore and arm in BY_POLICY]
     best = pmf if value is None else value
     pmf[rows] = greedy(best[rows], mask[rows], 0.0)
 
 
-_RANDOM = Uniform()
+_FIXED: Mapping[ArmName, Policy] = {"random": Uniform(), "prediction_only": Formula()}

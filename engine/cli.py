@@ -33,6 +33,8 @@ VERBS: dict[str, str] = {
     "track": "engine.commands.track:track",
     "predict": "engine.commands.predict:predict",
     "learn": "engine.commands.learn:learn",
+    "merge": "engine.commands.merge:merge",
+    "holdout": "engine.commands.holdout:holdout",
     "erase": "engine.commands.erase:erase",
     "export": "engine.commands.export:export",
     "import": "engine.commands.take_in:take_in",

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from engine.arms import NEVER_CONTACTED
 from engine.budget.book import Book, Prices
 from engine.choose import Choices, Live, choose, leading
 from engine.domain import Program
+from engine.enrol import enrol
 from engine.errors import InputError, NextbestError
-from engine.gather import arms_of, gather
+from engine.gather import gather
 from engine.logbook import log_rows
 from engine.request import Request, fingerprint
 from engine.situation import columns
@@ -158,15 +160,23 @@ def _accepts(
 def _decide_turn(
     connection: Connection, current: Live, requests: Sequence[Request], book: Book | None
 ) -> Iterator[tuple[list[DecisionRow], Choices]]:
-    """Decide and log a turn: whole, or where a budget may not last, as far as it does and on from there."""
-    arms = arms_of(connection, current.program, [r.customer for r in requests], requests[0].at)
-    situations = gather(connection, current.program, requests, arms)
+    """Decide and log a turn: whole, or as far as it goes and on from there.
+
+    It goes as far as a budget lasts, and until a person comes up again under another id.
+    """
+    ids, contexts = [r.customer for r in requests], [r.context for r in requests]
+    enrolled = enrol(connection, current.program, ids, requests[0].at, contexts)
+    if enrolled.people is not ids and (n := _different(enrolled.people)) < len(requests):
+        yield from _decide_turn(connection, current, requests[:n], book)
+        yield from _decide_turn(connection, current, requests[n:], book)
+        return
+    arms, situations = enrolled.arms, gather(connection, current.program, requests, enrolled)
     while situations:
         if book is not None:
             situations = book.limited(situations)
         choices = choose(current, columns(current.program, situations))
         if book is not None:
-            choices = leading(choices, book.fits(choices, [arm == "holdout" for arm in arms]))
+            choices = leading(choices, book.fits(choices, [arm in NEVER_CONTACTED for arm in arms]))
         n = len(choices.action)
         rows = log_rows(current, requests[:n], situations[:n], choices)
         decisions.append_decisions(connection, rows)
@@ -174,3 +184,13 @@ def _decide_turn(
             book.take(choices, rows)
         yield rows, choices
         requests, arms, situations = requests[n:], arms[n:], situations[n:]
+
+
+def _different(people: Sequence[str]) -> int:
+    """How many of them come before one who came already."""
+    seen = set[str]()
+    for i, person in enumerate(people):
+        if person in seen:
+            return i
+        seen.add(person)
+    return len(people)

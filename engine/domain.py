@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -14,8 +14,11 @@ from policies.base import NO_ACTION, Actions
 AttributeType = Literal["number", "integer", "text", "boolean", "timestamp"]
 Intent = Literal["eligible", "applicable", "suitable"]
 Unit = Literal["money", "contacts", "stock"]
-ArmName = Literal["policy", "random", "bau", "holdout"]
-ARMS: tuple[ArmName, ...] = ("policy", "random", "bau", "holdout")
+Ablation = Literal["no_levers", "prediction_only", "eligibility_only"]
+ArmName = Literal["policy", "evaluation", "random", "bau", Ablation, "holdout", "global_holdout", "excluded"]
+ABLATIONS: tuple[Ablation, ...] = get_args(Ablation)
+ARMS: tuple[ArmName, ...] = ("policy", "evaluation", "random", "bau", *ABLATIONS, "holdout")
+"""Those a program gives shares; who is in none is in the global holdout, or excluded by a layer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +224,14 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """Programs of one layer share no customer; `share` of all customers are this program's."""
+
+    name: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """One decision problem, immutable once loaded. Every decision names the version it was made under."""
 
@@ -249,6 +260,8 @@ class Program:
     holidays: tuple[date, ...] = ()  # local dates on which nothing is sent
     arbitration: RuleText | None = None  # expected net value by SQL; see engine.arbitrate if None
     options: int | None = None  # most actions that go to the policy, besides no_action; None = all
+    layer: Layer | None = None  # None: open to every customer
+    unit: str = ""  # the attribute that names who is given an arm together; "": each customer alone
 
     def lineage(self, group: str) -> tuple[Group, ...]:
         """The group of that name and those above it, innermost first; () for ""."""
@@ -274,26 +287,3 @@ class Program:
                 for factor in (f"offer={action.offer}", f"channel={action.channel}", f"slot={action.slot}"):
                     features[i, column[factor]] = 1.0
         return Actions(tuple(a.name for a in self.actions), factors, features)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A dated event that follows a decision. `event` makes a repeat harmless."""
-
-    event: str
-    customer: str
-    kind: str
-    at: datetime
-    value: float = 0.0
-    decision: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """A dated, versioned model score of a customer."""
-
-    customer: str
-    model: str
-    version: str
-    score: float
-    as_of: datetime

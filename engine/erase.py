@@ -17,7 +17,7 @@ from engine.calendar import microseconds
 from engine.errors import NotFoundError
 from engine.learn import issue
 from engine.live import freeze, live
-from engine.store import customers, erasures, snapshots
+from engine.store import customers, erasures, merges, snapshots
 from engine.teach import seen_of, teach
 from policies.base import Additive
 
@@ -55,6 +55,7 @@ def buried() -> str:
 
 def take_back(connection: Connection, customer: str) -> dict[str, TakenBack]:
     """What the policies are without a customer, by program, for those that learnt of them; writes nothing."""
+    customer = merges.person_of(connection, customer)
     names = erasures.programs_of(connection, customer)
     made = {name: _taken_back(connection, name, customer) for name in names}
     return {name: one for name, one in made.items() if one is not None}
@@ -67,7 +68,7 @@ def erase(
     at: datetime,
     prepared: Mapping[str, TakenBack] | None = None,
 ) -> Erased:
-    """Erase a customer in the open write transaction.
+    """Erase a customer in the open write transaction, under every id that was merged into one person.
 
     Args:
         tombstone: a random name that nothing leads to; the arm is kept under it.
@@ -78,6 +79,7 @@ def erase(
     """
     if not customers.seen(connection, [customer]):
         raise NotFoundError(f"customer {customer[:40]!r} is not in the store; nothing is known of them.")
+    customer = merges.person_of(connection, customer)
     at_us, published, due = microseconds(at), dict[str, int](), list[str]()
     for name, (count, first_us) in erasures.programs_of(connection, customer).items():
         taken = _current(connection, name, customer, (prepared or {}).get(name))

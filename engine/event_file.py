@@ -62,7 +62,7 @@ def _events(line: bytes, where: str) -> list[Event]:
         event: Event = _event.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InputError(
-            f'{where}: {error}; an event is a JSON object with "type": "outcome" or "identify".'
+            f'{where}: {error}; an event is a JSON object with "type": "outcome", "identify" or "merge".'
         ) from None
     check_event(event, where)
     return [event]

@@ -68,7 +68,7 @@ def feasible(program: Program, screen: Screen, situations: Situations) -> Feasib
     if shut is not None and hurdles.gates is not None:
         _by_gate(hurdles.gates, *shut, blame)
     if hurdles.rules is not None:
-        _by_rule(hurdles.rules, ~_passed(screen, situations), blame)
+        _by_rule(hurdles.rules, _failed(screen, situations), blame)
     reasons, send_us = hurdles.reasons, sends[:, hurdles.lanes.slot]
     if hurdles.seasons is not None:
         _by_season(hurdles.seasons, np.array(situations.at_us, dtype=np.int64), send_us, blame)
@@ -83,6 +83,16 @@ def _passed(screen: Screen, situations: Situations) -> Mask:
     if situations.passed is not None:
         return situations.passed
     return passed(screen, situations.values, len(situations))
+
+
+def _failed(screen: Screen, situations: Situations) -> Mask:
+    """(n, r) which rules fail; in the arm eligibility_only no other rule than eligible does."""
+    fails = ~_passed(screen, situations)
+    if "eligibility_only" in situations.arm:
+        spared = [j for j, rule in enumerate(screen.rules) if rule.intent != "eligible"]
+        rows = [i for i, arm in enumerate(situations.arm) if arm == "eligibility_only"]
+        fails[np.ix_(rows, spared)] = False
+    return fails
 
 
 def _by_rule(hurdles: RuleHurdles, fails: Mask, blame: Numbers) -> None:

@@ -1,65 +1,39 @@
 """Requests to situations.
 
-The stored arm, profile, predictions, contacts and outcomes of each customer, in a few look-ups.
+The profile, predictions, contacts and outcomes of each person, in a few look-ups.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, cast
+from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
 from engine import derived
-from engine.assign import assign, unit_hash
 from engine.calendar import MICROSECOND, microseconds
 from engine.contact import longest_window
-from engine.domain import ArmName, AttributeType, Program
+from engine.domain import AttributeType, Program
+from engine.enrol import Enrolled
 from engine.happened import happened, wanted
 from engine.once import once
 from engine.predictions.staleness import dates, means_of, used
 from engine.request import Request
 from engine.situation import Contact, Happened, Situation
-from engine.store import assignments, customers, decisions, predictions
-from engine.store.rows import AssignmentRow, CustomerRow
+from engine.store import customers, decisions, predictions
+from engine.store.rows import CustomerRow
 from engine.values import fits, types
 
 _WEEK = timedelta(days=7)
 _UNKNOWN = CustomerRow("", {}, {}, None, 0)
 
 
-def arms_of(connection: Connection, program: Program, ids: Sequence[str], at: datetime) -> list[ArmName]:
-    """The stored arm of each customer; whoever is new is assigned now, and for ever."""
-    known = cast(dict[str, ArmName], assignments.assignments(connection, program.name, ids))
-    new = [customer for customer in dict.fromkeys(ids) if customer not in known]
-    if new:
-        fresh = dict(zip(new, assign(program, new), strict=True))
-        at_us = microseconds(at)
-        assignments.put_assignments(
-            connection,
-            [
-                AssignmentRow(
-                    program.name, customer, arm, program.salt, _signed(program.salt, customer), at_us
-                )
-                for customer, arm in fresh.items()
-            ],
-        )
-        known = {**known, **fresh}
-    return [known[customer] for customer in ids]
-
-
-def _signed(salt: str, customer: str) -> int:
-    """The hash a customer is assigned by, as the signed 64 bits a database holds."""
-    hashed = unit_hash(salt, customer)
-    return hashed - (1 << 64) if hashed >> 63 else hashed
-
-
 def gather(
-    connection: Connection, program: Program, requests: Sequence[Request], arms: Sequence[ArmName]
+    connection: Connection, program: Program, requests: Sequence[Request], enrolled: Enrolled
 ) -> list[Situation]:
-    """What the store knows of the customers of these requests, with each request's own context on top."""
-    ids = [request.customer for request in requests]
+    """What the store knows of the people these requests are for, with each request's own context on top."""
+    ids = enrolled.people
     profiles = customers.customers(connection, ids)
     scores = predictions.predictions(connection, ids) if program.predictions else {}
     at_us = [microseconds(request.at) for request in requests]
@@ -67,13 +41,13 @@ def gather(
     means = means_of(connection, program)
     contacts, outcomes = _past(connection, program, ids, at_us)
     made = []
-    for i, (request, arm) in enumerate(zip(requests, arms, strict=True)):
-        profile = profiles.get(request.customer, _UNKNOWN)
-        rows = scores.get(request.customer, {})
+    for i, (request, person, arm) in enumerate(zip(requests, ids, enrolled.arms, strict=True)):
+        profile = profiles.get(person, _UNKNOWN)
+        rows = scores.get(person, {})
         said = used(program, rows, at_us[i], means)
         made.append(
             Situation(
-                request.customer,
+                person,
                 request.key,
                 at_us[i],
                 arm,

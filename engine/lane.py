@@ -18,13 +18,14 @@ import polars as pl
 from sqlalchemy import Connection
 
 from engine import derived
+from engine.arms import EXPLORING, NEVER_CONTACTED
 from engine.block import pack
 from engine.calendar import microseconds
 from engine.choose import Choices, Live, choose
 from engine.columns import from_series
 from engine.domain import Program
+from engine.enrol import enrol
 from engine.feasible import Funnel, funnel, merge
-from engine.gather import arms_of
 from engine.profiles import CONSENT
 from engine.request import Request, decision_id, fingerprint
 from engine.screen import passed
@@ -45,7 +46,7 @@ class Settled:
 
 def takes(program: Program) -> bool:
     """Whether all that decisions of a program depend on are the values, consents and zones of a file."""
-    return not program.budgets
+    return not program.budgets and not program.unit
 
 
 def decide_strangers(
@@ -108,7 +109,7 @@ def _asked(connection: Connection, current: Live, part: pl.DataFrame, name: str,
     as_of = _dates(program, part, microseconds(at))
     values |= derived.columns(program, values, at_us, zones, as_of, none)
     held = passed(current.screen, values, n) if current.screen.rules else None
-    arms, consents = arms_of(connection, program, ids, at), _consents(part)
+    arms, consents = enrol(connection, program, ids, at).arms, _consents(part)
     situations = Situations(
         ids, keys, at_us, arms, values, consents, none, zones, none, as_of, [{}] * n, [True] * n, held
     )
@@ -222,8 +223,8 @@ def _log(connection: Connection, current: Live, asked: _Asked, made: _Chosen, pa
     rows = [
         (
             *(id, program.name, key, *versions, customer, at_us, arm, *actions[action]),
-            *(send_us if action else None, action > 0, propensity, explored and arm == "policy", fallback),
-            *(actions[drawn][1] if arm == "holdout" else None, value, sha),
+            *(send_us if action else None, action > 0, propensity, explored and arm in EXPLORING, fallback),
+            *(actions[drawn][1] if arm in NEVER_CONTACTED else None, value, sha),
             *(situation, feasible[start : start + width], at_us),
         )
         for (
@@ -256,7 +257,7 @@ def _table(current: Live, asked: _Asked, made: _Chosen) -> pl.DataFrame:
         schema=dict.fromkeys(("action", "offer", "channel", "slot"), pl.String),
     )
     arm = pl.Series(s.arm, dtype=pl.String)
-    held, sent = arm == "holdout", pl.Series(made.action > 0)
+    held, sent = arm.is_in(list(NEVER_CONTACTED)), pl.Series(made.action > 0)
     send_at = pl.Series(made.send_us).cast(pl.Datetime("us", "UTC"))
     empty = pl.Series([None], dtype=pl.String)
     return pl.DataFrame(
@@ -267,7 +268,7 @@ def _table(current: Live, asked: _Asked, made: _Chosen) -> pl.DataFrame:
             *(series.gather(made.action) for series in names),
             send_at.zip_with(sent, pl.Series([None], dtype=send_at.dtype)).alias("send_at"),
             pl.Series("propensity", made.propensity),
-            (pl.Series(made.explored) & (arm == "policy")).alias("explored"),
+            (pl.Series(made.explored) & arm.is_in(list(EXPLORING))).alias("explored"),
             names["action"].gather(made.drawn).zip_with(held, empty).alias("withheld"),
             pl.Series("value", made.value),
             pl.repeat(current.fallback or None, len(s), dtype=pl.String, eager=True).alias("fallback"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.arms import EXPLORING, NEVER_CONTACTED
 from engine.choose import Choices, Live
 from engine.request import Request, decision_id, fingerprint
 from engine.situation import Situation, encode
@@ -53,7 +54,7 @@ def _log_row(
         request.key,
         program.version,
         current.snapshot_version,
-        request.customer,
+        situation.customer,
         situation.at_us,
         arm,
         index,
@@ -64,9 +65,9 @@ def _log_row(
         send_us if contacted else None,
         contacted,
         propensity,
-        explored and arm == "policy",
+        explored and arm in EXPLORING,
         current.fallback or None,
-        program.actions[drawn].name if arm == "holdout" else None,
+        program.actions[drawn].name if arm in NEVER_CONTACTED else None,
         value,
         fingerprint(request),
         encode(situation),

@@ -16,7 +16,7 @@ from engine.logbook import log_rows
 from engine.reply import as_decided
 from engine.request import Request
 from engine.situation import Situation, columns
-from engine.store import assignments, decisions, programs
+from engine.store import assignments, decisions, merges, programs
 from engine.store.rows import DecisionRow
 from engine.unsent import nothing
 from engine.values import fits, types
@@ -59,7 +59,8 @@ def replay(connection: Connection, id: str) -> Replay:
             f"decision '{id}' was taken in from another system's log; only decisions made here replay."
         )
     current, situation = _evidence(connection, row)
-    again = _made_again(current, situation, row)
+    person = merges.person_of(connection, situation.customer)
+    again = replace(_made_again(current, situation, row), customer=person)
     compared = [
         *((name, logged, asdict(again)[name]) for name, logged in asdict(row).items()),
         *_around(connection, row, current),
@@ -93,7 +94,11 @@ def _made_again(current: Live, situation: Situation, row: DecisionRow) -> Decisi
     request = Request(situation.customer, current.program.name, situation.key, instant(situation.at_us))
     if row.fallback == NOTHING:
         request = replace(request, context=situation.values, explore=situation.explore)
-        return replace(nothing(current, request, situation.arm), seq=row.seq, request_sha=row.request_sha)
+        return replace(
+            nothing(current, request, situation.customer, situation.arm),
+            seq=row.seq,
+            request_sha=row.request_sha,
+        )
     choices = choose(current, columns(current.program, [situation]))
     made = log_rows(current, [request], [situation], choices)[0]
     fallback = LAST_GOOD if row.fallback == LAST_GOOD else made.fallback
@@ -101,8 +106,13 @@ def _made_again(current: Live, situation: Situation, row: DecisionRow) -> Decisi
 
 
 def _around(connection: Connection, row: DecisionRow, current: Live) -> list[tuple[str, object, object]]:
-    """What the store says beside the row: the customer's arm, and the hash of the program file."""
+    """What the store says beside the row: the customer's arm, and the hash of the program file.
+
+    A person who was merged out of several arms has decisions under each of them.
+    """
     arm = assignments.assignments(connection, row.program, [row.customer]).get(row.customer)
+    for mixed in merges.contaminated(connection, row.customer).get(row.program, []):
+        arm = row.arm if row.arm in mixed.arms.split(",") else arm
     sha256 = programs.program_sha256(connection, row.program, row.program_version)
     return [("assigned arm", row.arm, arm), ("program file", sha256, current.program.sha256)]
 

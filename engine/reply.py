@@ -145,8 +145,8 @@ _decode_place = msgspec.json.Decoder(_Place).decode
 
 def _made_by(row: DecisionRow, program: Program) -> str:
     """What chose: the policy with its snapshot, today's rules, or chance; in the holdout what would have."""
-    if row.arm == "random":
-        return "uniform"
+    if row.arm in ("random", "prediction_only"):
+        return "uniform" if row.arm == "random" else "formula"
     return program.bau.kind if row.arm == "bau" else f"{program.policy.kind}@{row.snapshot_version}"
 
 

@@ -25,11 +25,11 @@ from xxhash import xxh3_128_hexdigest
 from engine.calendar import known_zone, microseconds
 from engine.domain import Program
 from engine.errors import InputError, nearest
-from engine.track import Event, IdentifyEvent, OutcomeEvent, check_event
+from engine.track import Event, IdentifyEvent, MergeEvent, OutcomeEvent, check_event
 from engine.values import fits, types
 
-PASSED_OVER = ("page", "screen", "group", "alias")
-Kind = Literal["track", "identify"]
+PASSED_OVER = ("page", "screen", "group")
+Kind = Literal["track", "identify", "alias"]
 _SCALAR = (str, int, float, bool)
 _WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NO_WORD = re.compile(r"[\W_]+")
@@ -44,6 +44,7 @@ class Message(msgspec.Struct, frozen=True, rename="camel"):
     type: str | None = None
     user_id: str | int | None = None
     anonymous_id: str | int | None = None
+    previous_id: str | int | None = None
     event: str | None = None
     properties: dict[str, Any] | None = None
     traits: dict[str, Any] | None = None
@@ -88,8 +89,12 @@ def events(message: Message, kind: str | None, received: datetime | None, where:
     kind = kind or message.type
     if kind in PASSED_OVER:
         return []
-    if kind not in ("track", "identify"):
-        raise InputError(f"{where}: type == {kind!r}, must be track or identify.{nearest(str(kind), _KINDS)}")
+    if kind not in ("track", "identify", "alias"):
+        raise InputError(
+            f"{where}: type == {kind!r}, must be track, identify or alias.{nearest(str(kind), _KINDS)}"
+        )
+    if kind == "alias":
+        return [_alias(message, where)]
     customer = _customer(message, where)
     known = _known(message, customer, kind == "identify", where)
     told: list[Event] = [known] if known is not None else []
@@ -100,7 +105,7 @@ def events(message: Message, kind: str | None, received: datetime | None, where:
     return told
 
 
-_KINDS = ("track", "identify", *PASSED_OVER)
+_KINDS = ("track", "identify", "alias", *PASSED_OVER)
 
 
 def features(program: Program, message: Message) -> dict[str, Any]:
@@ -132,6 +137,15 @@ def _customer(message: Message, where: str) -> str:
         if given not in (None, ""):
             return str(given)
     raise InputError(f"{where}: userId and anonymousId are missing; say whose event it is.")
+
+
+def _alias(message: Message, where: str) -> MergeEvent:
+    for field, given in (("previousId", message.previous_id), ("userId", message.user_id)):
+        if given in (None, ""):
+            raise InputError(f"{where}: {field} is missing; an alias says which id is whose.")
+    event = MergeEvent(str(message.previous_id), str(message.user_id))
+    check_event(event, where)
+    return event
 
 
 def _outcome(message: Message, customer: str, received: datetime | None, where: str) -> OutcomeEvent:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from engine import arbitrate, context
 from engine.applied import stored_program
+from engine.arms import TAUGHT_BY
 from engine.calendar import MICROSECOND, microseconds
 from engine.choose import Live
 from engine.domain import Program
@@ -26,7 +27,6 @@ from engine.store.rows import DueRow, LearntRow
 from policies.base import Feedback, Floats, feedback
 
 Reasons = Mapping[int, str]
-TAUGHT_BY = ("policy", "random", "bau")  # the holdout measures; it never teaches
 
 
 def seen_of(connection: Connection, current: Live, due: Sequence[DueRow]) -> Mapping[str, int]:

@@ -16,8 +16,9 @@ import msgspec
 from sqlalchemy import Connection
 
 from engine.applied import stored_program
-from engine.calendar import microseconds
+from engine.calendar import instant, microseconds
 from engine.errors import InputError
+from engine.merge import merge
 from engine.store import customers, outcomes, programs
 from engine.store.rows import CustomerRow, OutcomeRow
 from engine.values import FEATURES_AT_MOST, Id, check_id
@@ -61,16 +62,24 @@ class IdentifyEvent(
     zone: str | None = None
 
 
-Event = OutcomeEvent | IdentifyEvent
+class MergeEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="merge"):
+    """Two ids are one person, known as `into` from now on."""
+
+    customer: str
+    into: str
+
+
+Event = OutcomeEvent | IdentifyEvent | MergeEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """What came in: new outcomes, outcomes known before, customers identified."""
+    """What came in: new outcomes, outcomes known before, customers identified, ids merged."""
 
     outcomes: int
     duplicates: int
     customers: int
+    merged: int = 0
 
 
 def check_event(event: Event, where: str) -> None:
@@ -83,6 +92,8 @@ def check_event(event: Event, where: str) -> None:
             raise InputError(
                 f"{where}: value == {event.value!r}, must be within +-{LARGEST_VALUE:g}; correct it."
             )
+    elif isinstance(event, MergeEvent):
+        check_id(event.into, "into", where)
     else:
         _check_names(event, where)
         if event.zone is not None:
@@ -114,14 +125,20 @@ def check_zone(zone: str, where: str) -> None:
 
 
 def track(connection: Connection, events: Iterable[Event], received_us: int) -> Tracked:
-    """Store checked events in the open transaction."""
+    """Store checked events in the open transaction; ids are merged before the rest."""
     events = list(events)
+    merged = [
+        merge(connection, event.customer, event.into, instant(received_us), "event")
+        for event in events
+        if isinstance(event, MergeEvent)
+    ]
     happened = [_outcome_row(event, received_us) for event in events if isinstance(event, OutcomeEvent)]
     known = [_customer_row(event, received_us) for event in events if isinstance(event, IdentifyEvent)]
     new = outcomes.append_outcomes(connection, happened) if happened else 0
     for batch in _one_each(known):
         customers.put_customers(connection, batch)
-    return Tracked(new, len(happened) - new, len({row.id for row in known}))
+    new_merges = sum(one.new for one in merged)
+    return Tracked(new, len(happened) - new, len({row.id for row in known}), new_merges)
 
 
 def kinds_without_worth(connection: Connection, events: Iterable[Event]) -> list[str]:

@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 from engine.calendar import microseconds
 from engine.choose import Live
 from engine.domain import ArmName
+from engine.enrol import enrol
 from engine.errors import InputError
 from engine.explain import Explanation
-from engine.gather import arms_of
 from engine.live import NOTHING
 from engine.request import Request, decision_id, fingerprint
 from engine.situation import Situation, encode
@@ -42,23 +42,25 @@ def record(connection: Connection, requests: Sequence[Request], lives: Mapping[s
         known = decisions.decisions_by_key(connection, program, list(asked))
         fresh = [one for key, one in asked.items() if key not in known]
         if fresh:
-            arms = arms_of(connection, current.program, [one.customer for one in fresh], fresh[0].at)
-            rows = [nothing(current, one, arm) for one, arm in zip(fresh, arms, strict=True)]
+            ids, contexts = [one.customer for one in fresh], [one.context for one in fresh]
+            found = enrol(connection, current.program, ids, fresh[0].at, contexts)
+            enrolled = zip(fresh, found.people, found.arms, strict=True)
+            rows = [nothing(current, one, person, arm) for one, person, arm in enrolled]
             decisions.append_decisions(connection, rows)
 
 
-def nothing(current: Live, request: Request, arm: ArmName) -> DecisionRow:
-    """The row of the log that says that nothing was sent."""
+def nothing(current: Live, request: Request, person: str, arm: ArmName) -> DecisionRow:
+    """The row of the log that says that nothing was sent to a person."""
     at_us = microseconds(request.at)
     known = {name: value for name, value in request.context.items() if value is not None}
-    situation = Situation(request.customer, request.key, at_us, arm, known, explore=request.explore)
+    situation = Situation(person, request.key, at_us, arm, known, explore=request.explore)
     return DecisionRow(
         id=decision_id(request.program, request.key, request.at),
         program=request.program,
         key=request.key,
         program_version=current.program.version,
         snapshot_version=current.snapshot_version,
-        customer=request.customer,
+        customer=person,
         at_us=at_us,
         arm=arm,
         action=0,

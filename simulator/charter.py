@@ -20,22 +20,32 @@ _ARMS = (
     "{policy: 0.6, random: 0.2, bau: 0.1, holdout: 0.1}",
     "{holdout: 0.3, policy: 0.7}",
     "{bau: 0.2, holdout: 0.2, random: 0.6}",
+    "{policy: 0.3, evaluation: 0.3, holdout: 0.4}",
+    "{evaluation: 0.3, no_levers: 0.2, prediction_only: 0.2, eligibility_only: 0.2, holdout: 0.1}",
 )
 
 
-def charter(lot: Random, name: str, arms: str | None = None) -> str:
-    """A program file; `arms` are those of the version before, which a new version must not change."""
-    return "\n".join(_lines(lot, name, arms or lot.choice(_ARMS)))
+def charter(lot: Random, name: str, before: str | None = None) -> str:
+    """A program file; its arms, unit and layer are those of the file `before`, if there was one.
+
+    The share of a layer may change, by which only new customers move; two programs fit into a layer.
+    """
+    kept = _kept(before) if before else [f"arms: {lot.choice(_ARMS)}", *lot.choice(_SHARED)]
+    lines = [
+        f"{line[:-1]}, share: {lot.choice((0.3, 0.4, 0.5))}}}" if "layer" in line else line for line in kept
+    ]
+    return "\n".join([*_lines(lot, name), *lines])
 
 
-def arms_of(text: str) -> str:
-    """The arms of a program file made here."""
-    return next(line for line in text.splitlines() if line.startswith("arms: ")).removeprefix("arms: ")
+def _kept(text: str) -> list[str]:
+    """What a new version of a program file must not change."""
+    lines = [line for line in text.splitlines() if line.startswith(("arms: ", "unit: ", "layer: "))]
+    return [f"{line.partition(', share')[0]}}}" if "layer" in line else line for line in lines]
 
 
-def _lines(lot: Random, name: str, arms: str) -> Iterator[str]:
+def _lines(lot: Random, name: str) -> Iterator[str]:
     yield f"program: {name}"
-    yield "attributes: {age: integer, spend: number}"
+    yield "attributes: {age: integer, spend: number, home: {type: text, learn: false}}"
     yield "predictions: {p_buy.sale: sale}"
     yield "groups:"
     yield f"  all: {{lever: 1.1{_some(lot, 'caps', _CAPS)}}}"
@@ -61,9 +71,11 @@ def _lines(lot: Random, name: str, arms: str) -> Iterator[str]:
     if lot.random() < 0.4:
         yield f"options: {lot.choice((1, 3, 6))}"
     yield "goal: {outcomes: {purchase: {share: 0.5}, visit: 1, unsubscribe: -5}, window: 2 days}"
-    yield f"arms: {arms}"
     yield f"policy: {lot.choice(_POLICIES)}"
     yield "bau: {kind: priority}"
+
+
+_SHARED: tuple[tuple[str, ...], ...] = ((), (), ("unit: home",), ("layer: {name: both}",))
 
 
 def _some(lot: Random, field: str, choices: Sequence[str]) -> str:

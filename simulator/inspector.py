@@ -20,6 +20,7 @@ from simulator.audit import is_quiet
 KINDS = (
     *("cap", "cool-down", "consent", "quiet hours", "holiday", "holdout", "arm moved", "season", "rule"),
     *("budget", "options", "propensity", "duplicate", "repeat answered otherwise"),
+    *("global holdout", "layer", "household", "merged id"),
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -35,9 +36,12 @@ class Sent:
     channel: str
 
 
+_SILENT = ("holdout", "global_holdout", "excluded")  # the arms in which nobody is contacted
+
+
 @dataclass(slots=True)
 class Person:
-    """What the engine has been told of a customer by now.
+    """What the engine has been told of a customer by now; of all ids of a person together.
 
     `barred` are the offers that rules forbid to send; `outcomes` are (when, kind, offer, channel).
     """
@@ -47,6 +51,8 @@ class Person:
     barred: frozenset[str] = frozenset()
     outcomes: list[tuple[int, str, str, str]] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
+    home: str | None = None
+    several: bool = False  # ids
 
 
 @dataclass(slots=True)
@@ -60,13 +66,46 @@ class Inspector:
     contacts: int = 0
     fallbacks: int = 0
     retries: int = 0
-    _arms: dict[tuple[str, str], str] = field(default_factory=dict)
+    _arms: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)  # those that may serve
+    _held: set[tuple[str, str]] = field(default_factory=set)  # (program, person), "" for every program
+    _homes: dict[tuple[str, str], str] = field(default_factory=dict)
+    _claims: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # by layer and person
+    _names: dict[str, str] = field(default_factory=dict)
     _keys: dict[tuple[str, str], tuple[str, str, int | None]] = field(default_factory=dict)
     _used: Counter[tuple[str, str, int]] = field(default_factory=Counter)
 
     def person(self, name: str) -> Person:
         """What is known of a customer, to be changed as the engine is told."""
-        return self.people.setdefault(name, Person())
+        return self.people.setdefault(self.who(name), Person())
+
+    def who(self, name: str) -> str:
+        """The id that stands for a person."""
+        while name in self._names:
+            name = self._names[name]
+        return name
+
+    def merged(self, gone: str, into: str) -> None:
+        """The engine was told that two ids are one person."""
+        gone, into = self.who(gone), self.who(into)
+        if gone == into:
+            return
+        other, own = self.person(gone), self.person(into)
+        for purpose, granted in other.consent.items():
+            own.consent[purpose] = granted and own.consent.get(purpose, granted)
+        own.zone, own.home, own.several = own.zone or other.zone, own.home or other.home, True
+        own.outcomes += other.outcomes
+        own.sent += other.sent
+        for program in ("", *(name for name, _ in self.programs)):
+            arms = self._arms.pop((program, gone), frozenset()) | self._arms.get((program, into), frozenset())
+            if arms:
+                self._arms[program, into] = arms | {"global_holdout", "excluded"}
+            if (program, gone) in self._held:
+                self._held.add((program, into))
+        for (layer, name), owners in list(self._claims.items()):
+            if name == gone:
+                self._claims.setdefault((layer, into), set()).update(owners)
+        self._names[gone] = into
+        del self.people[gone]
 
     def answered(self, row: DecisionRow) -> None:
         """The engine has answered a request with a new decision."""
@@ -76,13 +115,28 @@ class Inspector:
         named = (row.program, row.key)
         self._count("duplicate", named in self._keys)
         self._keys[named] = (row.id, row.action_name, row.send_at_us)
-        arm = self._arms.setdefault((row.program, row.customer), row.arm)
-        self._count("arm moved", arm != row.arm)
+        self._count("merged id", self.who(row.customer) != row.customer)
+        self._placed(program, person, row)
         self._count("propensity", not 0.0 < row.propensity <= 1.0)
         left = sum(bits.bit_count() for bits in row.feasible) - 1
         self._count("options", program.options is not None and left > program.options)
         if row.contact:
             self._contacted(program, person, row)
+
+    def _placed(self, program: Program, person: Person, row: DecisionRow) -> None:
+        """Whether the arm is the one of before, and one that fits what the program shares with others."""
+        where = (row.program, row.customer)
+        self._count("arm moved", row.arm not in self._arms.get(where, (row.arm,)))
+        self._arms[where] = frozenset((row.arm,))
+        if row.arm in ("holdout", "global_holdout"):
+            self._held.add(where if row.arm == "holdout" else ("", row.customer))
+        everywhere = ("", row.customer) in self._held
+        self._count("global holdout", everywhere and row.arm != "global_holdout")
+        if row.arm in ("global_holdout", "excluded"):
+            return
+        if program.unit and person.home and not person.several:
+            arm = self._homes.setdefault((row.program, person.home), row.arm)
+            self._count("household", arm != row.arm)
 
     def repeated(self, row: DecisionRow) -> None:
         """The engine has answered a request whose key it had answered before."""
@@ -99,7 +153,12 @@ class Inspector:
         offer = next(one for one in program.offers if one.name == row.offer)
         channel = next(one for one in program.channels if one.name == row.channel)
         new = Sent(row.send_at_us, row.offer, row.channel)
-        self._count("holdout", row.arm == "holdout")
+        held = {(row.program, row.customer), ("", row.customer)} & self._held
+        self._count("holdout", row.arm in _SILENT or bool(held))
+        if program.layer is not None:
+            owners = self._claims.setdefault((program.layer.name, row.customer), set())
+            owners.add(row.program)
+            self._count("layer", len(owners) > 1 and not person.several)
         self._count("rule", row.offer in person.barred)
         self._count("season", not _in_season(offer, row.at_us))
         self._count(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection
@@ -30,9 +31,10 @@ from engine.replay import replay
 from engine.request import Request
 from engine.roster import Table
 from engine.service import Service
-from engine.store import Store, decisions, open_store, snapshots
+from engine.store import Store, decisions, lots, open_store, snapshots
+from engine.store.lots import EverywhereRow
 from engine.store.rows import DecisionRow
-from engine.track import Event, IdentifyEvent, OutcomeEvent, track
+from engine.track import Event, IdentifyEvent, MergeEvent, OutcomeEvent, track
 from simulator.charter import ADULT
 from simulator.inspector import Inspector
 
@@ -84,21 +86,44 @@ class Town:
         self.at += timedelta(hours=hours)
 
     def tell(
-        self, customer: str, consent: dict[str, bool], age: int | None = None, zone: str | None = None
+        self,
+        customer: str,
+        consent: dict[str, bool],
+        age: int | None = None,
+        zone: str | None = None,
+        home: str | None = None,
     ) -> None:
         """What is known of a customer changes; what is not given stays as it was."""
-        event = IdentifyEvent(customer, {} if age is None else {"age": age}, consent, zone)
+        facts: dict[str, Any] = {"age": age, "home": home}
+        known = {name: value for name, value in facts.items() if value is not None}
+        event = IdentifyEvent(customer, known, consent, zone)
         with self.store.write() as connection:
             track(connection, [event], microseconds(self.at))
         person = self.inspector.person(customer)
         person.consent.update(consent)
         person.zone = zone or person.zone
+        person.home = home or person.home
         if age is not None:
             person.barred = self._barred(age)
 
+    def hold(self, share: float) -> None:
+        """So many of those who are new from now on are held back from every program."""
+        with self.store.write() as connection:
+            lots.set_everywhere(connection, EverywhereRow(share, "", microseconds(self.at), "town"))
+
+    def merge(self, gone: str, into: str) -> None:
+        """Two ids turn out to be one person."""
+        event = MergeEvent(gone, into)
+        with self.store.write() as connection:
+            track(connection, [event], microseconds(self.at))
+        before = self._last.pop(self.inspector.who(gone), None)
+        self.inspector.merged(gone, into)
+        if before is not None:
+            self._last.setdefault(self.inspector.who(into), before)
+
     def happen(self, customer: str, kind: str) -> None:
         """A customer does something after the last contact, if there was any."""
-        row = self._last.get(customer)
+        row = self._last.get(self.inspector.who(customer))
         if row is not None:
             self._number += 1
             self.at += timedelta(microseconds=1)

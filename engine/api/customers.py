@@ -21,7 +21,8 @@ from engine.domain import Program
 from engine.erase import TakenBack, buried, take_back
 from engine.erase import erase as erase_customer
 from engine.errors import InputError, NotFoundError
-from engine.store import Store, customers, predictions
+from engine.merge import merge as merge_ids
+from engine.store import Store, customers, merges, predictions
 from engine.store.rows import CustomerRow, PredictionRow
 from engine.track import check_zone
 from engine.values import Id, check_id, checked, types
@@ -57,7 +58,21 @@ class Customer(msgspec.Struct, frozen=True):
     updated_at: datetime
 
 
-_decoder = msgspec.json.Decoder(Change)
+class MergeAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The id that turned out to be somebody known by another."""
+
+    customer: Id
+
+
+class MergeReply(msgspec.Struct, frozen=True):
+    """Whom both ids stand for, whether that is new, and the programs in which they were in different arms."""
+
+    customer: str
+    new: bool
+    contaminated: list[str]
+
+
+_decoder, _merge_decoder = msgspec.json.Decoder(Change), msgspec.json.Decoder(MergeAsked)
 
 
 @router.patch("/v1/customers/{id}")
@@ -78,6 +93,20 @@ async def change(id: str, request: Request) -> Response:
         return _found(connection, id)
 
     return json_response(await server.intake.write(store))
+
+
+@router.post("/v1/customers/{id}/merge")
+async def merge(id: str, request: Request) -> Response:
+    """Another id turns out to be this customer: histories, consents and caps are joined, one arm serves."""
+    check_id(id, "customer", "path")
+    told = decode(_merge_decoder, await read(request.scope, request.receive))
+    check_id(told.customer, "customer", "body")
+
+    def store(connection: Connection) -> MergeReply:
+        done = merge_ids(connection, told.customer, id, now(), "api")
+        return MergeReply(done.person, done.new, list(done.contaminated))
+
+    return json_response(await parts(request.scope).intake.write(store))
 
 
 @router.get("/v1/customers/{id}")
@@ -126,6 +155,7 @@ def check_types(current: Iterable[Program], attributes: Mapping[str, Feature]) -
 
 
 def _found(connection: Connection, id: str) -> Customer:
+    id = merges.person_of(connection, id)
     row = customers.customers(connection, [id]).get(id)
     if row is None:
         raise _unknown(id)

@@ -149,6 +149,15 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "post",
+        "/v1/alias",
+        _says(segment.on_alias),
+        Message,
+        Taken,
+        (*_BODY, *_STORE),
+        {"previousId": "anonymous-71", "userId": "c_1042", "messageId": "m-2"},
+    ),
+    Operation(
+        "post",
         "/v1/batch",
         _says(segment.on_batch),
         Parcel,
@@ -164,6 +173,15 @@ OPERATIONS: tuple[Operation, ...] = (
         Customer,
         (*_BODY, *_STORE),
         _PROFILE,
+    ),
+    Operation(
+        "post",
+        "/v1/customers/{id}/merge",
+        _says(customers.merge),
+        customers.MergeAsked,
+        customers.MergeReply,
+        (*_BODY, *_STORE),
+        {"customer": "anonymous-71"},
     ),
     Operation(
         "get",

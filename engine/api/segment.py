@@ -33,8 +33,8 @@ router = APIRouter()
 class Taken(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was taken in: outcomes that are `new` or `duplicates`, customers of whom something is now known.
 
-    `skipped` messages tell nothing that is kept (page, screen, group, alias). `decision` is the one that the
-    event set off.
+    `merged` ids turned out to be somebody known by another. `skipped` messages tell nothing that is kept
+    (page, screen, group). `decision` is the one that the event set off.
     """
 
     success: bool
@@ -43,6 +43,7 @@ class Taken(msgspec.Struct, frozen=True, omit_defaults=True):
     duplicates: int
     customers: int
     skipped: int
+    merged: int = 0
     decision: Decision | None = None
 
 
@@ -84,6 +85,14 @@ async def on_identify(request: Request) -> Response:
     return json_response(taken)
 
 
+@router.post("/v1/alias")
+async def on_alias(request: Request) -> Response:
+    """Two ids are one person: what was known under previousId belongs to userId from now on."""
+    message = await _read(request, _message)
+    taken, _ = await _take(parts(request.scope), events(message, "alias", now(), "body"), 0, None)
+    return json_response(taken)
+
+
 @router.post("/v1/batch")
 async def on_batch(request: Request) -> Response:
     """Many messages at once, each with its type; all of them are taken in, or none."""
@@ -118,7 +127,8 @@ async def _take(
                 check_types(current, event.attributes)
         found = track(connection, told, at_us)
         outcomes = found.outcomes + found.duplicates
-        return Taken(True, outcomes, found.outcomes, found.duplicates, found.customers, skipped), program
+        counts = (outcomes, found.outcomes, found.duplicates, found.customers, skipped, found.merged)
+        return Taken(True, *counts), program
 
     taken, program = await server.intake.write(store)
     server.metrics.outcomes.inc(taken.outcomes)

@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sqlalchemy import Connection
 
+from engine.arms import NEVER_CONTACTED
 from engine.budget import demand, supply
 from engine.budget.book import Book, Page, Prices
 from engine.budget.tariff import MICRO, tariffs
 from engine.choose import Live, Weighed, chances, weigh
-from engine.gather import arms_of, gather
+from engine.enrol import enrol
+from engine.gather import gather
 from engine.request import Request
 from engine.situation import Situations, columns
 from engine.store import decisions
@@ -45,9 +47,10 @@ def prices(connection: Connection, live: Live, requests: Sequence[Request], time
     fresh = [one for one in requests if one.key not in stored]
     if not fresh:
         return {}
-    arms = arms_of(connection, live.program, [one.customer for one in fresh], fresh[0].at)
+    ids, contexts = [one.customer for one in fresh], [one.context for one in fresh]
+    enrolled = enrol(connection, live.program, ids, fresh[0].at, contexts)
     book = Book(connection, live.program, fresh, {})
-    situations = columns(live.program, book.limited(gather(connection, live.program, fresh, arms)))
+    situations = columns(live.program, book.limited(gather(connection, live.program, fresh, enrolled)))
     market = _market(live, book, situations, times)
     return _cleared(market) if market.lots else {}
 
@@ -75,7 +78,7 @@ class _Market:
     situations: Situations
     weighed: Weighed
     lots: tuple[_Lot, ...]
-    served: Floats  # (n,) weight of each row: 0 in the holdout
+    served: Floats  # (n,) weight of each row: 0 for who is never contacted
 
 
 def _market(live: Live, book: Book, situations: Situations, times: float) -> _Market:
@@ -87,7 +90,7 @@ def _market(live: Live, book: Book, situations: Situations, times: float) -> _Ma
             page = book.page(tariff, start)
             if page.left >= tariff.cheapest:
                 lots.append(_Lot(page, starts == start))
-    served = np.array([0.0 if arm == "holdout" else times for arm in situations.arm])
+    served = np.array([0.0 if arm in NEVER_CONTACTED else times for arm in situations.arm])
     return _Market(live, book, situations, weighed, tuple(lots), served)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from engine.arms import BY_POLICY
 from engine.choose import Choices, Live, choose
-from engine.domain import Action
+from engine.domain import Action, ArmName
 from engine.explain.factors import equals, in_words, score, worth
 from engine.explain.nearest import nearest
 from engine.explain.reasons import funnel_of, reasons
@@ -12,6 +15,16 @@ from engine.predictions.staleness import aged
 from engine.situation import Situation, columns
 
 _FACTORS_IN_WORDS = 3
+_UNCONTACTED: Mapping[ArmName, str] = {
+    "holdout": "in the holdout",
+    "global_holdout": "in the holdout of all programs",
+    "excluded": "another program's customer, or nobody's in this layer,",
+}
+_SERVED: Mapping[ArmName, str] = {
+    "random": "the random arm",
+    "bau": "today's rules",
+    "prediction_only": "the predicted response alone",
+}
 _FIXED = frozenset({"uniform", "priority", "constant"})  # policies that neither learn nor read predictions
 
 
@@ -19,7 +32,7 @@ def explain(live: Live, situation: Situation) -> Explanation:
     """Explain the decision a program makes in a situation."""
     choices = choose(live, columns(live.program, [situation]))
     drawn, chance = int(choices.drawn[0]), _left_to_chance(situation, choices)
-    policy = situation.arm in ("policy", "holdout")
+    policy = situation.arm in BY_POLICY
     whole, factors = score(live, situation, choices) if policy and not chance else (None, [])
     others = [] if chance else nearest(live, situation, choices)
     return Explanation(
@@ -64,13 +77,11 @@ def _tied(choices: Choices) -> list[str]:
 
 def _sentence(live: Live, situation: Situation, choices: Choices) -> str:
     action = live.program.actions[int(choices.drawn[0])]
-    if situation.arm == "holdout":
-        return (
-            f"{situation.customer} is in the holdout and gets nothing; {_said(action)} would have been sent."
-        )
+    if why := _UNCONTACTED.get(situation.arm):
+        return f"{situation.customer} is {why} and gets nothing; {_said(action)} would have been sent."
     if not choices.feasible.mask[0, 1:].any():
         return f"{situation.customer} gets nothing: every action is ruled out."
-    served = {"policy": _served(live), "random": "the random arm", "bau": "today's rules"}[situation.arm]
+    served = _SERVED.get(situation.arm) or _served(live)
     if not action.offer:
         return f"{situation.customer} gets nothing: no action was chosen by {served}."
     return f"{situation.customer} gets {_said(action)}, chosen by {served}."

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from engine.budget.book import Book
 from engine.domain import Program
+from engine.enrol import Enrolled
 from engine.gather import gather
 from engine.request import Request
 from engine.situation import Situation
@@ -21,7 +22,7 @@ def people(connection: Connection, program: Program, ids: Sequence[str], at: dat
     What an earlier reservation still holds counts as used, even if it is to be released by now.
     """
     requests = [Request(customer, program.name, f"plan:{customer}", at) for customer in ids]
-    situations = gather(connection, program, requests, ["policy"] * len(ids))
+    situations = gather(connection, program, requests, Enrolled(["policy"] * len(ids), ids))
     if not program.budgets or not situations:
         return situations
     unsettled = tuple(replace(budget, settled_by="", hold=None) for budget in program.budgets)

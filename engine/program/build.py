@@ -16,6 +16,7 @@ from engine.domain import (
     Goal,
     Group,
     Intent,
+    Layer,
     Offer,
     PolicySpec,
     Program,
@@ -27,8 +28,8 @@ from engine.domain import (
     Unit,
     Weight,
 )
-from engine.program import fields, schema
-from engine.program.check import actions
+from engine.program import fields, lots, schema
+from engine.program.check import actions, drawing
 from engine.program.document import Document, Path
 from engine.program.words import words
 
@@ -71,6 +72,8 @@ def program(
         holidays=tuple(model.holidays),
         arbitration=_amount(document, ("arbitration",), model.arbitration),
         options=model.options,
+        layer=Layer(model.layer.name, model.layer.share) if model.layer else None,
+        unit=model.unit or "",
     )
 
 
@@ -129,7 +132,8 @@ def _channel(document: Document, name: str, model: schema.ChannelModel) -> Chann
 def _budgets(model: schema.ProgramModel) -> Iterator[Budget]:
     """What is shared, in the file's order, then the stock of offers, then the capacity of channels."""
     for name, one in model.budgets.items():
-        members, waits = (tuple(one.offers), tuple(one.channels)), (one.settled_by or "", one.hold)
+        members = tuple(drawing(model, one)), tuple(one.channels)
+        waits = (one.settled_by or "", one.hold)
         for unit in get_args(Unit):
             if quota := getattr(one, unit):
                 yield Budget(name, unit, quota, *members, *waits)
@@ -147,7 +151,7 @@ def _goal(model: schema.GoalModel) -> Goal:
     return Goal(outcomes, model.window, model.per_customer)
 
 
-def _arms(written: Mapping[ArmName, Any], model: schema.ArmsModel) -> tuple[tuple[ArmName, float], ...]:
+def _arms(written: Mapping[ArmName, Any], model: lots.ArmsModel) -> tuple[tuple[ArmName, float], ...]:
     return tuple((name, getattr(model, name)) for name in written if name in ARMS)
 
 

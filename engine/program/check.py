@@ -10,7 +10,7 @@ from engine.errors import nearest
 from engine.program.compiled import TERMS
 from engine.program.document import Document, Path
 from engine.program.schema import ProgramModel
-from engine.program.supply import SettledModel
+from engine.program.supply import BudgetModel, SettledModel
 from engine.program.words import Problem, problem
 from policies.make import make
 from policies.settings import PolicyError
@@ -102,10 +102,26 @@ def _supplies(model: ProgramModel) -> Found:
             yield path, "must have one of money, contacts and stock, such as money: 5000 per week."
         yield from _named((*path, "offers"), budget.offers, model.offers)
         yield from _named((*path, "channels"), budget.channels, model.channels)
+        yield from _named((*path, "groups"), budget.groups, model.groups)
+        if budget.groups and not drawing(model, budget):
+            yield (*path, "groups"), "no offer is in them; name groups that have offers."
         yield from _settled(path, budget)
     for name, offer in model.offers.items():
         if offer.stock:
             yield from _settled(("offers", name, "stock"), offer.stock)
+
+
+def drawing(model: ProgramModel, budget: BudgetModel) -> list[str]:
+    """The offers that draw on a budget: those it names and those of its groups; none if it names neither."""
+    found = list(budget.offers)
+    for name, offer in model.offers.items():
+        group, above = offer.group, set[str]()
+        while group in model.groups and group not in above:
+            above.add(group)
+            group = model.groups[group].within
+        if name not in found and above & set(budget.groups):
+            found.append(name)
+    return found
 
 
 def _settled(path: Path, model: SettledModel) -> Found:
@@ -185,7 +201,7 @@ _CHECKS: tuple[tuple[tuple[str, ...], Callable[[ProgramModel], Found]], ...] = (
     (("offers", "attributes", "predictions"), _predictions),
     ((), _ageing),
     (("groups", "offers"), _groups),
-    (("offers", "channels", "budgets"), _supplies),
+    (("groups", "offers", "channels", "budgets"), _supplies),
     ((), _holidays),
     ((), _arbitration),
     (("arms",), _arms),

@@ -16,7 +16,6 @@ from engine.program.fields import (
     NameText,
     PausedModel,
     QuietText,
-    Share,
     StartText,
     TimeText,
     WholeQuota,
@@ -24,6 +23,7 @@ from engine.program.fields import (
     nothing,
 )
 from engine.program.known import AttributeForm, PredictionForm
+from engine.program.lots import ArmsModel, LayerModel
 from engine.program.supply import BudgetModel, StockForm
 
 
@@ -196,17 +196,6 @@ class GoalModel(Model):
     )
 
 
-class ArmsModel(Model):
-    """The share of customers in each arm; they sum to 1. A customer stays in an arm for ever."""
-
-    policy: Share = Field(default=0.0, description="Decided by the policy, which learns.", examples=[0.85])
-    random: Share = Field(default=0.0, description="Decided by chance alone, to learn from.", examples=[0.05])
-    bau: Share = Field(default=0.0, description="Business as usual: today's way.", examples=[0.05])
-    holdout: Share = Field(
-        default=0.0, description="Never contacted: what all is compared with.", examples=[0.05]
-    )
-
-
 class PolicyModel(BaseModel):
     """A policy by name, and its settings beside it."""
 
@@ -286,6 +275,16 @@ class ProgramModel(PausedModel):
     arms: ArmsModel = Field(
         description="Share of customers in each arm.",
         examples=[{"policy": 0.85, "random": 0.05, "bau": 0.05, "holdout": 0.05}],
+    )
+    unit: str | None = Field(
+        default=None,
+        description="Attribute of those who are given an arm together; each customer alone if left out.",
+        examples=["household"],
+    )
+    layer: LayerModel | None = Field(
+        default=None,
+        description="Programs of one layer share no customer.",
+        examples=[{"name": "january", "share": 0.4}],
     )
     policy: PolicyModel = Field(
         default=PolicyModel(kind="linear"),

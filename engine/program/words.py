@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from engine.errors import nearest
-from engine.program import known, schema, supply
+from engine.program import known, lots, schema, supply
 from engine.program.document import Document, Path
 
 _ONE = {
@@ -36,7 +36,8 @@ _MODELS: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("slots", "*"): schema.SlotModel,
     ("goal",): schema.GoalModel,
     ("goal", "outcomes", "*"): schema.WeightModel,
-    ("arms",): schema.ArmsModel,
+    ("arms",): lots.ArmsModel,
+    ("layer",): lots.LayerModel,
     ("policy",): schema.PolicyModel,
     ("bau",): schema.PolicyModel,
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, exists, or_, select
 
+from engine.store import merges
 from engine.store.rows import CustomerRow
 from engine.store.sqlite import among, upsert, wanted
 from engine.store.sqlite import ids as as_ids
@@ -20,7 +22,7 @@ _SELECT = prepare(select(*_customer.columns).where(among(_customer.c.id)))
 _UPSERT = prepare_insert(_customer, _COLUMNS, upsert(_customer))
 _IDS = prepare(select(_customer.c.id).order_by(_customer.c.id))
 _wanted = wanted()
-_traces = {"customer": "id", "prediction": "customer", "decision": "customer", "outcome": "customer"}
+_traces = {"customer": "id"} | dict.fromkeys(("prediction", "decision", "outcome", "merge"), "customer")
 
 
 def _in(other: Table, column: str) -> ColumnElement[bool]:
@@ -38,8 +40,11 @@ def put_customers(c: Connection, rows: Sequence[CustomerRow], replace: bool = Fa
     """Store what is now known of customers.
 
     Given attributes and consents are laid over the stored ones, None takes one away, a zone of None keeps
-    the stored one. With `replace` the row stands for all that is known. Rows of one customer count in order.
+    the stored one. With `replace` the row stands for all that is known. Rows of one customer count in order;
+    an id that was merged stands for its person.
     """
+    people = merges.people(c, [row.id for row in rows])
+    rows = [dataclasses.replace(row, id=people.get(row.id, row.id)) for row in rows] if people else rows
     final = {row.id: row for row in rows} if replace else _merged(c, rows)
     run_many(
         c,
@@ -75,7 +80,9 @@ def customers(c: Connection, ids: Collection[str]) -> dict[str, CustomerRow]:
 
 
 def seen(c: Connection, ids: Collection[str]) -> set[str]:
-    """Those among `ids` of whom the store knows anything: a profile, a score, a decision, an outcome."""
+    """Those among `ids` of whom the store knows anything: a profile, a score, a decision, an outcome, or
+    that they are somebody else.
+    """
     return {one for (one,) in run(c, _SEEN, wanted=as_ids(ids))}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
 
-from engine.store import blocks
+from engine.store import blocks, lots
 from engine.store.learning import due_columns, due_rows
 from engine.store.programs import program_names
 from engine.store.rows import DueRow
@@ -16,6 +16,7 @@ _decision, _outcome, _learnt = table("decision"), table("outcome"), table("learn
 _customer, _prediction, _assignment = table("customer"), table("prediction"), table("assignment")
 _pending, _late, _withdrawn = table("pending"), table("late"), table("withdrawn")
 _erasure, _quarantine = table("erasure"), table("quarantine")
+_merge, _member, _contaminated = table("merge"), table("member"), table("contaminated")
 _DAY_US = 86_400_000_000
 _his = _decision.c.customer == bindparam("person")
 _PROGRAMS = prepare(
@@ -57,6 +58,15 @@ _MARKS = [prepare(delete(one).where(among(one.c.decision))) for one in (_learnt,
 _DECISIONS = prepare(delete(_decision).where(_his))
 _OUTCOMES = prepare(delete(_outcome).where(_outcome.c.customer == bindparam("person")))
 _SCORES = prepare(delete(_prediction).where(_prediction.c.customer == bindparam("person")))
+_IDS = prepare(delete(_merge).where(_merge.c.person == bindparam("person")))
+_HOUSEHOLDS = prepare(
+    delete(_member).where(_member.c.customer == bindparam("person"), among(_member.c.program))
+)
+_MIXED = prepare(
+    update(_contaminated)
+    .where(_contaminated.c.customer == bindparam("person"), among(_contaminated.c.program))
+    .values(customer=bindparam("tombstone"))
+)
 _PROFILE = prepare(delete(_customer).where(_customer.c.id == bindparam("person")))
 _BURY = prepare(
     update(_assignment)
@@ -109,6 +119,7 @@ def erase(c: Connection, customer: str, tombstone: str) -> tuple[int, int, int]:
     """Delete every row about a customer, and overwrite its place in the file with zeros.
 
     The arms alone are kept, under `tombstone`: without the hash, and with the day in place of the moment.
+    Every id of a person goes with them.
 
     Returns:
         How many decisions, outcomes, and rows of profile and scores there were.
@@ -123,6 +134,10 @@ def erase(c: Connection, customer: str, tombstone: str) -> tuple[int, int, int]:
         execute(c, statement, wanted=ids(seq for seq, _ in rows))
     gone = [execute(c, one, person=customer) for one in (_DECISIONS, _OUTCOMES, _SCORES, _PROFILE)]
     wanted = ids(program_names(c))
+    lots.forget(c, customer)
+    execute(c, _IDS, person=customer)
+    execute(c, _HOUSEHOLDS, person=customer, wanted=wanted)
+    execute(c, _MIXED, person=customer, tombstone=tombstone, wanted=wanted)
     execute(c, _BURY, person=customer, tombstone=tombstone, none=0, day_us=_DAY_US, wanted=wanted)
     c.exec_driver_sql("PRAGMA secure_delete = OFF")
     return gone[0], gone[1], gone[2] + gone[3]

@@ -44,6 +44,7 @@ _pairs = select(_decision.c.program, _decision.c.seq)
 _new = _outcome.c.seq > bindparam("before")
 _NAMED = _queue(_pairs, _new, _outcome.c.decision == _decision.c.id)
 _UNNAMED = _queue(_pairs, _new, _outcome.c.decision.is_(None))
+_OF = _queue(_pairs, _decision.c.customer == bindparam("person"), _outcome.c.decision.is_(None))
 _UNSEEN = _queue(_pairs, among(_decision.c.seq), _outcome.c.seq > _learnt.c.seen)
 
 
@@ -51,6 +52,11 @@ def queue_reached(c: Connection, before: int) -> None:
     """Queue the learnt decisions that outcomes after number `before` belong to."""
     execute(c, _NAMED, before=before)
     execute(c, _UNNAMED, before=before)
+
+
+def queue_of(c: Connection, customer: str) -> None:
+    """Queue the learnt decisions of a customer that outcomes which name none belong to."""
+    execute(c, _OF, person=customer)
 
 
 def queue_unseen(c: Connection, decisions: Sequence[int]) -> None:

@@ -127,6 +127,31 @@ _QUARANTINE: Step = (
         PRIMARY KEY (program, decision)) STRICT, WITHOUT ROWID""",
 )
 
+_LOTS: Step = (
+    """CREATE TABLE everywhere (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, share REAL NOT NULL, salt TEXT NOT NULL,
+        at_us INTEGER NOT NULL, who TEXT NOT NULL) STRICT""",
+    """CREATE TABLE lot (
+        unit TEXT NOT NULL, name TEXT NOT NULL, drawn TEXT NOT NULL, hash INTEGER NOT NULL,
+        drawn_us INTEGER NOT NULL, PRIMARY KEY (unit, name)) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE member (
+        program TEXT NOT NULL, customer TEXT NOT NULL, unit TEXT NOT NULL,
+        PRIMARY KEY (program, customer)) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE stake (
+        layer TEXT NOT NULL, low INTEGER NOT NULL, last INTEGER NOT NULL, program TEXT NOT NULL,
+        PRIMARY KEY (layer, low)) STRICT, WITHOUT ROWID""",
+)
+
+_MERGES: Step = (
+    """CREATE TABLE merge (
+        customer TEXT NOT NULL PRIMARY KEY, person TEXT NOT NULL, at_us INTEGER NOT NULL,
+        how TEXT NOT NULL) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX ix_merge_person ON merge (person)",
+    """CREATE TABLE contaminated (
+        program TEXT NOT NULL, customer TEXT NOT NULL, arm TEXT NOT NULL, arms TEXT NOT NULL,
+        at_us INTEGER NOT NULL, PRIMARY KEY (program, customer)) STRICT, WITHOUT ROWID""",
+)
+
 STEPS: tuple[Step, ...] = (
     _FIRST,
     _MODEL_VERSIONS,
@@ -137,6 +162,8 @@ STEPS: tuple[Step, ...] = (
     _COPIES,
     _ERASURES,
     _QUARANTINE,
+    _LOTS,
+    _MERGES,
 )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from operator import attrgetter
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from engine.store import ledger
+from engine.store import ledger, merges
 from engine.store.late import belongs, queue_reached
 from engine.store.rows import OutcomeRow
 from engine.store.sqlite import among, insert_new
@@ -40,10 +40,13 @@ _AFTER = prepare(
 def append_outcomes(c: Connection, rows: Sequence[OutcomeRow]) -> int:
     """Add events; one whose `event` is known already is passed over, whatever else it says.
 
+    An id that was merged stands for its person.
+
     Returns:
         How many were new.
     """
-    before = run(c, _LAST)[0][0]
+    before, people = run(c, _LAST)[0][0], merges.people(c, [row.customer for row in rows])
+    rows = [replace(row, customer=people.get(row.customer, row.customer)) for row in rows] if people else rows
     run_many(c, _INSERT, [_values(row) for row in rows])
     queue_reached(c, before)
     ledger.settle(c, before)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from operator import attrgetter
 
 from sqlalchemy import Connection, and_, bindparam, case, func, literal_column, select, true
 
+from engine.store import merges
 from engine.store.rows import PredictionRow
 from engine.store.sqlite import among, insert_new, upsert, wanted
 from engine.store.sqlite import ids as as_ids
@@ -70,6 +71,8 @@ _MODEL = prepare_insert(_model, ("name",), insert_new(_model))
 
 def put_predictions(c: Connection, rows: Sequence[PredictionRow]) -> None:
     """Store scores. A score of the same customer, model and `as_of_us` replaces the one before."""
+    people = merges.people(c, [row.customer for row in rows])
+    rows = [replace(row, customer=people.get(row.customer, row.customer)) for row in rows] if people else rows
     run_many(c, _MODEL, [(name,) for name in sorted({row.model for row in rows})])
     run_many(c, _UPSERT, [_values(row) for row in rows])
 

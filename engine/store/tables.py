@@ -9,6 +9,8 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, CheckConstraint, Index, Table, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
+from engine.store import lot_tables as lot_tables
+
 
 class Program(SQLModel, table=True):
     """Every version of every program file. `applied_seq` grows with each apply: the greatest is current."""

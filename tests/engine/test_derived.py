@@ -15,6 +15,7 @@ from engine import derived
 from engine.calendar import microseconds
 from engine.decide import decide
 from engine.domain import Program, RuleText
+from engine.enrol import Enrolled
 from engine.errors import ProgramError
 from engine.gather import gather
 from engine.live import live
@@ -202,7 +203,7 @@ def test_lookups_are_gathered_decided_and_replayed(store: Store) -> None:
         ids = []
         for hours in (0, 30, 60):
             asked = Request("c0", "spring", f"k{hours}", AT + timedelta(hours=hours))
-            (situation_,) = gather(c, program, [asked], ["random"])
+            (situation_,) = gather(c, program, [asked], Enrolled(["random"], [asked.customer]))
             batch = decide(c, [asked], {"spring": live(c, "spring")})
             ((_, choices),) = batch.rounds
             open_ = {a.offer for a, ok in zip(program.actions, choices.feasible.mask[0], strict=True) if ok}
@@ -225,5 +226,5 @@ def test_a_score_that_comes_with_the_request_is_of_now_and_an_unknown_one_of_nev
             Request("c0", "spring", f"k{i}", AT, given)
             for i, given in enumerate(({}, {"churn": 0.1}, {"churn": None}))
         ]
-        found = gather(c, program, asked, ["random"] * 3)
+        found = gather(c, program, asked, Enrolled(["random"] * 3, [one.customer for one in asked]))
     assert [one.as_of for one in found] == [{"churn": 5}, {"churn": NOW}, {}]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.errors import InputError
 from engine.event_file import read_events
 from engine.segment import Message, Parcel, events, features, kind_of, moment
-from engine.track import IdentifyEvent, OutcomeEvent
+from engine.track import IdentifyEvent, MergeEvent, OutcomeEvent
 from tests.engine.programs import spring
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -139,8 +139,15 @@ def test_a_devices_zone_that_is_none_is_passed_over() -> None:
 
 
 def test_messages_that_tell_nothing_we_keep_are_passed_over() -> None:
-    for kind in ("page", "screen", "group", "alias"):
+    for kind in ("page", "screen", "group"):
         assert events(message(type=kind), None, AT, "body") == []
+
+
+def test_an_alias_says_that_two_ids_are_one_person() -> None:
+    alias = message(type="alias", previousId="anonymous-71", userId="c_1")
+    assert events(alias, None, AT, "body") == [MergeEvent("anonymous-71", "c_1")]
+    with pytest.raises(InputError, match="body: previousId is missing; an alias says which id is whose"):
+        events(message(type="alias", userId="c_1"), None, AT, "body")
 
 
 def test_what_holds_for_a_parcel_holds_for_its_messages() -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from simulator.charter import ZONES, arms_of, charter
+from simulator.charter import ZONES, charter
 from simulator.town import Town
 
 PROGRAMS = ("spring", "autumn")
@@ -39,7 +39,7 @@ class Reliable(RuleBasedStateMachine):
             self.town.apply(charter(lot, name))
         for name in NAMES:
             granted = {"marketing": lot.random() < 0.8, "sms": lot.random() < 0.7}
-            self.town.tell(name, granted, lot.randrange(14, 40), lot.choice(ZONES))
+            self.town.tell(name, granted, lot.randrange(14, 40), lot.choice(ZONES), lot.choice("xy"))
 
     @rule(program=program, customers=several, explore=st.booleans())
     def group(self, program: str, customers: list[str], explore: bool) -> None:
@@ -69,6 +69,14 @@ class Reliable(RuleBasedStateMachine):
     def outcome(self, customer: str, kind: str) -> None:
         self.town.happen(customer, kind)
 
+    @rule(gone=who, into=who)
+    def merge(self, gone: str, into: str) -> None:
+        self.town.merge(gone, into)
+
+    @rule(share=st.sampled_from([0.0, 0.3, 0.5]))
+    def hold(self, share: float) -> None:
+        self.town.hold(share)
+
     @rule(program=program)
     def learn(self, program: str) -> None:
         self.town.learn(program)
@@ -83,7 +91,7 @@ class Reliable(RuleBasedStateMachine):
 
     @rule(program=program, seed=number)
     def change(self, program: str, seed: int) -> None:
-        self.town.apply(charter(Random(seed), program, arms_of(self.town.texts[program])))
+        self.town.apply(charter(Random(seed), program, self.town.texts[program]))
 
     @rule(hours=st.sampled_from([0.1, 3.0, 12.0, 30.0]))
     def wait(self, hours: float) -> None:
@@ -115,7 +123,7 @@ TestReliable = Reliable.TestCase
 def lived(folder: Path) -> Town:
     """A town after a few days in which everyone is asked for often."""
     lot, town = Random(5), Town(folder / "store.db")
-    town.apply(charter(lot, "spring", "{policy: 0.5, random: 0.3, holdout: 0.2}"))
+    town.apply(charter(lot, "spring", "arms: {policy: 0.5, random: 0.3, holdout: 0.2}"))
     for i, name in enumerate(NAMES * 4):
         town.tell(f"{name}{i}", {"marketing": i % 3 > 0, "sms": i % 2 > 0}, 12 + i, ZONES[i % len(ZONES)])
     names = [f"{name}{i}" for i, name in enumerate(NAMES * 4)]
