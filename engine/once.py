@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import TypeVar
+from operator import is_
+from typing import ParamSpec, TypeVar
 
 K = TypeVar("K")
+P = ParamSpec("P")
 V = TypeVar("V")
 KEPT = 64
 
@@ -31,15 +33,15 @@ def once(work_out: Callable[[K], V]) -> Callable[[K], V]:
     return worked_out
 
 
-def latest(work_out: Callable[[K], V]) -> Callable[[K], V]:
-    """`work_out`, remembered for the object it was called with last, told apart by identity."""
-    held: list[tuple[K, V]] = []
+def latest(work_out: Callable[P, V]) -> Callable[P, V]:
+    """`work_out`, remembered for the objects it was called with last, told apart by identity."""
+    held: list[tuple[tuple[object, ...], V]] = []
 
-    def worked_out(given: K) -> V:
+    def worked_out(*given: P.args, **named: P.kwargs) -> V:
         for known, found in held:
-            if known is given:
+            if all(map(is_, known, given)):
                 return found
-        found = work_out(given)
+        found = work_out(*given, **named)
         held[:] = [(given, found)]
         return found
 

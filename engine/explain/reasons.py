@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import compress
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from engine.choose import Choices, Live, scorer
 from engine.domain import Program
 from engine.feasible import Funnel, funnel
 from engine.once import latest, once
+from policies.base import Ints
 
 
 def reasons(live: Live, choices: Choices, i: int) -> list[str]:
@@ -18,9 +18,8 @@ def reasons(live: Live, choices: Choices, i: int) -> list[str]:
 
     How many offers remained, what the drawn action is worth, how it was drawn.
     """
-    figures = _figures(choices)
-    left = len(set(compress(_offers(live.program), choices.feasible.mask[i].tolist())) - {""})
-    said = [f"{left} of {len(live.program.offers)} offers eligible"]
+    figures = _figures(live.program, choices)
+    said = [f"{figures.left[i]} of {len(live.program.offers)} offers eligible"]
     if scorer(live) is not None:
         price = f", less {figures.spent[i]:.4g} for what is scarce" if figures.spent[i] else ""
         how = "highest expected" if figures.best[i] else "expected"
@@ -32,8 +31,10 @@ def reasons(live: Live, choices: Choices, i: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Figures:
-    """Of each of n choices: value of the drawn action, what it spends, whether it is the best, its chance."""
+    """Of each of n choices: offers left, value of the drawn action, what it spends, whether it is the best,
+    its chance."""
 
+    left: list[int]
     value: list[float]
     spent: list[float]
     best: list[bool]
@@ -42,13 +43,16 @@ class _Figures:
 
 
 @latest
-def _figures(choices: Choices) -> _Figures:
+def _figures(program: Program, choices: Choices) -> _Figures:
     """Worked out for a whole group at once: it costs no more than for one."""
     row, drawn = np.arange(len(choices.drawn)), choices.drawn
     worth = choices.value if choices.charge is None else choices.value - choices.charge
     best = np.where(choices.feasible.mask, worth, -np.inf).max(axis=1)
     value, net = choices.value[row, drawn], worth[row, drawn]
+    offers, mask = _offers(program), choices.feasible.mask
+    left = np.logical_or.reduceat(mask, offers, axis=1) if len(offers) else mask[:, :0]
     return _Figures(
+        left.sum(axis=1).tolist(),
         value.tolist(),
         (value - net).tolist(),
         (net >= best).tolist(),
@@ -64,6 +68,7 @@ def funnel_of(choices: Choices, i: int) -> Funnel:
 
 
 @once
-def _offers(program: Program) -> tuple[str, ...]:
-    """The offer of each action, "" for no_action."""
-    return tuple(action.offer for action in program.actions)
+def _offers(program: Program) -> Ints:
+    """Where the actions of each offer start; they stand side by side."""
+    names = [action.offer for action in program.actions]
+    return np.array([i for i, name in enumerate(names) if name and name != names[i - 1]], dtype=np.int64)
