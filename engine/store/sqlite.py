@@ -79,18 +79,22 @@ def _prepare(connection: Any, path: Path, settings: Sequence[str]) -> None:
 
 
 def begin_at_once(connection: Connection) -> bool:
-    """Begin a write transaction unless another process is writing; False if one is."""
-    execute = connection.connection.cursor().execute
-    execute("PRAGMA busy_timeout = 0")
+    """Begin a write transaction unless another process is writing; False if one is.
+
+    The connection must not wait for others (`wait_for_others`).
+    """
     try:
         connection.begin()
     except (DBAPIError, dbapi2.OperationalError) as error:
         if "locked" not in str(error):
             raise
         return False
-    finally:
-        execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     return True
+
+
+def wait_for_others(connection: Connection, milliseconds: int) -> None:
+    """How long beginning to write waits for another process from now on."""
+    connection.connection.cursor().execute(f"PRAGMA busy_timeout = {milliseconds}")
 
 
 def in_words(path: Path, error: DBAPIError | dbapi2.Error) -> StoreError:

@@ -31,6 +31,7 @@ class Store:
         self._writing = writing
         self._reading = reading
         self._pen: Connection | None = None
+        self._patience_ms: int | None = None
         self._lock = threading.Lock()
         self._owner: int | None = None
         self._closed = False
@@ -43,7 +44,7 @@ class Store:
             StoreError: the store cannot write, is closed, or this thread is writing already.
         """
         with self._turn(), self._speaking():
-            pen = self._taken_up()
+            pen = self._taken_up(sqlite.BUSY_MS)
             try:
                 with pen.begin():
                     yield pen
@@ -63,7 +64,7 @@ class Store:
         try:
             self._check_open()
             with self._speaking():
-                pen = self._taken_up()
+                pen = self._taken_up(0)
                 begun = sqlite.begin_at_once(pen)
             return pen if begun else None
         finally:
@@ -78,7 +79,7 @@ class Store:
             StoreError: it could not be made durable, and is undone.
         """
         try:
-            transaction = self._taken_up().get_transaction()
+            transaction = None if self._pen is None else self._pen.get_transaction()
             with self._speaking():
                 if error is not None or transaction is None:
                     raise error or StoreError(f"{self.path}: no transaction has begun.")
@@ -89,9 +90,13 @@ class Store:
         finally:
             self._lock.release()
 
-    def _taken_up(self) -> Connection:
+    def _taken_up(self, patience_ms: int) -> Connection:
+        """The connection that writes, which waits so long for other processes."""
         if self._pen is None:
-            self._pen = self._writing.connect()
+            self._pen, self._patience_ms = self._writing.connect(), None
+        if self._patience_ms != patience_ms:
+            sqlite.wait_for_others(self._pen, patience_ms)
+            self._patience_ms = patience_ms
         return self._pen
 
     def _put_away(self) -> None:
