@@ -51,7 +51,14 @@ class BudgetModel(SettledModel):
         default=None, description="Pieces that several offers share.", examples=[120]
     )
     offers: list[str] = Field(
-        default=[], description="The offers that draw on it; all if left out.", examples=[["sale"]]
+        default=[],
+        description="The offers that draw on it; all if neither offers nor groups are named.",
+        examples=[["sale"]],
+    )
+    groups: list[str] = Field(
+        default=[],
+        description="Groups whose offers, and those of the groups below, draw on it.",
+        examples=[["discounts"]],
     )
     channels: list[str] = Field(
         default=[], description="The channels that draw on it; all if left out.", examples=[["email"]]

@@ -126,6 +126,15 @@ def test_limits_become_budgets_that_are_settled_at_once_or_by_an_outcome() -> No
     )
 
 
+def test_a_budget_of_a_group_is_drawn_on_by_its_offers_and_those_of_the_groups_below() -> None:
+    program = made(
+        groups={"top": {}, "below": {"within": "top"}, "other": {}},
+        offers={"a": {}, "b": {"group": "below"}, "c": {"group": "top"}, "d": {"group": "other"}},
+        budgets={"both": {"contacts": 5, "offers": ["a", "c"], "groups": ["top"]}},
+    )
+    assert program.budgets == (Budget("both", "contacts", Quota(5), ("a", "c", "b")),)
+
+
 def test_a_cool_down_counts_once_and_within_the_pause_unless_it_says_otherwise() -> None:
     texts = [
         "ignored 2 times in 30 days: pause 60 days",

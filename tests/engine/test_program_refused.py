@@ -127,6 +127,8 @@ def test_a_wrong_offer_is_told_in_one_line(fragment: str, said: str) -> None:
         ("arms: {policy: 1}", "arms: {policy: 1}\nbudgets: {b: {money: 1, contacts: 2}}", "budget b: must have one of money, contacts and stock"),
         ("arms: {policy: 1}", "arms: {policy: 1}\nbudgets: {b: {contacts: 2.5 per day}}", "budget b: contacts == '2.5 per day', must be a whole number"),
         ("arms: {policy: 1}", "arms: {policy: 1}\nbudgets: {b: {money: 1, offers: [sael]}}", "budget b: offers: entry 1 == 'sael', there is no such offer. Did you mean 'sale'?"),
+        ("arms: {policy: 1}", "arms: {policy: 1}\ngroups: {winter: {}}\nbudgets: {b: {money: 1, groups: [wintr]}}", "budget b: groups: entry 1 == 'wintr', there is no such group. Did you mean 'winter'?"),
+        ("arms: {policy: 1}", "arms: {policy: 1}\ngroups: {g: {}}\nbudgets: {b: {money: 1, groups: [g]}}", "budget b: groups == ['g'], no offer is in them; name groups that have offers."),
         ("arms: {policy: 1}", "arms: {policy: 1}\nbudgets: {b: {money: 1, channels: [email, email]}}", "budget b: channels: entry 2 == 'email', stands twice"),
         ("arms: {policy: 1}", "arms: {policy: 1}\nbudgets: {b: {money: 1, hold: day}}", "budget b: hold == 'day', needs settled_by beside it"),
         ("consent: none", "consent: none, capacity: x", "channel email: capacity == 'x', must be an amount, such as 500"),
