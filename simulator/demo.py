@@ -42,8 +42,9 @@ from engine.tally import BatchSummary
 from engine.uncollected import uncollected
 from engine.warm import PastDecision, take_in
 from simulator import season_tables
-from simulator.evaluate import Evaluation, evaluate
-from simulator.evaluate_command import table
+from simulator.evaluate import evaluate
+from simulator.evaluate_terminal import table
+from simulator.evaluation import Evaluation
 from simulator.logs import read_log
 from simulator.run import run as live_through
 from simulator.season import Season

@@ -72,11 +72,13 @@ def diagnose(log: Log, pmf: Floats | None, weight: Floats, evidence: Evidence) -
 
 
 def _covered(log: Log, pmf: Floats | None) -> float:
-    """Share of the target's probability on actions that the log holds at all."""
+    """Share of the target's probability on actions that were feasible in their row and tried in some row."""
     if pmf is None:
         return 1.0
-    untried = np.bincount(log.action, minlength=len(log.actions)) == 0
-    return 1.0 - float(pmf[:, untried].sum()) / len(log)
+    tried = np.bincount(log.action, minlength=len(log.actions)) > 0
+    if log.mask.all() and tried.all():
+        return 1.0
+    return min(1.0, float(pmf[log.mask & tried].sum()) / len(log))
 
 
 def _refusals(log: Log, size: float, covered: float, least_mean: float) -> Iterator[str]:
@@ -109,6 +111,11 @@ def _doubts(log: Log, pmf: Floats | None, weight: Floats, size: float, evidence:
         yield (
             "The propensities are the shares of the actions, not logged: right only if every row had the "
             "same chances; log the propensity with each decision."
+        )
+    if log.fallback > LARGEST_SHARE:
+        yield (
+            f"A fallback made {log.fallback:.0%} of the decisions, which are left out; if it answers in some "
+            "situations rather than others, the rest is not like the whole."
         )
     if size < FIRM_SIZE:
         yield f"The effective sample is only {size:.0f}; {FIRM_SIZE:.0f} would be firm."

@@ -7,143 +7,121 @@ log -> target pmf on each logged feasible set -> cross-fitted reward model -> es
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 
-from engine.errors import InputError, nearest
-from policies.base import Floats, Ints
-from simulator.diagnose import Diagnosis, Verdict, diagnose
-from simulator.estimators import NAMES, PLAIN, TUNED
+from engine.errors import InputError, RefusedError
+from policies.base import Floats, Ints, Mask
+from simulator.choice import AUTO, DEFAULT, choice
+from simulator.comparison import Support, contributions, support
+from simulator.diagnose import Diagnosis, diagnose
+from simulator.estimators import PLAIN, TUNED
 from simulator.estimators.base import Rows, Terms, evidence, value
 from simulator.estimators.dr import dr
 from simulator.estimators.mips import marginal_weight
 from simulator.estimators.mrdr import row_weight
 from simulator.estimators.slope import slope
-from simulator.folds import folds
+from simulator.evaluation import Estimate, Evaluation, Lift, Logged, PolicyValue
+from simulator.folds import folds, time_folds, train_on
 from simulator.interval.base import Evidence, Interval, within
 from simulator.interval.gamma import gamma
+from simulator.interval.kinds import KINDS, Proof, apart, bounds, check_kind, difference
 from simulator.logs import Log
-from simulator.reward_model import cross_fit
+from simulator.method import Method, checked_names, names_of
+from simulator.models import predictions
 from simulator.targets import Target, Wanted, target
 
 LOGGED = "logged"
-DEFAULT = "dr"
+UNMODELLED = ("ips", "snips", "replay", "mips", "clipped_ips")
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """One estimator's answer; its numbers are None where the log supports none."""
+class Fitted:
+    """A log with its folds and what the reward model predicts; `low` and `high` limit its rewards."""
 
-    estimator: str
-    value: float | None
-    low: float | None
-    high: float | None
-    se: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Lift:
-    """A paired difference on the same rows: this policy less `against`."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    against: str
-
-
-@dataclass(frozen=True, slots=True)
-class Logged:
-    """What the logging policy earned per decision."""
-
-    value: float
+    log: Log
+    fold: Ints
+    train: Mask
+    q: Floats
     low: float
     high: float
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyValue:
-    """One policy: verdict, estimates, the chosen one, and its lift."""
+class Judged:
+    """A target with all that its row of the table is made from; no terms and proofs if it is refused."""
 
-    name: str
-    verdict: Verdict
-    reason: str
-    ess: float
-    max_weight: float
-    coverage: float
-    estimates: tuple[Estimate, ...]
+    policy: Target
+    rows: Rows
+    terms: Mapping[str, Terms]
+    proofs: Mapping[str, Proof]
     chosen: str
-    value: float | None
-    low: float | None
-    high: float | None
-    lift: Lift
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """The table: n logged decisions, what they earned, and what each policy would have."""
-
-    n: int
-    logged: Logged
-    policies: tuple[PolicyValue, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain lists, dicts, strings and numbers; None where there is no answer, never NaN."""
-        return {**asdict(self), "policies": [_plain(asdict(one)) for one in self.policies]}
+    why: str
+    diagnosis: Diagnosis
 
     @property
-    def refused(self) -> bool:
-        """True if any policy was refused."""
-        return any(one.verdict == "refused" for one in self.policies)
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """A target with all that its row of the table is made from."""
-
-    name: str
-    names: Sequence[str]
-    terms: Mapping[str, Terms]
-    evidence: Mapping[str, Evidence]
-    chosen: str
-    diagnosis: Diagnosis
+    def proof(self) -> Proof | None:
+        """Of the estimate shown."""
+        return self.proofs.get(self.chosen)
 
 
 def evaluate(
     log: Log,
     targets: Sequence[Wanted],
-    estimators: Sequence[str] = (DEFAULT,),
+    estimators: Sequence[str] | None = None,
     level: float = 0.95,
     against: str = LOGGED,
-    count: int = 5,
+    method: Method | None = None,
 ) -> Evaluation:
     """What each target would have earned per decision on these rows.
 
     Args:
         log: n logged decisions.
         targets: policies, as `targets.target` takes them.
-        estimators: names from `estimators.NAMES`, or ``("all",)``; the value shown is the one of DR where
-            it is among them, else of the first.
-        level: of the two-sided intervals.
+        estimators, level: as `Method` has them; they go before the method's own where given.
         against: what lifts are taken against: ``logged``, or a target's name; one that is not among
             `targets` is added.
-        count: folds of the cross-fitting.
+        method: all the rest.
 
     Raises:
-        InputError: an unknown estimator, level or policy, or a policy that fails on a row.
+        InputError: an unknown estimator, interval, model, level or policy, or a policy that fails on a row.
     """
-    if not 0.5 <= level < 1:
-        raise InputError(f"level is {level}, must be in [0.5, 1), for example 0.95.")
-    names = _names(estimators, log)
-    fold = folds(log, count)
-    q = cross_fit(log.X, log.action, log.reward, fold, len(log.actions))
+    how = method or Method(level=level)
+    how = how if estimators is None else replace(how, estimators=checked_names(estimators, log))
+    fitted = fit(log, how)
     wanted = [*targets, *([against] if against != LOGGED and against not in map(_name, targets) else [])]
-    judged = [_judge(target(one, log, fold), log, q, fold, names) for one in wanted]
-    reference = next((one for one in judged if one.name == against), None)
-    mean = _limits(_mean(log), log, level)
-    logged = Logged(mean.value, mean.low, mean.high)
-    return Evaluation(len(log), logged, tuple(_row(one, log, reference, level) for one in judged))
+    judged = [judge(target(one, log, fitted.fold, fitted.train), fitted, how) for one in wanted]
+    return table(judged, fitted, how, against)
+
+
+def table(judged: Sequence[Judged], fitted: Fitted, how: Method, against: str = LOGGED) -> Evaluation:
+    """The table of judged policies, with lifts over what was logged or over one of them."""
+    log = fitted.log
+    reference = next((one for one in judged if one.policy.name == against), None)
+    mean = _cut(KINDS[how.interval](mean_proof(fitted), how.level), log)
+    return Evaluation(
+        len(log),
+        Logged(mean.value, mean.low, mean.high),
+        tuple(_row(one, fitted, reference, how) for one in judged),
+        how.level,
+        how.interval,
+        how.model,
+        log.source,
+        log.notes,
+    )
+
+
+def fit(log: Log, how: Method) -> Fitted:
+    """The log cut into folds, with predictions for every action in every row."""
+    if not 0.5 <= how.level < 1:
+        raise InputError(f"level is {how.level}, must be in [0.5, 1), for example 0.95.")
+    check_kind(how.interval, names_of(how, log), log.cluster is not None)
+    low, high = bounds(how.interval, log.reward, how.limits)
+    fold = time_folds(log, how.count) if how.ordered else folds(log, how.count)
+    train = train_on(fold, how.ordered)
+    return Fitted(log, fold, train, predictions(log, fold, train, how.model), low, high)
 
 
 def rows_of(log: Log, policy: Target, q: Floats) -> Rows:
@@ -153,14 +131,8 @@ def rows_of(log: Log, policy: Target, q: Floats) -> Rows:
     if policy.pmf is None:
         return Rows(log.reward, np.ones(len(log)), log.propensity, own, own)
     match = policy.pmf[i, log.action]
-    return Rows(
-        log.reward,
-        match / log.propensity,
-        match,
-        own,
-        (policy.pmf * q).sum(axis=1),
-        _marginal(log, policy.pmf),
-    )
+    expected = np.einsum("ij,ij->i", policy.pmf, q)
+    return Rows(log.reward, match / log.propensity, match, own, expected, _marginal(log, policy.pmf))
 
 
 def _marginal(log: Log, pmf: Floats) -> Floats | None:
@@ -177,42 +149,36 @@ def _name(wanted: Wanted) -> str:
     return wanted if isinstance(wanted, str) else wanted[0]
 
 
-def _names(estimators: Sequence[str], log: Log) -> list[str]:
-    """Checked names, each once; MIPS is among all of them only where the log knows embeddings."""
-    known = [
-        name for name in NAMES if name != "mips" or (log.logging is not None and log.embedding is not None)
-    ]
-    wanted = known if list(estimators) == ["all"] else list(dict.fromkeys(estimators))
-    for name in wanted:
-        if name == "mips" and name not in known:
-            raise InputError("estimator mips needs a log with the logging pmf and embeddings of the actions.")
-        if name not in known:
-            raise InputError(f"There is no estimator '{name}'.{nearest(name, [*known, 'all'])}")
-    if not wanted:
-        raise InputError("No estimator was given; dr is the usual one.")
-    return wanted
-
-
-def _judge(policy: Target, log: Log, q: Floats, fold: Ints, names: Sequence[str]) -> _Judged:
-    rows = rows_of(log, policy, q)
-    chosen = DEFAULT if DEFAULT in names else names[0]
+def judge(policy: Target, fitted: Fitted, how: Method) -> Judged:
+    """The estimates of one target, or the refusal to make any."""
+    log, names = fitted.log, names_of(how, fitted.log)
+    rows = rows_of(log, policy, fitted.q)
     surprise = log.reward - rows.q
     shown = evidence(dr(rows), surprise, log.cluster)
     found = diagnose(log, policy.pmf, rows.weight, shown)
+    wanted = AUTO if AUTO in how.estimators else DEFAULT if DEFAULT in names else names[0]
     if found.verdict == "refused":
-        return _Judged(policy.name, names, {}, {}, chosen, found)
-    terms = {name: _terms(name, rows, policy, log, fold) for name in names}
-    proof = {name: evidence(one, surprise, log.cluster) for name, one in terms.items()}
-    return _Judged(policy.name, names, terms, proof, chosen, found)
+        chosen = names[0] if wanted == AUTO else wanted
+        return Judged(policy, rows, {}, {}, chosen, "nothing is shown", found)
+    terms = {name: _terms(name, rows, policy, fitted, how) for name in names}
+    proofs = {
+        name: _proof(
+            name, shown if name == DEFAULT else evidence(one, surprise, log.cluster), rows, policy, fitted
+        )
+        for name, one in terms.items()
+    }
+    errors = {name: gamma(one.evidence).se for name, one in proofs.items()} if wanted == AUTO else {}
+    return Judged(policy, rows, terms, proofs, *choice(wanted, errors), found)
 
 
-def _terms(name: str, rows: Rows, policy: Target, log: Log, fold: Ints) -> Terms:
+def _terms(name: str, rows: Rows, policy: Target, fitted: Fitted, how: Method) -> Terms:
+    log = fitted.log
     if name in PLAIN:
         return PLAIN[name](rows)
     if name in TUNED:
         return _tuned(name, rows, log)
     weight = row_weight(rows.match, log.propensity)
-    return dr(rows_of(log, policy, cross_fit(log.X, log.action, log.reward, fold, len(log.actions), weight)))
+    return dr(rows_of(log, policy, predictions(log, fitted.fold, fitted.train, how.model, weight)))
 
 
 def _tuned(name: str, rows: Rows, log: Log) -> Terms:
@@ -223,16 +189,42 @@ def _tuned(name: str, rows: Rows, log: Log) -> Terms:
     return candidates[slope([one.value for one in limits], [one.se for one in limits])]
 
 
-def _mean(log: Log) -> Evidence:
-    return Evidence(log.reward, np.ones(len(log)), log.reward - log.reward.mean(), log.cluster)
+def _proof(name: str, shown: Evidence, rows: Rows, policy: Target, fitted: Fitted) -> Proof:
+    order = slice(None) if fitted.log.at is None else np.argsort(fitted.log.at, kind="stable")
+    return Proof(
+        shown,
+        rows.weight[order],
+        rows.reward[order],
+        _largest(policy, fitted.log, rows.weight),
+        fitted.low,
+        fitted.high,
+        name not in UNMODELLED,
+    )
 
 
-def _row(one: _Judged, log: Log, reference: _Judged | None, level: float) -> PolicyValue:
-    estimates = tuple(_estimate(name, one, log, level) for name in one.names)
+def _largest(policy: Target, log: Log, weight: Floats) -> float:
+    """A weight that the target cannot exceed on such a log: its surest action on the least propensity."""
+    if policy.pmf is None:
+        return 1.0
+    if log.logging is not None:
+        ratio = np.divide(policy.pmf, log.logging, out=np.zeros_like(policy.pmf), where=log.logging > 0)
+        return max(float(ratio.max()), float(weight.max()))
+    return float(policy.pmf.max()) / float(log.propensity.min())
+
+
+def mean_proof(fitted: Fitted) -> Proof:
+    """What was logged, as an estimate."""
+    log, one = fitted.log, np.ones(len(fitted.log))
+    shown = Evidence(log.reward, one, log.reward - log.reward.mean(), log.cluster)
+    return Proof(shown, one, log.reward, 1.0, fitted.low, fitted.high, False)
+
+
+def _row(one: Judged, fitted: Fitted, reference: Judged | None, how: Method) -> PolicyValue:
+    estimates = tuple(_estimate(name, one, fitted.log, how) for name in names_of(how, fitted.log))
     shown = next(e for e in estimates if e.estimator == one.chosen)
     found = one.diagnosis
     return PolicyValue(
-        one.name,
+        one.policy.name,
         found.verdict,
         found.reason,
         found.ess,
@@ -243,35 +235,64 @@ def _row(one: _Judged, log: Log, reference: _Judged | None, level: float) -> Pol
         shown.value,
         shown.low,
         shown.high,
-        _lift(one, log, None if reference is one else reference, level),
+        _lift(one, fitted, None if reference is one else reference, how),
+        one.why,
+        _support(one, fitted, None if reference is one else reference, how),
     )
 
 
-def _estimate(name: str, one: _Judged, log: Log, level: float) -> Estimate:
-    if name not in one.evidence:
+def _support(one: Judged, fitted: Fitted, reference: Judged | None, how: Method) -> Support | None:
+    pair = paired(one, fitted, reference)
+    if pair is None:
+        return None
+    lift, shown = difference(*pair).evidence, pair[0].evidence
+    return support(fitted.log, shown, lift, one.rows.weight, how.segments, how.detect, how.level)
+
+
+def paired(one: Judged, fitted: Fitted, reference: Judged | None) -> tuple[Proof, Proof] | None:
+    """The estimate shown and the one its lift is against; None where either was refused."""
+    mine = one.proof
+    other = mean_proof(fitted) if reference is None else reference.proofs.get(one.chosen)
+    return None if mine is None or other is None else (mine, other)
+
+
+def contribution_table(log: Log, wanted: Wanted, against: str, how: Method) -> pl.DataFrame:
+    """What each row adds to the value of a policy and to its lift.
+
+    Raises:
+        RefusedError: the log cannot say what one of the two is worth.
+    """
+    fitted = fit(log, how)
+    mine, other = (
+        None if one == LOGGED else judge(target(one, log, fitted.fold, fitted.train), fitted, how)
+        for one in (wanted, against)
+    )
+    pair = None if mine is None else paired(mine, fitted, other)
+    if mine is None or pair is None:
+        reason = next(
+            (one.diagnosis.reason for one in (mine, other) if one is not None and not one.proofs), ""
+        )
+        raise RefusedError(f"There are no contributions to a value that is refused. {reason}".rstrip())
+    return contributions(log, pair[0].evidence, difference(*pair).evidence, mine.rows.weight)
+
+
+def _estimate(name: str, one: Judged, log: Log, how: Method) -> Estimate:
+    if name not in one.proofs:
         return Estimate(name, None, None, None, None)
-    found = _limits(one.evidence[name], log, level)
+    found = _cut(KINDS[how.interval](one.proofs[name], how.level), log)
     return Estimate(name, value(one.terms[name]), found.low, found.high, found.se)
 
 
-def _limits(proof: Evidence, log: Log, level: float) -> Interval:
+def _cut(found: Interval, log: Log) -> Interval:
     """The interval of a value, no wider than the rewards seen."""
-    return within(gamma(proof, level), float(log.reward.min()), float(log.reward.max()))
+    return within(found, float(log.reward.min()), float(log.reward.max()))
 
 
-def _lift(one: _Judged, log: Log, reference: _Judged | None, level: float) -> Lift:
+def _lift(one: Judged, fitted: Fitted, reference: Judged | None, how: Method) -> Lift:
     """The paired difference to the reference, or to what was logged."""
-    against = LOGGED if reference is None else reference.name
-    if not one.evidence or (reference is not None and not reference.evidence):
+    against = LOGGED if reference is None else reference.policy.name
+    pair = paired(one, fitted, reference)
+    if pair is None:
         return Lift(None, None, None, against)
-    other = _mean(log) if reference is None else reference.evidence[one.chosen]
-    found = gamma(_difference(one.evidence[one.chosen], other), level)
+    found = apart(how.interval, *pair, how.level)
     return Lift(found.value, found.low, found.high, against)
-
-
-def _difference(one: Evidence, other: Evidence) -> Evidence:
-    return Evidence(one.term - other.term, one.gain - other.gain, one.surprise, one.cluster)
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "estimates": list(row["estimates"])}

@@ -1,36 +1,51 @@
-"""`nextbest evaluate`: what other policies would have earned, from a file of logged decisions."""
+"""`nextbest evaluate`: what other policies would have earned, from logged decisions."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from engine.commands.shared import AtOption, StoreOption, moment, opened
+from engine.errors import InputError, nearest
 
-    from simulator.evaluate import Evaluation, PolicyValue
+if TYPE_CHECKING:
+    from simulator.evaluation import Evaluation
+    from simulator.logs import Log
+    from simulator.method import Method
+    from simulator.targets import Wanted
+
+COLUMNS = "columns"
 
 
 def evaluate(
-    file: Annotated[
-        Path, typer.Argument(help="Logged decisions: Parquet or CSV (gz allowed), one row each.")
+    policy: Annotated[
+        list[str],
+        typer.Option(
+            help="uniform, constant:ACTION, pmf:PREFIX, learnt, logging, program:FILE or a .yaml file; may "
+            "be repeated."
+        ),
     ],
-    action: Annotated[str, typer.Option(help="Column of the chosen action.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="Logged decisions: Parquet or CSV (gz allowed), or see --format.")
+    ] = None,
+    action: Annotated[str, typer.Option(help="Column of the chosen action.")] = "",
     propensity: Annotated[
         str,
         typer.Option(
             help="Column of its probability, or that number, or 'estimate' to take the shares of the actions."
         ),
-    ],
-    reward: Annotated[str, typer.Option(help="Column of what it earned.")],
-    policy: Annotated[
-        list[str],
-        typer.Option(
-            help="uniform, constant:ACTION, pmf:PREFIX, learnt, logging or a .yaml file; may be repeated."
-        ),
-    ],
+    ] = "",
+    reward: Annotated[str, typer.Option(help="Column of what it earned.")] = "",
+    format: Annotated[
+        str,
+        typer.Option(help="columns, nextbest (an export), open-bandit, dsjson, vw or personalizer."),
+    ] = "columns",
+    program: Annotated[
+        str, typer.Option("--program", "-p", help="A program of the store: its own decisions are the log.")
+    ] = "",
     context: Annotated[str, typer.Option(help="Columns known before the choice, separated by commas.")] = "",
     cluster: Annotated[
         str | None, typer.Option(help="Column of the unit whose rows belong together.")
@@ -38,37 +53,153 @@ def evaluate(
     time: Annotated[
         str | None, typer.Option(help="Column of the time of decision; drift is then checked.")
     ] = None,
+    rewarded: Annotated[
+        str | None, typer.Option(help="Column of the time of the reward, checked to be after --time.")
+    ] = None,
+    id: Annotated[
+        str | None, typer.Option(help="Column that names the decision, checked to be there once.")
+    ] = None,
     feasible: Annotated[
         str | None, typer.Option(help="Prefix of 0/1 columns PREFIX<action> that say what could be chosen.")
     ] = None,
+    logging: Annotated[
+        str | None, typer.Option(help="Prefix of columns PREFIX<action> with every action's probability.")
+    ] = None,
     estimator: Annotated[
-        str, typer.Option(help="all, or names separated by commas: dr, ips, snips, dm, ...")
-    ] = "dr",
+        str,
+        typer.Option(
+            help="auto, all, or names separated by commas: dr, ips, snips, dm, ... [default: dr]",
+            show_default=False,
+        ),
+    ] = "",
+    interval: Annotated[
+        str, typer.Option(help="gamma, student, bootstrap, bernstein, likelihood or anytime.")
+    ] = "gamma",
+    limits: Annotated[
+        str, typer.Option(help="LOW,HIGH that every reward keeps; bernstein, likelihood, anytime need it.")
+    ] = "",
+    model: Annotated[str, typer.Option(help="Reward model: linear or boosted.")] = "linear",
+    ordered: Annotated[
+        bool, typer.Option("--ordered", help="Models and learners see earlier decisions only; needs times.")
+    ] = False,
     level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     against: Annotated[str, typer.Option(help="What lifts are against: 'logged' or a policy.")] = "logged",
+    segment: Annotated[
+        list[str] | None, typer.Option(help="Column by whose levels lifts are shown; may be repeated.")
+    ] = None,
+    detect: Annotated[
+        float | None, typer.Option(help="A difference: tell how many rows would show it.")
+    ] = None,
+    contributions: Annotated[
+        Path | None, typer.Option(help="Write what each row adds to --policy (one): .csv or .parquet.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the result as a page that needs no network.")
+    ] = None,
+    at: AtOption = None,
+    store: StoreOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Estimate from a log what policies would have earned, with intervals, or refuse and say why."""
     from simulator.evaluate import evaluate as judge
-    from simulator.logs import read_log
+    from simulator.evaluate_terminal import show
+    from simulator.method import Method
 
-    log = read_log(
-        file,
-        context=_listed(context),
-        action=action,
-        propensity=_number_or_name(propensity),
-        reward=reward,
-        cluster=cluster,
-        time=time,
-        feasible=feasible,
+    if sum((file is not None, bool(program))) != 1:
+        raise InputError("Give either the file of a log, or --program with a program of the store.")
+    how = Method(
+        estimators=tuple(_listed(estimator)),
+        level=level,
+        interval=interval,
+        model=model,
+        ordered=ordered,
+        limits=_limits(limits),
+        segments=tuple(segment or ()),
+        detect=detect,
     )
-    found = judge(log, policy, _listed(estimator), level, against)
-    _show_json(found) if json else _show_table(found, level)
+    if program:
+        log, targets = _stored(program, policy, moment(at), store)
+    else:
+        assert file is not None
+        columns = {
+            "context": _listed(context),
+            "action": action,
+            "propensity": _number_or_name(propensity),
+            "reward": reward,
+            "cluster": cluster,
+            "time": time,
+            "rewarded": rewarded,
+            "id": id,
+            "feasible": feasible,
+            "logging": logging,
+        }
+        log = _read(file, format, columns)
+        targets = list(policy)
+    found = judge(log, targets, against=against, method=how)
+    if contributions is not None:
+        _write_contributions(contributions, log, targets, against, how)
+    if html is not None:
+        found.save(html)
+    _show_json(found) if json else show(found)
     return 1 if found.refused else 0
+
+
+def _read(file: Path, format: str, columns: dict[str, Any]) -> Log:
+    """The log in a file: by its columns, or as its format has it."""
+    from simulator.logs import read_log
+    from simulator.readers import FORMATS
+
+    if format == COLUMNS:
+        for name in ("action", "propensity", "reward"):
+            if columns[name] == "":
+                raise InputError(f"--{name} is missing; name its column, or the --format of the file.")
+        return read_log(file, **columns)
+    if format not in FORMATS:
+        raise InputError(f"There is no format '{format}'.{nearest(format, [COLUMNS, *FORMATS])}")
+    if given := [name for name, value in columns.items() if value]:
+        raise InputError(f"--{given[0]} is for --format columns; {format} says by itself where things are.")
+    return FORMATS[format](file)
+
+
+def _stored(name: str, policy: list[str], at: datetime, store: Path | None) -> tuple[Log, list[Wanted]]:
+    """The log of a program in the store, and the policies asked of it."""
+    from engine.applied import stored_program
+    from simulator.readers.own import stored_log
+    from simulator.what_if import PREFIX, programs_as_targets
+
+    with opened(store, make=False) as its_store, its_store.read() as connection:
+        log = stored_log(connection, stored_program(connection, name), at)
+        files = [one for one in policy if one.startswith(PREFIX)]
+        log, made = programs_as_targets(connection, name, log, [one.removeprefix(PREFIX) for one in files])
+    by_name = dict(zip(files, made, strict=True))
+    return log, [by_name.get(one, one) for one in policy]
+
+
+def _write_contributions(path: Path, log: Log, targets: list[Wanted], against: str, how: Method) -> None:
+    from engine.outbox import outbox
+    from simulator.evaluate import contribution_table
+
+    if len(targets) != 1:
+        raise InputError("--contributions is of one policy; give --policy once.")
+    with outbox(path) as take:
+        take(contribution_table(log, targets[0], against, how))
 
 
 def _listed(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _limits(text: str) -> tuple[float, float] | None:
+    """`0,1` is the least and the largest reward."""
+    if not text:
+        return None
+    try:
+        low, high = (float(one) for one in text.split(","))
+    except ValueError as error:
+        raise InputError(f"--limits is '{text}', must be LOW,HIGH such as 0,1.") from error
+    if not low < high:
+        raise InputError(f"--limits is '{text}', the first must be below the second.")
+    return low, high
 
 
 def _number_or_name(text: str) -> str | float:
@@ -84,121 +215,3 @@ def _show_json(found: Evaluation) -> None:
     import json
 
     print(json.dumps(found.as_dict(), allow_nan=False))
-
-
-def _show_table(found: Evaluation, level: float) -> None:
-    from rich.console import Console
-
-    console = Console()
-    logged, digits = found.logged, _decimals(found)
-    span = _range(logged.low, logged.high, "", digits)
-    console.print(
-        f"{found.n:,} logged decisions earned {_number(logged.value, '', digits)} each "
-        f"({100 * level:g} % interval {span})."
-    )
-    console.print(table(found))
-    if any(len(one.estimates) > 1 for one in found.policies):
-        console.print(estimates_table(found))
-    for one in found.policies:
-        if one.reason:
-            console.print(f"{one.name}: {one.verdict}. {one.reason}", markup=False)
-
-
-def table(found: Evaluation) -> Table:
-    """One row a policy: value, lift, their intervals, effective sample size, verdict; fits 80 columns."""
-    from rich.markup import escape
-
-    made = _columns("policy", "value", "interval", "lift", "interval", "ESS", "verdict")
-    made.caption, digits = _lifts_in_words(found), _decimals(found)
-    for one in found.policies:
-        made.add_row(
-            escape(one.name),
-            _number(one.value, "", digits),
-            _range(one.low, one.high, "", digits),
-            _number(one.lift.value, "+", digits),
-            _range(one.lift.low, one.lift.high, "+", digits),
-            f"{one.ess:,.0f}",
-            _coloured(one),
-        )
-    return made
-
-
-def _lifts_in_words(found: Evaluation) -> str:
-    """What each lift is against; one that covers 0 is no claim."""
-    from rich.markup import escape
-
-    against: dict[str, list[str]] = {}
-    for one in found.policies:
-        against.setdefault(one.lift.against, []).append(one.name)
-    most = max(against, key=lambda name: len(against[name]))
-    rest = [f"that of {', '.join(names)} against {name}" for name, names in against.items() if name != most]
-    lines = [f"Lifts are against {most}{'; ' if rest else ''}{'; '.join(rest)}."]
-    even = [one.name for one in found.policies if _covers_zero(one)]
-    if even:
-        lines.append(f"Not shown to differ (the interval covers 0): {', '.join(even)}.")
-    return escape("\n".join(lines))
-
-
-def _covers_zero(one: PolicyValue) -> bool:
-    low, high = one.lift.low, one.lift.high
-    return low is not None and high is not None and low <= 0.0 <= high
-
-
-def _columns(first: str, *others: str) -> Table:
-    from rich.table import Table
-
-    made = Table(
-        box=None,
-        pad_edge=False,
-        collapse_padding=True,
-        header_style="dim",
-        caption_justify="left",
-        padding=(0, 1),
-    )
-    made.add_column(first, overflow="fold", min_width=12)
-    for name in others:
-        made.add_column(name, no_wrap=True, justify="left" if name == "verdict" else "right")
-    return made
-
-
-def estimates_table(found: Evaluation) -> Table:
-    """One row a policy and estimator."""
-    from rich.markup import escape
-
-    made, digits = _columns("policy", "estimator", "value", "interval", "standard error"), _decimals(found)
-    made.caption = (
-        "Intervals say nothing of bias: dm trusts its model, switch_dr, dros and subgaussian in part."
-    )
-    for one in found.policies:
-        for each in one.estimates:
-            name = f"{each.estimator} *" if each.estimator == one.chosen else each.estimator
-            made.add_row(
-                escape(one.name),
-                name,
-                _number(each.value, "", digits),
-                _range(each.low, each.high, "", digits),
-                _number(each.se, "", digits + 1),
-            )
-    return made
-
-
-def _number(value: float | None, sign: str = "", decimals: int = 4) -> str:
-    return "-" if value is None else f"{value:{sign}.{decimals}f}"
-
-
-def _range(low: float | None, high: float | None, sign: str = "", decimals: int = 4) -> str:
-    return "-" if low is None else f"{_number(low, sign, decimals)}, {_number(high, sign, decimals)}"
-
-
-def _decimals(found: Evaluation) -> int:
-    """Decimals that show four digits of what a logged decision earned, between 0 and 8."""
-    from math import floor, log10
-
-    size = abs(found.logged.value) or 1.0
-    return min(max(3 - floor(log10(size)), 0), 8)
-
-
-def _coloured(one: PolicyValue) -> str:
-    return {"supported": "[green]supported[/]", "weak": "[yellow]weak[/]", "refused": "[red]refused[/]"}[
-        one.verdict
-    ]

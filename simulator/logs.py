@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from engine.errors import InputError, nearest
 from policies.base import Actions, Floats, Ints, Mask, feedback
 from simulator.contexts import encode
+from simulator.frames import check_after, check_once, read_frame, read_times, table_of
 
 ESTIMATE = "estimate"
+SUMS = 1e-3  # how far logged probabilities may be from summing to 1: systems round them
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Log:
         source: where it was read from, for messages.
         logging: (n, k) the logging policy's whole pmf, where it is known.
         embedding: (k, g) 1 where an action belongs to a group, such as its offer; one group an action.
+        notes: what was left out on the way from its source, in sentences.
+        fallback: share of the decisions that a fallback made, in [0, 1]; they are left out.
     """
 
     X: Floats
@@ -52,6 +56,8 @@ class Log:
     source: str = "log"
     logging: Floats | None = None
     embedding: Floats | None = None
+    notes: tuple[str, ...] = ()
+    fallback: float = 0.0
 
     def __len__(self) -> int:
         return len(self.action)
@@ -67,6 +73,9 @@ def read_log(
     cluster: str | None = None,
     time: str | None = None,
     feasible: str | None = None,
+    logging: str | None = None,
+    id: str | None = None,
+    rewarded: str | None = None,
 ) -> Log:
     """A Parquet or CSV file (gz allowed) of one row per decision.
 
@@ -81,6 +90,9 @@ def read_log(
         cluster: column of the unit whose rows are not independent.
         time: column of the time of decision, for drift.
         feasible: prefix of one 0/1 column per action, ``PREFIX<action>``, 1 where it could be chosen.
+        logging: prefix of one column per action, ``PREFIX<action>``, with its logged probability.
+        id: column that names the decision; no two rows may share one.
+        rewarded: column of the time of the reward, which must not be before `time`.
 
     Raises:
         InputError: the file cannot be read, a column is missing, or a value is out of its range.
@@ -95,35 +107,15 @@ def read_log(
         cluster=cluster,
         time=time,
         feasible=feasible,
+        logging=logging,
+        id=id,
+        rewarded=rewarded,
         source=str(path),
     )
 
 
-def read_frame(path: Path) -> pl.DataFrame:
-    """The table in a Parquet or CSV file; the kind is told by the content, not by the name.
-
-    Raises:
-        InputError: there is no such file, or it is neither.
-    """
-    try:
-        with path.open("rb") as file:
-            parquet = file.read(4) == b"PAR1"
-        return pl.read_parquet(path) if parquet else pl.read_csv(path, infer_schema_length=None)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror or error}). Give a Parquet or CSV file."
-        ) from error
-    except pl.exceptions.NoDataError as error:
-        raise InputError(f"{path}: is empty. Give a file with a header and at least one row.") from error
-    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        reason = str(error).split("\n", 1)[0]
-        raise InputError(
-            f"{path}: is neither Parquet nor CSV ({reason}). Give one of these, gz allowed."
-        ) from error
-
-
 def make_log(
-    frame: pl.DataFrame,
+    frame: object,
     *,
     context: Sequence[str] = (),
     action: str,
@@ -132,30 +124,41 @@ def make_log(
     cluster: str | None = None,
     time: str | None = None,
     feasible: str | None = None,
+    logging: str | None = None,
+    id: str | None = None,
+    rewarded: str | None = None,
     source: str = "log",
 ) -> Log:
-    """A log from a polars frame; arguments and errors as in `read_log`."""
-    wanted = [*context, action, reward, *(c for c in (cluster, time) if c is not None)]
+    """A log from a polars, pandas or Arrow table; other arguments and errors as in `read_log`."""
+    table = table_of(frame, source)
+    named = [*context, action, reward, *(c for c in (cluster, time, id, rewarded) if c is not None)]
     given = isinstance(propensity, str) and propensity != ESTIMATE
-    for name in [*wanted, str(propensity)] if given else wanted:
-        _column(frame, name, source)
-    if not len(frame):
+    for name in [*named, str(propensity)] if given else named:
+        _column(table, name, source)
+    if not len(table):
         raise InputError(f"{source}: has no rows. An evaluation needs logged decisions.")
-    index, actions = _actions(frame[action], source)
-    X, names = encode(frame, context)
+    index, actions = _actions(table[action], source, _offered(table, feasible, action))
+    chance = _propensity(table, propensity, index, source)
+    at = None if time is None else read_times(table[time], source)
+    if id is not None:
+        check_once(table[id], source)
+    if rewarded is not None:
+        check_after(table[rewarded], at, source)
+    X, names = encode(table, context)
     return Log(
         X=X,
         names=names,
-        frame=frame,
+        frame=table,
         actions=actions,
         action=index,
-        propensity=_propensity(frame, propensity, index, source),
-        reward=_numbers(frame[reward], source, "must be a finite number; drop the row or mend the join"),
-        mask=_mask(frame, feasible, actions, index, source),
-        cluster=None if cluster is None else _codes(frame[cluster], source),
-        at=None if time is None else _time(frame[time], source),
+        propensity=chance,
+        reward=_numbers(table[reward], source, "must be a finite number; drop the row or mend the join"),
+        mask=_mask(table, feasible, actions, index, source),
+        cluster=None if cluster is None else _codes(table[cluster], source),
+        at=at,
         estimated=propensity == ESTIMATE,
         source=source,
+        logging=None if logging is None else _logging(table, logging, actions, index, chance, source),
     )
 
 
@@ -193,8 +196,11 @@ def _numbers(column: pl.Series, source: str, rule: str) -> Floats:
     return value
 
 
-def _actions(column: pl.Series, source: str) -> tuple[Ints, Actions]:
-    """(n,) indices into the distinct actions, in numeric order if they are whole numbers, else by name."""
+def _actions(column: pl.Series, source: str, offered: Sequence[str]) -> tuple[Ints, Actions]:
+    """(n,) indices into the distinct actions, in numeric order if they are whole numbers, else by name.
+
+    Actions that were offered and never chosen come last.
+    """
     _refuse(column.is_null().to_numpy(), column, source, "must name the action that was taken")
     distinct = [str(one) for one in column.unique().sort().to_list()]
     if len(distinct) == 1:
@@ -202,10 +208,39 @@ def _actions(column: pl.Series, source: str) -> tuple[Ints, Actions]:
             f"{source}: column '{column.name}' holds one action only, '{distinct[0]}'. What was never tried "
             "cannot be compared; log a share of other actions, chosen at random."
         )
+    distinct += [name for name in offered if name not in distinct]
     code = {name: j for j, name in enumerate(distinct)}
     text = column.cast(pl.String)
     index = text.replace_strict(list(code), list(code.values()), return_dtype=pl.Int64).to_numpy()
     return index.astype(np.int64), Actions.plain(tuple(distinct))
+
+
+def _offered(frame: pl.DataFrame, prefix: str | None, action: str) -> list[str]:
+    """Actions that have a column of their own, sorted."""
+    if prefix is None:
+        return []
+    columns = [name for name in frame.columns if name.startswith(prefix) and name != action]
+    return sorted(name.removeprefix(prefix) for name in columns)
+
+
+def _logging(
+    frame: pl.DataFrame, prefix: str, actions: Actions, action: Ints, chance: Floats, source: str
+) -> Floats:
+    """(n, k) the whole logged pmf, which must agree with the propensity of what was chosen."""
+    columns = [_column(frame, f"{prefix}{name}", source) for name in actions.names]
+    pmf = np.column_stack([_numbers(c, source, "must be a probability in [0, 1]") for c in columns])
+    total, own = pmf.sum(axis=1), pmf[np.arange(len(pmf)), action]
+    for bad, rule in (
+        ((pmf < 0).any(axis=1), "has a negative probability under {prefix}, must be in [0, 1]"),
+        (np.abs(total - 1) > SUMS, "has probabilities under {prefix} that sum to {total:.6g}, must be 1"),
+        (np.abs(own - chance) > SUMS, "has another probability of what was chosen than {prefix}: {own:.6g}"),
+    ):
+        if bad.any():
+            row = int(np.argmax(bad))
+            told = rule.format(prefix=f"{prefix}*", total=total[row], own=own[row])
+            raise InputError(f"{source}, row {row + 1}: {told}; log the probabilities over the final set.")
+    whole: Floats = pmf / total[:, None]
+    return whole
 
 
 def _propensity(frame: pl.DataFrame, propensity: str | float, action: Ints, source: str) -> Floats:
@@ -246,21 +281,3 @@ def _codes(column: pl.Series, source: str) -> Ints:
             "between units; name the column of the customer, or leave it out."
         )
     return (column.rank("dense").to_numpy() - 1).astype(np.int64)
-
-
-def _time(column: pl.Series, source: str) -> Ints:
-    """(n,) microseconds; text is read as ISO 8601, numbers are taken as they are."""
-    _refuse(column.is_null().to_numpy(), column, source, "must be the time of the decision")
-    if column.dtype.is_numeric():
-        return column.cast(pl.Float64).to_numpy().astype(np.int64)
-    try:
-        moment = (
-            column.str.to_datetime(time_zone="UTC")
-            if column.dtype == pl.String
-            else column.cast(pl.Datetime("us"))
-        )
-    except pl.exceptions.PolarsError as error:
-        raise InputError(
-            f"{source}: column '{column.name}' is not a time such as 2026-11-24T08:00:00Z."
-        ) from error
-    return moment.dt.timestamp("us").to_numpy().astype(np.int64)

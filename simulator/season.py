@@ -13,7 +13,7 @@ from engine.experiments.report import Report
 from engine.experiments.welch import Interval
 from policies.base import Floats, Ints, Mask
 from simulator.audit import Audit
-from simulator.evaluate import PolicyValue
+from simulator.evaluation import PolicyValue
 
 LAST = 7  # days at the end of a season that are compared with as many at its start
 

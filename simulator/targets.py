@@ -15,6 +15,7 @@ from policies.base import Floats, Ints, Mask, Policy, feedback
 from policies.explore import uniform
 from policies.make import make
 from policies.settings import PolicyError
+from simulator.folds import train_on
 from simulator.logs import Log
 
 # what a log teaches best: act on what was learnt, and keep a little of every action
@@ -29,7 +30,7 @@ class Target:
     Attributes:
         name: as it was asked for.
         pmf: (n, k) probabilities, or None for the logging policy itself, of which only the logged choice
-            is known.
+            is known. What lies on an action that was not feasible in its row is told as not covered.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Target:
 Wanted = str | Target | tuple[str, Policy] | tuple[str, Callable[[], Policy]]
 
 
-def target(wanted: Wanted, log: Log, fold: Ints) -> Target:
+def target(wanted: Wanted, log: Log, fold: Ints, train: Mask | None = None) -> Target:
     """The target named or handed in.
 
     Args:
@@ -49,21 +50,23 @@ def target(wanted: Wanted, log: Log, fold: Ints) -> Target:
             always from other folds than it is judged on; or a ready `Target`.
         log: n rows.
         fold: (n,) folds, as `folds` deals them.
+        train: (F, F) which folds a policy that is judged on a fold learns from, all others if not given.
 
     Raises:
         InputError: there is no such policy, or it fails on a row.
     """
     if isinstance(wanted, Target):
         return wanted
+    seen = train_on(fold, ordered=False) if train is None else train
     if isinstance(wanted, tuple):
         name, policy = wanted
         if isinstance(policy, Policy) and not isinstance(policy, type):
             return Target(name, _ask(name, policy, log, np.arange(len(log))))
-        return Target(name, _learn(name, policy, log, fold))
-    return Target(wanted, None if wanted == "logging" else _named(wanted, log, fold))
+        return Target(name, _learn(name, policy, log, fold, seen))
+    return Target(wanted, None if wanted == "logging" else _named(wanted, log, fold, seen))
 
 
-def _named(name: str, log: Log, fold: Ints) -> Floats:
+def _named(name: str, log: Log, fold: Ints, seen: Mask) -> Floats:
     kind, _, rest = name.partition(":")
     if name == "uniform":
         return uniform(log.mask)
@@ -72,9 +75,9 @@ def _named(name: str, log: Log, fold: Ints) -> Floats:
     if kind == "pmf":
         return _columns(name, rest, log)
     if name in ("learnt", "linear"):
-        return _learn(name, lambda: make("linear", LEARNT), log, fold)
+        return _learn(name, lambda: make("linear", LEARNT), log, fold, seen)
     if name.endswith((".yaml", ".yml")):
-        return _learn(name, _from_file(Path(name)), log, fold)
+        return _learn(name, _from_file(Path(name)), log, fold, seen)
     known = ["uniform", "constant:ACTION", "logging", "pmf:PREFIX", "learnt", "a .yaml file"]
     raise InputError(f"There is no policy '{name}'.{nearest(name, known)}")
 
@@ -126,11 +129,11 @@ def _from_file(path: Path) -> Callable[[], Policy]:
     return build
 
 
-def _learn(name: str, build: Callable[[], Policy], log: Log, fold: Ints) -> Floats:
-    """(n, k) pmf in which every row comes from a policy that learnt from the other folds alone."""
+def _learn(name: str, build: Callable[[], Policy], log: Log, fold: Ints, seen: Mask) -> Floats:
+    """(n, k) pmf in which every row comes from a policy that learnt from other folds alone."""
     pmf = np.empty(log.mask.shape)
-    for f in np.unique(fold):
-        policy, held, rest = build(), np.flatnonzero(fold == f), np.flatnonzero(fold != f)
+    for f in range(len(seen)):
+        policy, held, rest = build(), np.flatnonzero(fold == f), np.flatnonzero(seen[f][fold])
         policy.learn(
             feedback(log.X[rest], log.actions, log.action[rest], log.reward[rest], log.propensity[rest])
         )

@@ -114,14 +114,14 @@ def _levels(
         effect = welch.difference(*(moments(samples[arm], term) for arm in arms))
         if effect.se > 0:
             read.append((key, part.height, effect))
-    drawn = _drawn_together([effect for _, _, effect in read], level)
+    drawn = drawn_together([effect for _, _, effect in read], level)
     return [
         Segment(name, key, n, welch.interval(effect, level), shrunk, welch.p_value(effect))
         for (key, n, effect), shrunk in zip(read, drawn, strict=True)
     ]
 
 
-def _drawn_together(effects: Sequence[Effect], level: float) -> list[Interval]:
+def drawn_together(effects: Sequence[Effect], level: float) -> list[Interval]:
     """Posterior of each effect where all come from one normal distribution around their common mean.
 
     How far the levels differ is not taken as known: the posterior is averaged over it, which an estimate in

@@ -13,6 +13,7 @@ from simulator.estimators.dr import dr
 from simulator.estimators.dros import dros
 from simulator.estimators.ips import ips
 from simulator.estimators.mips import mips
+from simulator.estimators.offcem import offcem
 from simulator.estimators.replay import replay
 from simulator.estimators.sndr import sndr
 from simulator.estimators.snips import snips
@@ -27,7 +28,9 @@ PLAIN: Mapping[str, Callable[[Rows], Terms]] = {
     "sndr": sndr,
     "replay": replay,
     "mips": mips,
+    "offcem": offcem,
 }
+EMBEDDED = ("mips", "offcem")  # need the logging pmf and what the actions are made of
 
 # name -> estimator and its tuning values, from the least biased to the least noisy, as `slope` wants them
 TUNED: Mapping[str, tuple[Callable[[Rows, float], Terms], tuple[float, ...]]] = {

@@ -6,12 +6,12 @@ bootstrap and paired lift are computed once for all of them in `simulator.interv
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from policies.base import Floats, Ints
+from simulator.exact import total
 from simulator.interval.base import Evidence
 
 
@@ -81,7 +81,7 @@ def value(terms: Terms) -> float:
         ZeroDivisionError: the weights of a self-normalised estimate are all 0; `diagnose` refuses that
             before.
     """
-    return math.fsum(terms.base) / len(terms) + math.fsum(terms.top) / math.fsum(terms.bottom)
+    return total(terms.base) / len(terms) + total(terms.top) / total(terms.bottom)
 
 
 def evidence(terms: Terms, surprise: Floats, cluster: Ints | None) -> Evidence:
@@ -92,7 +92,7 @@ def evidence(terms: Terms, surprise: Floats, cluster: Ints | None) -> Evidence:
         surprise: (n,) reward less its prediction.
         cluster: (n,) codes of independent units, or None.
     """
-    total = math.fsum(terms.bottom)
-    ratio, scale = math.fsum(terms.top) / total, len(terms) / total
+    below = total(terms.bottom)
+    ratio, scale = total(terms.top) / below, len(terms) / below
     term = terms.base + ratio + (terms.top - ratio * terms.bottom) * scale
     return Evidence(term, terms.gain * scale, surprise, cluster)

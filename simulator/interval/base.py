@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from policies.base import Floats, Ints
+from simulator.exact import total
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def spread(evidence: Evidence) -> Spread:
     The third moment is the sample's own; few units make it noisy, never biased by more than O(1/units).
     """
     n = len(evidence)
-    value = math.fsum(evidence.term) / n
+    value = total(evidence.term) / n
     part: Floats = evidence.term - value
     if evidence.cluster is not None:
         part = np.bincount(evidence.cluster, weights=part).astype(np.float64)

@@ -1,0 +1,126 @@
+"""An evaluation on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+
+from simulator.wording import decimals, lifts_in_words, number, span
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from simulator.evaluation import Evaluation, PolicyValue
+
+
+def show(found: Evaluation) -> None:
+    """Print the tables and what is said of them."""
+    console = Console()
+    logged, digits = found.logged, decimals(found)
+    limits = span(logged.low, logged.high, digits)
+    console.print(
+        f"{found.n:,} logged decisions earned {number(logged.value, digits)} each "
+        f"({100 * found.level:g} % interval {limits})."
+    )
+    console.print(table(found))
+    if any(len(one.estimates) > 1 for one in found.policies):
+        console.print(estimates_table(found))
+    if any(one.support is not None and one.support.segments for one in found.policies):
+        console.print(segments_table(found))
+    for one in found.policies:
+        for line in said(one, len(found.policies) > 1):
+            console.print(line, markup=False)
+    for note in found.notes:
+        console.print(note, markup=False)
+    for one in found.policies:
+        if one.reason:
+            console.print(f"{one.name}: {one.verdict}. {one.reason}", markup=False)
+
+
+def table(found: Evaluation) -> Table:
+    """One row a policy: value, lift, their intervals, effective sample size, verdict; fits 80 columns."""
+    made = _columns("policy", "value", "interval", "lift", "interval", "ESS", "verdict")
+    made.caption, digits = escape(lifts_in_words(found)), decimals(found)
+    for one in found.policies:
+        made.add_row(
+            escape(one.name),
+            number(one.value, digits),
+            span(one.low, one.high, digits),
+            number(one.lift.value, digits, "+"),
+            span(one.lift.low, one.lift.high, digits, "+"),
+            f"{one.ess:,.0f}",
+            _coloured(one),
+        )
+    return made
+
+
+def segments_table(found: Evaluation) -> Table:
+    """One row a policy and level: lift as measured, and drawn towards what the levels share."""
+    made, digits = _columns("policy", "segment", "rows", "lift", "to expect", "interval"), decimals(found)
+    made.caption = "Expect the lift drawn towards what all levels share; a small level tells little alone."
+    for one in found.policies:
+        for each in () if one.support is None else one.support.segments:
+            measured, shrunk = each.measured, each.shrunk
+            made.add_row(
+                escape(one.name),
+                escape(f"{each.column}={each.level}"),
+                f"{each.rows:,}",
+                "too few" if measured is None else number(measured.value, digits, "+"),
+                "-" if shrunk is None else number(shrunk.value, digits, "+"),
+                "-" if shrunk is None else span(shrunk.low, shrunk.high, digits, "+"),
+            )
+    return made
+
+
+def said(one: PolicyValue, several: bool) -> Iterator[str]:
+    """Why its estimator was chosen, if not by default, and how many rows would tell what was asked."""
+    head = f"{one.name}: " if several else ""
+    if one.why not in ("the default", "as asked for", "nothing is shown"):
+        yield f"{head}{one.chosen}, {one.why}."
+    if one.support is not None and one.support.rows_to_detect is not None:
+        yield f"{head}such a difference shows with a chance of 80 % on {one.support.rows_to_detect:,} rows."
+
+
+def _columns(first: str, *others: str) -> Table:
+    from rich.table import Table
+
+    made = Table(
+        box=None,
+        pad_edge=False,
+        collapse_padding=True,
+        header_style="dim",
+        caption_justify="left",
+        padding=(0, 1),
+    )
+    made.add_column(first, overflow="fold", min_width=12)
+    for name in others:
+        made.add_column(name, no_wrap=True, justify="left" if name == "verdict" else "right")
+    return made
+
+
+def estimates_table(found: Evaluation) -> Table:
+    """One row a policy and estimator."""
+    made, digits = _columns("policy", "estimator", "value", "interval", "standard error"), decimals(found)
+    made.caption = (
+        "Intervals say nothing of bias: dm trusts its model, switch_dr, dros and subgaussian in part."
+    )
+    for one in found.policies:
+        for each in one.estimates:
+            name = f"{each.estimator} *" if each.estimator == one.chosen else each.estimator
+            made.add_row(
+                escape(one.name),
+                name,
+                number(each.value, digits),
+                span(each.low, each.high, digits),
+                number(each.se, digits + 1),
+            )
+    return made
+
+
+def _coloured(one: PolicyValue) -> str:
+    return {"supported": "[green]supported[/]", "weak": "[yellow]weak[/]", "refused": "[red]refused[/]"}[
+        one.verdict
+    ]
