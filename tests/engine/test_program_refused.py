@@ -104,7 +104,7 @@ def test_a_wrong_offer_is_told_in_one_line(fragment: str, said: str) -> None:
         ("window: day", "window: 11 years", "goal: window == '11 years', must be a length of time"),
         ("arms: {policy: 1}", "arms: {policy: 0.9}", "arms: shares sum to 0.9, must sum to 1."),
         ("arms: {policy: 1}", "arms: {policy: 1.2, bau: -0.2}", "arms: bau == -0.2, must be greater than or equal to 0."),
-        ("arms: {policy: 1}", "arms: {policy: 1, control: 0}", "arms: unknown field 'control'. Known: bau, holdout, policy, random."),
+        ("arms: {policy: 1}", "arms: {policy: 1, control: 0}", "arms: unknown field 'control'. Known: bau, eligibility_only, evaluation, holdout, no_levers, policy, prediction_only, random."),
         ("arms: {policy: 1}", "arms: {policy: 1}\npolicy: {kind: liner}", "policy: policy kind == 'liner', must be one of"),
         ("arms: {policy: 1}", "arms: {policy: 1}\npredictions: {p: sael}", "prediction p == 'sael', there is no such offer. Did you mean 'sale'?"),
         ("arms: {policy: 1}", "arms: {policy: 1}\nattributes: {age: integr}", "must be 'number', 'integer', 'text', 'boolean' or 'timestamp'"),
