@@ -11,6 +11,7 @@ from datetime import datetime
 
 import structlog
 
+from engine.errors import RefusedError
 from engine.learn import publish, study
 from engine.store import Store, programs
 
@@ -32,6 +33,7 @@ class Teacher:
         self._store = store
         self._every_s = every_s
         self._now = now
+        self._told: dict[str, str] = {}
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="teacher", daemon=True)
         self._thread.start()
@@ -52,8 +54,15 @@ class Teacher:
         with self._store.read() as connection:
             names = programs.program_names(connection)
         for name in names:
-            while self._piece(name) and not self._closing.wait(PAUSE_S):
-                pass
+            try:
+                while self._piece(name) and not self._closing.wait(PAUSE_S):
+                    pass
+            except RefusedError as error:  # somebody has to decide; saying so once is enough
+                if self._told.get(name) != str(error):
+                    log.warning("learning waits", program=name, reason=str(error))
+                self._told[name] = str(error)
+            else:
+                self._told.pop(name, None)
 
     def _piece(self, name: str) -> bool:
         """Learn one piece of a program; True if there may be more."""

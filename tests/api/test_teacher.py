@@ -4,8 +4,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+import engine.api.teacher
 from engine.api.app import create_app
 from engine.api.teacher import Teacher
+from engine.learn import learn
+from engine.published import roll_back
 from engine.settings import Settings
 from engine.store import Store, open_store, snapshots
 from tests.api.client import calling
@@ -63,3 +68,41 @@ def test_a_round_that_fails_does_not_end_learning(tmp_path: Path) -> None:
     teacher.close()
     store.close()
     assert calls > 1
+
+
+class Said:
+    """A log that keeps what it is told, by level."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str]] = []
+
+    def warning(self, event: str, **what: str) -> None:
+        self.lines.append(("warning", what["reason"]))
+
+    def error(self, event: str, **what: object) -> None:
+        self.lines.append(("error", event))
+
+
+def test_what_waits_for_somebody_to_decide_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, said, rounds = taught(tmp_path / "store.db"), Said(), 0
+    with store.write() as c:
+        learn(c, "spring", LATER, 20)
+        learn(c, "spring", LATER, 20)
+        roll_back(c, "spring", 1, LATER)
+
+    def clock() -> datetime:
+        nonlocal rounds
+        rounds += 1
+        return LATER
+
+    monkeypatch.setattr(engine.api.teacher, "log", said)
+    teacher = Teacher(store, 0.001, clock)
+    end = time.monotonic() + PATIENCE_S
+    while rounds < 4 and time.monotonic() < end:
+        time.sleep(0.01)
+    teacher.close()
+    store.close()
+    ((level, reason),) = said.lines
+    assert level == "warning" and "went back to snapshot 1" in reason
