@@ -48,7 +48,7 @@ def test_trees_follow_what_lines_cannot() -> None:
     fold = folds(log)
     train = train_on(fold, ordered=False)
     error = float(np.mean((predictions(log, fold, train, "boosted") - q) ** 2))
-    assert error < 0.2 * float(np.var(q))
+    assert error < 0.3 * float(np.var(q))
 
 
 def test_a_tree_splits_where_a_column_changes_and_only_there() -> None:
