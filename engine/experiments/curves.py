@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from engine.calendar import instant
 from engine.experiments.daily import Look, Week
 from engine.experiments.ladder import Step
+from engine.experiments.lifetime import Lifetime
 from engine.experiments.plots import EFFECT, INK, LINE, MUTED, SOFT, WIDTH, inline
+from engine.experiments.targeting import Targeting
 from engine.experiments.verdict import number
 from engine.experiments.welch import Interval
 from engine.store.flows import DAY_US
@@ -54,8 +56,12 @@ def waterfall(steps: Sequence[Step], ground: float, arms: Sequence[str]) -> str:
         return inline(figure, "waterfall", "Net reward from arm to arm", f"{arms[0]}: {ground:.2f}. {told}.")
 
 
-def growth(looks: Sequence[Look]) -> str:
-    """The effect per customer so far, with the band that holds on all days at once; "" for one day."""
+def growth(looks: Sequence[Look], marks: Sequence[tuple[int, str]] = ()) -> str:
+    """The effect per customer so far, with the band that holds on all days at once; "" for one day.
+
+    Args:
+        marks: (day, what happened then) to be written above the curve.
+    """
     if len(looks) < 2:
         return ""
     days = [one.day for one in looks]
@@ -66,10 +72,15 @@ def growth(looks: Sequence[Look]) -> str:
         axes.axhline(0, color=MUTED, linewidth=1, zorder=2)
         axes.plot(days, [one.effect.value for one in looks], color=EFFECT, linewidth=2, zorder=3)
         axes.set_ylim(max(min(low), -widest), min(max(high), widest))
+        for day, what in marks:
+            axes.axvline(day, color=MUTED, linewidth=0.8, linestyle=":", zorder=2)
+            axes.annotate(what, (day, 1), (3, -2), xycoords=("data", "axes fraction"), va="top", color=MUTED,
+                          textcoords="offset points", fontsize=8)  # fmt: skip
         shown = days[:: max(1, len(days) // 6)]
         axes.set_xticks(shown, [f"{instant(day * DAY_US):%d %b}" for day in shown])
         last = looks[-1]
-        text = f"From {_date(looks[0])} to {_date(last)}; at the end {_span(last.effect)}."
+        told = "".join(f" {what} on {instant(day * DAY_US):%Y-%m-%d}." for day, what in marks)
+        text = f"From {_date(looks[0])} to {_date(last)}; at the end {_span(last.effect)}.{told}"
         return inline(figure, "growth", "Extra net reward per customer so far", text)
 
 
@@ -87,6 +98,46 @@ def wear(weeks: Sequence[Week]) -> str:
         axes.margins(x=0.08)
         text = "; ".join(f"week {one.week}: {_span(one.effect)}" for one in weeks)
         return inline(figure, "wear", "Extra net reward by week since the assignment", f"{text}.")
+
+
+def uplift(found: Targeting) -> str:
+    """What treating the best share by a score adds, against drawing as many by lot."""
+    with _drawing() as (figure, axes):
+        x = [0.0, *(100 * one.share for one in found.gains)]
+        low, value, high = (
+            [0.0, *(getattr(one.effect, name) for one in found.gains)] for name in ("low", "value", "high")
+        )
+        axes.fill_between(x, low, high, color=SOFT, linewidth=0, zorder=1)
+        axes.axhline(0, color=MUTED, linewidth=1, zorder=2)
+        axes.plot([0, 100], [0, value[-1]], color=MUTED, linewidth=1, linestyle="--", zorder=3)
+        axes.plot(x, value, "o-", color=EFFECT, linewidth=2, markersize=4, zorder=4)
+        axes.set_xticks(range(0, 101, 10), [f"{one} %" for one in range(0, 101, 10)])
+        axes.margins(x=0.02)
+        text = "; ".join(f"best {one.share:.0%}: {_span(one.effect)}" for one in found.gains)
+        return inline(figure, "uplift", f"Extra {found.metric} by share of customers treated", f"{text}.")
+
+
+def year(found: Lifetime) -> str:
+    """Twelve months under each scenario: seen in full colour, projected pale, the interval of the sum."""
+    with _drawing() as (figure, axes):
+        seen = found.observed.value
+        for y, one in enumerate(found.scenarios):
+            axes.barh([y], [seen], height=0.5, color=EFFECT, zorder=2)
+            axes.barh([y], [one.projected.value], left=seen, height=0.5, color=SOFT, zorder=2)
+            axes.plot([one.total.low, one.total.high], [y, y], color=INK, linewidth=1.2, zorder=3)
+            told = number(one.total.value, one.total).replace("-", "−")
+            at = max(one.total.high, one.total.value, seen)
+            axes.annotate(told, (at, y), (5, 0), textcoords="offset points", va="center", color=INK)
+        axes.axvline(0, color=MUTED, linewidth=1, zorder=1)
+        axes.set_yticks(range(len(found.scenarios)), [one.name for one in found.scenarios], color=INK)
+        axes.invert_yaxis()
+        axes.grid(axis="y", visible=False)
+        axes.grid(axis="x", color=LINE, linewidth=0.7)
+        axes.margins(x=0.1)
+        figure.subplots_adjust(left=0.13)
+        text = "; ".join(f"{one.name}: {_span(one.total)}" for one in found.scenarios)
+        title = "Extra net reward per customer in twelve months"
+        return inline(figure, "year", title, f"Seen {_span(found.observed)}. In all, if {text}.")
 
 
 @contextmanager

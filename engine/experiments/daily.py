@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +74,16 @@ def cumulative(
     control, arm = (totals[name] for name in arms)
     looks = (_look(day, control[i], arm[i], planned) for i, day in enumerate(days))
     return [one for one in looks if one is not None]
+
+
+def marks(panel: Panel, looks: Sequence[Look]) -> tuple[tuple[int, str], ...]:
+    """(day, what happened): new versions of the program, and the day from which the band left 0 behind."""
+    began = panel.units.drop_nulls("version").group_by("version").agg(pl.col("assigned_us").min() // DAY_US)
+    first = looks[0].day if looks else 0
+    found = [(max(int(day), first), f"version {one}") for one, day in sorted(began.iter_rows()) if looks]
+    open_ = [one.day for one in looks if one.effect.low <= 0 <= one.effect.high]
+    decided = [one.day for one in looks if one.day > max(open_, default=-1)]
+    return (*found[1:], *([(decided[0], "decided")] if decided else []))
 
 
 def _carried(grown: pl.DataFrame, days: range) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,20 @@ def render(report: Report) -> str:
 
 def environment() -> Environment:
     """The templates of this folder; a name that is not given is an error."""
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["prose"] = prose
+    return made
+
+
+def prose(text: str) -> str:
+    """A sentence with true minus signs, and no line broken before a per cent sign."""
+    return re.sub(r"(?<![\w-])-(?=\d)", "−", text).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def figures(metric: MetricResult) -> dict[str, Any]:
@@ -80,6 +88,7 @@ def _rows(one: Comparison) -> list[dict[str, Any]]:
         "p": p_words(one.p_adjusted),
         "always": f"{number(always.low, scale)} to {number(always.high, scale)}",
         "chance": _chance(reading.belief.chance),
+        "loss": number(reading.belief.loss_switch, scale),
         "per_cost": "–" if one.per_cost is None else f"{one.per_cost.value:,.4g}",
         "per_cost_span": _cost_span(one),
     }
@@ -98,6 +107,7 @@ def _rows(one: Comparison) -> list[dict[str, Any]]:
         "p": "",
         "always": f"{number(whole.sequential.low, scale)} to {number(whole.sequential.high, scale)}",
         "chance": _chance(whole.belief.chance),
+        "loss": number(whole.belief.loss_switch, scale),
         "per_cost": "",
         "per_cost_span": "",
     }

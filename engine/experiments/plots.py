@@ -98,7 +98,7 @@ def _describe(metrics: Sequence[MetricResult], level: float) -> str:
 def inline(figure: Any, name: str, title: str, description: str) -> str:
     """The figure as an `svg` element: repainted by the page's variables, described for screen readers.
 
-    `name` tells the descriptions of several figures on one page apart.
+    `name` stands before every name in the figure, so that several on one page are told apart.
     """
     from html import escape
 
@@ -108,6 +108,7 @@ def inline(figure: Any, name: str, title: str, description: str) -> str:
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    svg = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
     svg = re.sub(r'font-family: [^;"]*|font: (?P<rest>[^;"]*?)\'[^;"]*', _font, svg)
     for colour, paint in _COLOURS.items():
         svg = svg.replace(colour, f"var(--{paint})")

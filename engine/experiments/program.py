@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from engine.errors import RefusedError
 from engine.experiments import conduct, guardrails
 from engine.experiments.compare import Reading, Setting
-from engine.experiments.daily import Look, Week, cumulative, weekly
+from engine.experiments.daily import Look, Week, cumulative, marks, weekly
 from engine.experiments.guardrails import Watch
 from engine.experiments.headline import Pace, headline, pace
 from engine.experiments.ladder import ORDER, Step, steps
@@ -76,6 +76,7 @@ class ProgramReport:
         money: the account of the arm.
         guardrails: harms, arm by arm.
         looks: the effect as it grew, day by day.
+        marks: (day, what happened then), to be written on that curve.
         weeks: the effect by week since the assignment.
         segments: the effect in each of the segments asked for.
         lifetime: the first twelve months of a customer; None in the first week.
@@ -102,6 +103,7 @@ class ProgramReport:
     money: Money
     guardrails: tuple[Watch, ...]
     looks: tuple[Look, ...]
+    marks: tuple[tuple[int, str], ...]
     weeks: tuple[Week, ...]
     segments: tuple[Segment, ...]
     lifetime: Lifetime | None
@@ -188,6 +190,7 @@ def report_program(
     reading = next((one.reading for one in figures.metrics[0].comparisons if one.arm == arm), None)
     failed = [one for one in checks if not one.passed]
     least, most = float(str(units[REWARD].min())), float(str(units[REWARD].max()))
+    looks = tuple(cumulative(found, (control, arm), limits or (least, most), wanted.days))
     return ProgramReport(
         name=name,
         title=found.program.title,
@@ -207,7 +210,8 @@ def report_program(
         ladder=steps(counted, REWARD, arms, covariates, setting),
         money=money(units, arm, control, acquired(found), setting),
         guardrails=watched,
-        looks=tuple(cumulative(found, (control, arm), limits or (least, most), wanted.days)),
+        looks=looks,
+        marks=marks(found, looks),
         weeks=tuple(weekly(found, (control, arm), level)),
         segments=read_segments(counted, REWARD, (control, arm), labels, level),
         plan=None if reading is None else outlook(found, (control, arm), reading, wanted, lived, level),

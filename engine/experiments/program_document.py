@@ -66,6 +66,7 @@ def as_dict(report: ProgramReport) -> dict[str, Any]:
             }
             for one in report.looks
         ],
+        "marks": [{"date": _date(day * DAY_US), "what": what} for day, what in report.marks],
         "weeks": [
             {"week": one.week, "customers": one.customers, **document.finite(asdict(one.effect))}
             for one in report.weeks

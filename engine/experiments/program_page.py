@@ -11,13 +11,17 @@ from engine.calendar import instant
 from engine.experiments import curves, page
 from engine.experiments.guardrails import Watch
 from engine.experiments.ladder import Step
+from engine.experiments.lifetime import Lifetime
+from engine.experiments.lifetime import sentences as lifetime_sentences
 from engine.experiments.money import Money, Ratio
 from engine.experiments.planning import Horizon, sentences
 from engine.experiments.plots import forest
 from engine.experiments.program import ProgramReport
 from engine.experiments.segments import Segment
+from engine.experiments.targeting import Targeting
 from engine.experiments.verdict import Status, p_words
 
+_DRAWN = 4  # metrics in the forest plot; the table has all
 _TOLD: dict[Status, str] = {"green": "held", "yellow": "open", "red": "broken", "gray": "not seen"}
 
 
@@ -40,14 +44,25 @@ def render(report: ProgramReport) -> str:
             until=f"{report.at:%d %B %Y}",
             units=sum(figures.units.values()),
             waterfall=Markup(_waterfall(report)),
-            growth=Markup(curves.growth(report.looks)),
+            growth=Markup(curves.growth(report.looks, report.marks)),
             wear=Markup(curves.wear(report.weeks)),
-            plot=Markup(forest(figures.metrics, figures.experiment.level)),
+            plot=Markup(forest(figures.metrics[:_DRAWN], figures.experiment.level)),
+            more=len(figures.metrics) > _DRAWN,
             steps=[_step(one) for one in report.ladder],
             amounts=_amounts(report.money),
             ratios=[_ratio(one) for one in report.money.ratios],
             watches=_watches(report.guardrails),
             tables=[page.figures(metric) for metric in figures.metrics],
+            lifetime=report.lifetime,
+            lived=lifetime_sentences(report.lifetime) if report.lifetime else (),
+            year=Markup("" if report.lifetime is None else curves.year(report.lifetime)),
+            seen="" if report.lifetime is None else _seen(report.lifetime),
+            scenarios=_scenarios(report.lifetime),
+            levels=_levels(report.lifetime),
+            months=_months(report.lifetime),
+            targeting=report.targeting,
+            uplift=Markup("" if report.targeting is None else curves.uplift(report.targeting)),
+            ranks=_ranks(report.targeting),
             settings=page.settings(figures.experiment),
             costs=False,
             plan=report.plan,
@@ -92,7 +107,7 @@ def _amounts(account: Money) -> list[dict[str, str]]:
 
 
 def _ratio(one: Ratio) -> dict[str, str]:
-    return {"name": one.name, "meaning": one.meaning, "sentence": one.sentence.replace("-", "−")}
+    return {"name": one.name, "meaning": one.meaning, "sentence": one.sentence}
 
 
 def _segment(one: Segment) -> dict[str, str]:
@@ -105,6 +120,62 @@ def _segment(one: Segment) -> dict[str, str]:
         "shrunk_span": page.span(one.shrunk),
         "p": p_words(one.p),
     }
+
+
+def _seen(found: Lifetime) -> str:
+    return page.signed(found.observed.value, found.observed)
+
+
+def _scenarios(found: Lifetime | None) -> list[dict[str, str]]:
+    return [
+        {
+            "name": one.name,
+            "meaning": one.meaning,
+            "projected": page.signed(one.projected.value, one.total),
+            "total": page.signed(one.total.value, one.total),
+            "span": page.span(one.total),
+        }
+        for one in (found.scenarios if found else ())
+    ]
+
+
+def _levels(found: Lifetime | None) -> list[dict[str, str]]:
+    return [
+        {
+            "arm": one.arm,
+            "observed": page.number(one.observed.value, one.total),
+            "projected": page.number(one.projected.value, one.total),
+            "total": page.number(one.total.value, one.total),
+            "span": page.span(one.total),
+        }
+        for one in (found.levels if found else ())
+    ]
+
+
+def _months(found: Lifetime | None) -> str:
+    """The months that were seen, in one line."""
+    return "; ".join(
+        f"month {one.week} {page.signed(one.effect.value, one.effect)} ({page.span(one.effect)})"
+        for one in (found.months if found else ())
+    )
+
+
+def _ranks(found: Targeting | None) -> list[dict[str, str]]:
+    """Both areas in words."""
+    if found is None:
+        return []
+    areas = (
+        (
+            "Above drawing by lot, per customer",
+            "Area between the uplift curve and the diagonal",
+            found.uplift,
+        ),
+        ("Above drawing by lot, per customer treated", "Qini: the same area of the Qini curve", found.qini),
+    )
+    return [
+        {"name": name, "title": title, "value": page.signed(one.value, one), "span": page.span(one)}
+        for name, title, one in areas
+    ]
 
 
 def _ahead(one: Horizon) -> dict[str, str]:

@@ -126,9 +126,10 @@ def _effects(claims: Sequence[Claim], control: str) -> str:
 
 
 def number(value: float, scale: Interval) -> str:
-    """A value to the digits its interval deserves: two of the half-width."""
+    """A value to the digits its interval deserves: two of the half-width; cents where it is known exactly."""
     width = (scale.high - scale.low) / 2
-    digits = max(0, 1 - math.floor(math.log10(width))) if width > 0 and math.isfinite(width) else 4
+    exact = 2 if abs(value) >= 1 or value == 0 else 4
+    digits = max(0, 1 - math.floor(math.log10(width))) if width > 0 and math.isfinite(width) else exact
     return f"{value:,.{digits}f}"
 
 
