@@ -13,8 +13,24 @@ from engine.experiments.trust import Check
 from engine.experiments.verdict import Verdict, number
 
 _MONTHLY = 28.0  # days from which on a sum may be told by the month
-_AGAINST = {"holdout": "no contact", "bau": "today's rules", "random": "contacts by lot"}
-_WHO = {"policy": "Decisioning", "bau": "Today's rules", "random": "Contacting by lot"}
+_AGAINST = {
+    "holdout": "no contact",
+    "bau": "today's rules",
+    "random": "contacts by lot",
+    "no_levers": "decisioning without levers",
+    "prediction_only": "the predictions alone",
+    "eligibility_only": "decisioning by eligibility alone",
+    "policy": "the policy with customers it learns from",
+}
+_WHO = {
+    "policy": "Decisioning",
+    "evaluation": "Decisioning",
+    "bau": "Today's rules",
+    "random": "Contacting by lot",
+    "no_levers": "Decisioning without levers",
+    "prediction_only": "The predictions alone",
+    "eligibility_only": "Decisioning by eligibility alone",
+}
 
 
 @dataclass(frozen=True, slots=True)

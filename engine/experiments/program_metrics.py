@@ -77,7 +77,21 @@ def asked(found: Panel, units: pl.DataFrame, days: Sequence[int]) -> Asked:
     early = [active for active, _ in pairs if active not in [one for one, _ in told]]
     if early:
         notes.append(f"Not told yet, because too few were followed for that long: {', '.join(early)}.")
-    return Asked([REWARD, *kept], told, tuple(notes))
+    return Asked([REWARD, *kept], told, (*notes, *_counted(found)))
+
+
+def _counted(found: Panel) -> list[str]:
+    """What a row stands for where it is no customer, and who is in no arm."""
+    notes = []
+    if found.program.unit:
+        notes.append(f"Arms are given by {found.program.unit}: each one counts as one customer.")
+    for arm, where in (
+        ("global_holdout", "in the holdout of all programs"),
+        ("excluded", "excluded by the program's layer"),
+    ):
+        if arm in found.outside:
+            notes.append(f"Not counted: {found.outside[arm]:,} customers {where}.")
+    return notes
 
 
 def _names(day: int) -> tuple[str, str]:

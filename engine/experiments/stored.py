@@ -7,7 +7,7 @@ arms is one of whole customers, contacted or not (intention to treat).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from engine.store import flows
 
 REWARD, REVENUE, MARGIN, BEFORE = "net reward", "revenue", "margin", "reward before"
 COST, CONTACTS, OFFERS = "cost", "cost of contacts", "cost of offers"  # the first is the sum of the others
+_OUTSIDE = ("global_holdout", "excluded")
 _NUMBER = "number of "  # before a kind of outcome, so that no kind is taken for a column of ours
 _TYPES: Mapping[type, Any] = {str: pl.String, int: pl.Int64, float: pl.Float64}
 
@@ -39,6 +40,10 @@ class Panel:
         daily: customer, day (from 1970) and the net reward of that day, where it is not 0.
         earning: customer and day, where something of worth to the goal happened.
         kinds: the kinds of outcome that happened since the assignments, most frequent first.
+        outside: how many customers are in none of the arms: in the holdout of all programs, or excluded.
+
+    Where the program gives arms to households or accounts, these stand for customers. `mixed` in `units`
+    marks who had several arms before ids were merged; they stand in the first.
     """
 
     program: Program
@@ -48,6 +53,7 @@ class Panel:
     daily: pl.DataFrame
     earning: pl.DataFrame
     kinds: tuple[str, ...]
+    outside: Mapping[str, int] = field(default_factory=dict)
 
 
 def number_of(kind: str) -> str:
@@ -69,6 +75,9 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
             f"Program '{name}' had given no customer an arm by {at:%Y-%m-%d %H:%M} UTC: there is nothing to "
             "report. Decide for customers first, or give a later --at."
         )
+    units = _by_first_arm(units, _frame(flows.mixed(connection, name), flows.MIXED))
+    outside = dict(units.filter(pl.col("arm").is_in(_OUTSIDE)).group_by("arm").len().sort("arm").iter_rows())
+    units = units.filter(~pl.col("arm").is_in(_OUTSIDE))
     spent = _frame(flows.spent(connection, name, at_us), flows.SPENT)
     earned = _worth(program, _frame(flows.earned(connection, name, at_us), flows.EARNED))
     earned = earned.with_columns(pl.col("after").cast(pl.Boolean))
@@ -95,7 +104,52 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
     units = units.with_columns((pl.col(CONTACTS) + pl.col(OFFERS)).alias(COST))
     units = units.with_columns((pl.col(MARGIN) - pl.col(COST)).alias(REWARD))
     earning = since.filter(pl.col("worth") > 0).select("customer", "day").unique(maintain_order=True)
-    return Panel(program, at, versions, units, _daily(since, spent), earning, kinds)
+    daily = _daily(since, spent)
+    if program.unit:
+        members = _frame(flows.members(connection, name), flows.MEMBERS)
+        units, daily, earning = (
+            _by_unit(units, members),
+            _of_units(daily, members),
+            _of_units(earning, members),
+        )
+    return Panel(program, at, versions, units, daily, earning, kinds, outside)
+
+
+def _by_first_arm(units: pl.DataFrame, mixed: pl.DataFrame) -> pl.DataFrame:
+    """With the arm that who had several was given first, and `mixed`: whether two of them are compared."""
+    compared = pl.col("arms").str.split(",").list.set_difference(["excluded"]).list.len() > 1
+    noted = mixed.select("customer", "first", compared.alias("mixed"))
+    joined = units.join(noted, on="customer", how="left", maintain_order="left")
+    return joined.with_columns(
+        pl.coalesce("first", "arm").alias("arm"), pl.col("mixed").fill_null(value=False)
+    ).drop("first")
+
+
+def _by_unit(units: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    """One row a household or account; its arm is that of a member who had one only."""
+    sums = [name for name, kind in units.schema.items() if kind == pl.Float64]
+    return (
+        _named(units, members)
+        .group_by("customer", maintain_order=True)
+        .agg(
+            pl.col("arm").sort_by("mixed").first(),
+            pl.col("mixed").any(),
+            pl.col("assigned_us", "version").min(),
+            pl.col("last_us").max(),
+            pl.col("decisions", "contacts", "strayed", *sums).sum(),
+        )
+    )
+
+
+def _of_units(rows: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    """Rows by customer and day as rows by household or account and day."""
+    sums = [pl.col(name).sum() for name in rows.columns if name not in ("customer", "day")]
+    return _named(rows, members).group_by("customer", "day", maintain_order=True).agg(*sums)
+
+
+def _named(rows: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    joined = rows.join(members, on="customer", how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce("unit", "customer").alias("customer")).drop("unit")
 
 
 def _daily(since: pl.DataFrame, spent: pl.DataFrame) -> pl.DataFrame:

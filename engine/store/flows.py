@@ -19,6 +19,7 @@ DAY_US = 86_400_000_000
 
 _assignment, _decision, _outcome = table("assignment"), table("decision"), table("outcome")
 _customer, _prediction = table("customer"), table("prediction")
+_contaminated, _member = table("contaminated"), table("member")
 _day: ColumnElement[int] = literal_column(str(DAY_US))
 _contact = and_(_decision.c.contact == literal_column("1"), ~is_withdrawn())
 _mine = and_(_assignment.c.program == bindparam("program"), _assignment.c.assigned_us <= bindparam("at_us"))
@@ -70,6 +71,14 @@ _OUTCOMES = prepare(
 )
 
 
+_MIXED = prepare(
+    select(_contaminated.c.customer, _contaminated.c.arm, _contaminated.c.arms).where(
+        _contaminated.c.program == bindparam("program")
+    )
+)
+_MEMBERS = prepare(
+    select(_member.c.customer, _member.c.unit).where(_member.c.program == bindparam("program"))
+)
 _PROFILES = prepare(
     select(_customer.c.id, _customer.c.attributes)
     .select_from(_assignment.join(_customer, _customer.c.id == _assignment.c.customer))
@@ -100,6 +109,8 @@ UNITS = {
     "last_us": int,  # when the last decision was made; None without one
     "version": int,  # the program's version at the first decision; None without one
 }
+MIXED = {"customer": str, "first": str, "arms": str}  # who had several arms before ids were merged
+MEMBERS = {"customer": str, "unit": str}
 SCORES = {"customer": str, "score": float}
 SPENT = {"customer": str, "day": int, "version": int, "action": int, "count": int}  # days are from 1970
 EARNED = {
@@ -116,6 +127,16 @@ Rows = list[tuple[Any, ...]]
 def units(c: Connection, program: str, at_us: int) -> Rows:
     """Every customer who had an arm in the program at `at_us`, in order of their ids: `UNITS`."""
     return run(c, _UNITS, program=program, at_us=at_us)
+
+
+def mixed(c: Connection, program: str) -> Rows:
+    """The persons merged out of ids with several arms, the first of these, and all: `MIXED`."""
+    return run(c, _MIXED, program=program)
+
+
+def members(c: Connection, program: str) -> Rows:
+    """The household or account of each customer who was given an arm with one: `MEMBERS`."""
+    return run(c, _MEMBERS, program=program)
 
 
 def spent(c: Connection, program: str, at_us: int) -> Rows:
