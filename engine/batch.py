@@ -109,13 +109,14 @@ def _settle(
     ids = part["customer"]
     known = customers.seen(connection, ids.to_list()) if lane.takes(current.program) else None
     old = pl.repeat(True, len(ids), eager=True) if known is None else ids.is_in(sorted(known))
-    _keep(connection, batch, part if batch.keep else part.filter(old), known)
+    kept = part if batch.keep else part.filter(old)
+    _keep(connection, batch, kept, old if batch.keep else pl.repeat(True, kept.height, eager=True))
     if not old.any():
-        return lane.decide_strangers(connection, current, part, batch.name, batch.at), 0
+        return lane.decide_strangers(connection, current, part, batch.name, batch.at, batch.keep), 0
     settled, replayed = _by_row(connection, current, batch, part.filter(old), solved)
     if old.all():
         return settled, replayed
-    new = lane.decide_strangers(connection, current, part.filter(~old), batch.name, batch.at)
+    new = lane.decide_strangers(connection, current, part.filter(~old), batch.name, batch.at, batch.keep)
     order = pl.concat([old.arg_true(), (~old).arg_true()]).arg_sort()
     table = pl.concat([settled.table, new.table])[order]
     return Settled(table, merge([settled.funnel, new.funnel])), replayed
@@ -130,15 +131,13 @@ def _told(connection: Connection, program: Program, table: pl.DataFrame, batch: 
     return table.with_columns(_texts([found[key] for key in keys], program))
 
 
-def _keep(connection: Connection, batch: Batch, part: pl.DataFrame, known: set[str] | None) -> None:
-    """Store what the file says of customers: laid over what is known, or as all there is."""
+def _keep(connection: Connection, batch: Batch, part: pl.DataFrame, old: pl.Series) -> None:
+    """Store what the file says of customers: of those the store knows their profiles, of all their scores.
+
+    The profiles of the others are kept with their decisions.
+    """
     at_us = microseconds(batch.at)
-    rows = profiles(batch.program, part, at_us)
-    if known is None:
-        customers.put_customers(connection, rows)
-    else:
-        customers.put_customers(connection, [row for row in rows if row.id in known])
-        customers.put_customers(connection, [row for row in rows if row.id not in known], replace=True)
+    customers.put_customers(connection, profiles(batch.program, part.filter(old), at_us))
     where = f"batch '{batch.name}'"
     for model in batch.program.predictions:
         if model in part.columns:
@@ -166,7 +165,7 @@ def _prices(store: Store, lives: Lives, batch: Batch, roster: Roster) -> Prices:
         current = lives.get(connection, batch.program.name)
         step = -(-roster.height // sample_size(current))
         sample = pl.concat([table.gather_every(step) for table in roster.tables()])
-        _keep(connection, batch, sample, None)
+        _keep(connection, batch, sample, pl.repeat(True, sample.height, eager=True))
         return prices(connection, current, _requests(batch, sample), roster.height / sample.height)
 
 

@@ -1,4 +1,7 @@
-"""The situations of a chunk of a batch as columns, compressed: a tenth of the work and the room of JSON."""
+"""The situations of a chunk of a batch as columns, compressed: a tenth of the work and the room of JSON.
+
+Blocks of the first kind hold keys, those of today the name of the batch.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +14,27 @@ import polars as pl
 from engine.errors import StoreError
 from engine.situation import Situation, encode
 
-_VALUE, _CONSENT, _AS_OF = "value.", "consent.", "as_of."
+VALUE, CONSENT, _AS_OF = "value.", "consent.", "as_of."
 
 
 def pack(
-    fixed: Mapping[str, Sequence[Any]], values: pl.DataFrame, consent: pl.DataFrame, as_of: Mapping[str, int]
+    fixed: Sequence[pl.Series], values: pl.DataFrame, consent: pl.DataFrame, as_of: Mapping[str, int]
 ) -> bytes:
     """n situations of customers without any past.
 
     Args:
-        fixed: `customer`, `key`, `at_us`, `arm` and `zone`, as in `Situation`.
+        fixed: `customer`, `batch`, `at_us`, `arm` and `zone`, as in `Situation`; the key of a decision is
+            "BATCH:CUSTOMER". Columns of any other name are kept beside them.
         values: a column a name, null where unknown.
         consent: a column a purpose, null where unknown.
         as_of: when the predictions among the values were made, where they are known.
     """
-    columns = [pl.Series(name, column, strict=False) for name, column in fixed.items()]
-    columns += [series.alias(_VALUE + series.name) for series in values]
-    columns += [series.alias(_CONSENT + series.name) for series in consent]
+    columns = list(fixed)
+    columns += [series.alias(VALUE + series.name) for series in values]
+    columns += [series.alias(CONSENT + series.name) for series in consent]
     columns += [pl.repeat(at, len(values), eager=True).alias(_AS_OF + name) for name, at in as_of.items()]
     written = BytesIO()
-    pl.DataFrame(columns).write_ipc(written, compression="zstd")
+    pl.DataFrame(columns).write_ipc(written, compression="lz4")
     return written.getvalue()
 
 
@@ -59,14 +63,14 @@ def blank(body: bytes, places: Sequence[int]) -> bytes:
 
 
 def _situation(row: Mapping[str, Any]) -> Situation:
-    values = _under(row, _VALUE)
+    values = _under(row, VALUE)
     return Situation(
         row["customer"],
-        row["key"],
+        row["key"] if "key" in row else f"{row['batch']}:{row['customer']}",
         row["at_us"],
         row["arm"],
         values,
-        _under(row, _CONSENT),
+        _under(row, CONSENT),
         zone=row["zone"],
         as_of={name: at for name, at in _under(row, _AS_OF).items() if name in values},
     )

@@ -60,6 +60,11 @@ def enrol(
     return Enrolled([known[customer] for customer in ids], ids)
 
 
+def by_hash_alone(connection: Connection, program: Program) -> bool:
+    """Whether the arm of a customer who is new to the store follows from the id and the program alone."""
+    return program.layer is None and not program.unit and lots.everywhere(connection) is None
+
+
 def _assigned(
     connection: Connection,
     program: Program,

@@ -1,7 +1,8 @@
 """A chunk of a batch decided as columns: for customers of whom the store knows nothing yet.
 
 What the pipeline does row by row (`engine.decide`) is done here a column at a time, with the same functions
-for the choice itself and the same rows in the log. Who has a past takes the pipeline.
+for the choice itself. The log keeps the columns, and makes rows of them when somebody asks (`engine.unfold`).
+Who has a past takes the pipeline.
 """
 
 from __future__ import annotations
@@ -10,27 +11,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
-from operator import itemgetter
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 from sqlalchemy import Connection
 
 from engine import derived
 from engine.arms import EXPLORING, NEVER_CONTACTED
+from engine.assign import assign
 from engine.block import pack
 from engine.calendar import microseconds
 from engine.choose import Choices, Live, choose
 from engine.columns import from_series
 from engine.domain import Program
-from engine.enrol import enrol
+from engine.enrol import by_hash_alone, enrol
 from engine.feasible import Funnel, funnel, merge
 from engine.profiles import CONSENT
-from engine.request import Request, decision_id, fingerprint
+from engine.request import decision_ids
 from engine.screen import passed
 from engine.situation import Situations, value_names
-from engine.store import blocks, decisions
+from engine.store import blocks, folds
+from engine.store.directory import hashes, id_hashes
+from engine.unfold import CHOICE, Header, masks
 from engine.values import types
 
 TOGETHER = 1024  # customers chosen for at once: their (n, k) arrays stay near the processor
@@ -50,12 +54,13 @@ def takes(program: Program) -> bool:
 
 
 def decide_strangers(
-    connection: Connection, current: Live, part: pl.DataFrame, name: str, at: datetime
+    connection: Connection, current: Live, part: pl.DataFrame, name: str, at: datetime, keep: bool
 ) -> Settled:
     """Decide and log for the customers of `part` (`engine.profiles.customer_table`), in the open transaction.
 
-    Raises:
-        StoreError: one of the keys was used before, for somebody else.
+    Args:
+        name: of the batch.
+        keep: whether what the file says of them becomes their profile.
     """
     asked = _asked(connection, current, part, name, at)
     chosen, funnels = [], []
@@ -64,16 +69,15 @@ def decide_strangers(
         chosen.append(_Chosen.of(choices))
         funnels.append(funnel(choices.feasible))
     made = _joined(chosen)
-    _log(connection, current, asked, made, part)
+    _log(connection, current, asked, made, part, _Batch(name, microseconds(at), keep))
     return Settled(_table(current, asked, made), merge(funnels))
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """n requests in columns: the situations, and the id and fingerprint of each decision."""
+    """n requests in columns: the situations, and the id of each decision."""
 
-    id: list[str]
-    fingerprint: list[bytes]
+    id: pl.Series
     situations: Situations
 
     def between(self, start: int, end: int) -> Situations:
@@ -98,7 +102,7 @@ class _Asked:
 
 def _asked(connection: Connection, current: Live, part: pl.DataFrame, name: str, at: datetime) -> _Asked:
     program, ids, n = current.program, part["customer"].to_list(), part.height
-    keys = [f"{name}:{one}" for one in ids]
+    keys = (f"{name}:" + part["customer"]).to_list()
     kinds = types(program)
     values: dict[str, Sequence[Any]] = {
         known: from_series(part[known], kinds[known]) if known in part.columns else [None] * n
@@ -109,16 +113,13 @@ def _asked(connection: Connection, current: Live, part: pl.DataFrame, name: str,
     as_of = _dates(program, part, microseconds(at))
     values |= derived.columns(program, values, at_us, zones, as_of, none)
     held = passed(current.screen, values, n) if current.screen.rules else None
-    arms, consents = enrol(connection, program, ids, at).arms, _consents(part)
+    alone = by_hash_alone(connection, program)
+    arms = assign(program, ids) if alone else enrol(connection, program, ids, at).arms
+    consents = _consents(part)
     situations = Situations(
         ids, keys, at_us, arms, values, consents, none, zones, none, as_of, [{}] * n, [True] * n, held
     )
-    requests = [Request(one, program.name, key, at) for one, key in zip(ids, keys, strict=True)]
-    return _Asked(
-        [decision_id(program.name, key, at) for key in keys],
-        [fingerprint(request) for request in requests],
-        situations,
-    )
+    return _Asked(decision_ids(program.name, keys, at), situations)
 
 
 def _consents(part: pl.DataFrame) -> list[dict[str, bool]]:
@@ -193,55 +194,69 @@ def _joined(parts: Sequence[_Chosen]) -> _Chosen:
     return _Chosen(*(np.concatenate([getattr(one, name) for one in parts]) for name in _Chosen.__slots__))
 
 
-def _log(connection: Connection, current: Live, asked: _Asked, made: _Chosen, part: pl.DataFrame) -> None:
-    """Append the rows in the order of the customers' ids: what the indexes touch then lies together."""
-    program, s, n, width = current.program, asked.situations, part.height, made.feasible.shape[1]
-    number = blocks.put_block(connection, _packed(program, s, part))
-    columns = zip(
-        asked.id,
-        s.customer,
-        s.key,
-        s.at_us,
-        s.arm,
-        made.action.tolist(),
-        made.drawn.tolist(),
-        made.send_us.tolist(),
-        made.propensity.tolist(),
-        made.explored.tolist(),
-        made.value.tolist(),
-        asked.fingerprint,
-        blocks.references(number, n),
-        range(0, n * width, width),
-        strict=True,
-    )
-    versions, fallback, feasible = (
-        (program.version, current.snapshot_version),
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What the decisions of a batch have in common."""
+
+    name: str
+    at_us: int
+    keep: bool
+
+
+def _log(
+    connection: Connection, current: Live, asked: _Asked, made: _Chosen, part: pl.DataFrame, batch: _Batch
+) -> None:
+    """Keep the decisions as a fold of the log."""
+    program, s = current.program, asked.situations
+    values = [name for name in value_names(program) if name in part.columns]
+    header = Header(
+        program.name,
+        batch.name,
+        batch.at_us,
+        program.version,
+        current.snapshot_version,
         current.fallback or None,
-        made.feasible.tobytes(),
+        program.salt,
+        tuple(one.name for one in program.attributes if one.name in values) if batch.keep else None,
+        made.feasible.shape[1],
+        tuple((one.name, one.offer, one.channel, one.slot) for one in program.actions),
     )
-    actions = [(j, one.name, one.offer, one.channel, one.slot) for j, one in enumerate(program.actions)]
-    rows = [
-        (
-            *(id, program.name, key, *versions, customer, at_us, arm, *actions[action]),
-            *(send_us if action else None, action > 0, propensity, explored and arm in EXPLORING, fallback),
-            *(actions[drawn][1] if arm in NEVER_CONTACTED else None, value, sha),
-            *(situation, feasible[start : start + width], at_us),
-        )
-        for (
-            *(id, customer, key, at_us, arm, action, drawn, send_us, propensity, explored, value, sha),
-            situation,
-            start,
-        ) in columns
+    zone = (
+        part["zone"] if "zone" in part.columns else pl.repeat(None, part.height, dtype=pl.String, eager=True)
+    )
+    fixed = [
+        part["customer"],
+        pl.repeat(batch.name, part.height, eager=True).alias("batch"),
+        pl.repeat(batch.at_us, part.height, eager=True).alias("at_us"),
+        pl.Series("arm", s.arm, dtype=pl.String),
+        zone.alias("zone"),
+        *_choices(s, made),
     ]
-    rows.sort(key=itemgetter(5))
-    decisions.append_values(connection, rows)
-
-
-def _packed(program: Program, s: Situations, part: pl.DataFrame) -> bytes:
-    values = part.select(name for name in value_names(program) if name in part.columns)
     consent = part.select(pl.col(name).alias(name.removeprefix(CONSENT)) for name in _purposes(part))
-    fixed = {"customer": s.customer, "key": s.key, "at_us": s.at_us, "arm": s.arm, "zone": s.zone}
-    return pack(fixed, values, consent, dict.fromkeys(_dated(program, part), s.at_us[0]))
+    dated = dict.fromkeys(_dated(program, part), batch.at_us)
+    number = blocks.put_block(connection, pack(fixed, part.select(values), consent, dated))
+    folds.put(
+        connection,
+        number,
+        program.name,
+        batch.name,
+        msgspec.msgpack.encode(header),
+        hashes(s.customer),
+        id_hashes(asked.id),
+    )
+
+
+def _choices(s: Situations, made: _Chosen) -> list[pl.Series]:
+    arm = pl.Series(s.arm, dtype=pl.String)
+    columns = {
+        "action": made.action.astype(np.int16),
+        "withheld": np.where(arm.is_in(list(NEVER_CONTACTED)).to_numpy(), made.drawn, -1).astype(np.int16),
+        "send_us": made.send_us,
+        "propensity": made.propensity,
+        "explored": made.explored & arm.is_in(list(EXPLORING)).to_numpy(),
+        "value": made.value,
+    }
+    return [pl.Series(f"{CHOICE}{name}", column) for name, column in columns.items()] + masks(made.feasible)
 
 
 def _table(current: Live, asked: _Asked, made: _Chosen) -> pl.DataFrame:
@@ -263,7 +278,7 @@ def _table(current: Live, asked: _Asked, made: _Chosen) -> pl.DataFrame:
     return pl.DataFrame(
         [
             pl.Series("customer", s.customer),
-            pl.Series("id", asked.id),
+            asked.id.alias("id"),
             arm.alias("arm"),
             *(series.gather(made.action) for series in names),
             send_at.zip_with(sent, pl.Series([None], dtype=send_at.dtype)).alias("send_at"),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from xxhash import xxh3_128_hexdigest
+from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 
 from engine.calendar import microseconds
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,6 +37,16 @@ def decision_id(program: str, key: str, at: datetime) -> str:
     """
     named = xxh3_128_hexdigest(f"{program}\x1f{key}".encode())
     return f"{microseconds(at) // 1000:012x}{named[:20]}"
+
+
+def decision_ids(program: str, keys: Sequence[str], at: datetime) -> pl.Series:
+    """(n,) `decision_id` of each key."""
+    import polars as pl
+
+    salt = f"{program}\x1f".encode()
+    named = b"".join([xxh3_128_digest(salt + key.encode()) for key in keys]).hex()
+    hashed = pl.Series([named[start : start + 20] for start in range(0, len(named), 32)], dtype=pl.String)
+    return f"{microseconds(at) // 1000:012x}" + hashed
 
 
 def fingerprint(request: Request) -> bytes:

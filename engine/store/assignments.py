@@ -8,6 +8,7 @@ from operator import attrgetter
 
 from sqlalchemy import Connection, bindparam, select
 
+from engine.store import folds
 from engine.store.rows import AssignmentRow
 from engine.store.sqlite import among, insert_new
 from engine.store.sqlite import ids as as_ids
@@ -37,10 +38,12 @@ def put_assignments(c: Connection, rows: Sequence[AssignmentRow]) -> None:
 
 def assignments(c: Connection, program: str, ids: Collection[str]) -> dict[str, str]:
     """Arms of the customers among `ids` that have one, by customer."""
+    folds.customers(c, ids)
     return {one[0]: one[1] for one in run(c, _SELECT, program=program, wanted=as_ids(ids))}
 
 
 def assignments_iter(c: Connection, program: str) -> Iterator[AssignmentRow]:
     """All assignments of a program in order of the customer, read as they are asked for."""
+    folds.program(c, program)
     for values in stream(c, _ALL, program=program):
         yield AssignmentRow(*values)

@@ -26,16 +26,16 @@ _REPLACE = prepare(
 _BODY = prepare(select(_block.c.body).where(_block.c.number == bindparam("number")))
 
 
-def put_block(c: Connection, body: bytes) -> int:
+def put_block(c: Connection, content: bytes) -> int:
     """Keep a block (`engine.block.pack`); its number."""
     number = int(run(c, _LAST)[0][0]) + 1
-    run_many(c, _INSERT, [(number, body)])
+    run_many(c, _INSERT, [(number, content)])
     return number
 
 
-def references(number: int, n: int) -> list[bytes]:
-    """What n rows of the log hold in place of their situations: the places of a block in order."""
-    return [_REFERENCE.pack(_MARK, number, place) for place in range(n)]
+def reference(number: int, place: int) -> bytes:
+    """What a row of the log holds in place of its situation: a place of a block."""
+    return _REFERENCE.pack(_MARK, number, place)
 
 
 def resolved(c: Connection, situations: Sequence[bytes]) -> list[bytes]:
@@ -48,9 +48,9 @@ def resolved(c: Connection, situations: Sequence[bytes]) -> list[bytes]:
     for number, places in _referred(found).items():
         from engine.block import unpack
 
-        bodies = unpack(_body(c, number), [place for _, place in places])
-        for (i, _), body in zip(places, bodies, strict=True):
-            found[i] = body
+        bodies = unpack(body(c, number), [place for _, place in places])
+        for (i, _), situation in zip(places, bodies, strict=True):
+            found[i] = situation
     return found
 
 
@@ -59,8 +59,8 @@ def blank(c: Connection, situations: Sequence[bytes]) -> None:
     from engine.block import blank as blanked
 
     for number, places in _referred(situations).items():
-        body = blanked(_body(c, number), [place for _, place in places])
-        execute(c, _REPLACE, number=number, content=body)
+        content = blanked(body(c, number), [place for _, place in places])
+        execute(c, _REPLACE, number=number, content=content)
 
 
 def _referred(situations: Sequence[bytes]) -> dict[int, list[tuple[int, int]]]:
@@ -73,9 +73,14 @@ def _referred(situations: Sequence[bytes]) -> dict[int, list[tuple[int, int]]]:
     return wanted
 
 
-def _body(c: Connection, number: int) -> bytes:
+def body(c: Connection, number: int) -> bytes:
+    """The block of that number.
+
+    Raises:
+        StoreError: it is gone.
+    """
     rows = run(c, _BODY, number=number)
     if not rows:
         raise StoreError(f"block {number} of situations is not in the store; restore it from a copy.")
-    body: bytes = rows[0][0]
-    return body
+    found: bytes = rows[0][0]
+    return found

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, exists, or_, select
 
-from engine.store import merges
+from engine.store import folds, merges
 from engine.store.rows import CustomerRow
 from engine.store.sqlite import among, upsert, wanted
 from engine.store.sqlite import ids as as_ids
@@ -73,6 +73,7 @@ def _laid_over(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]
 
 def customers(c: Connection, ids: Collection[str]) -> dict[str, CustomerRow]:
     """The customers among `ids` that the store knows, by id."""
+    folds.customers(c, ids)
     return {
         id_: CustomerRow(id_, _decode(attributes), _decode(consent), zone, updated_us)
         for id_, attributes, consent, zone, updated_us in run(c, _SELECT, wanted=as_ids(ids))
@@ -83,10 +84,11 @@ def seen(c: Connection, ids: Collection[str]) -> set[str]:
     """Those among `ids` of whom the store knows anything: a profile, a score, a decision, an outcome, or
     that they are somebody else.
     """
-    return {one for (one,) in run(c, _SEEN, wanted=as_ids(ids))}
+    return {one for (one,) in run(c, _SEEN, wanted=as_ids(ids))} | folds.held(c, ids)
 
 
 def customer_ids(c: Connection) -> Iterator[str]:
     """Ids of all customers in order, read as they are asked for."""
+    folds.everyone(c)
     for (id_,) in stream(c, _IDS):
         yield id_

@@ -10,6 +10,7 @@ from pysqlite3 import dbapi2
 from sqlalchemy import Connection, bindparam, func, insert, literal_column, select
 
 from engine.errors import StoreError
+from engine.store import folds
 from engine.store.blocks import resolved
 from engine.store.rows import ContactRow, DecisionRow
 from engine.store.sqlite import among
@@ -29,6 +30,7 @@ _SITUATION = _FIELDS.index("situation")
 
 _INSERT = prepare_insert(_decision, _GIVEN)
 _LAST = prepare(select(func.coalesce(func.max(_decision.c.seq), 0)))
+_ADDED = prepare(select(func.count()).select_from(_decision).where(_decision.c.seq > bindparam("before")))
 _MAKE_PENDING = prepare(
     insert(_pending).from_select(
         ["program", "at_us", "decision"],
@@ -82,7 +84,7 @@ def append_values(c: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
 
 def _culprit(c: Connection, rows: Sequence[tuple[Any, ...]], before: int) -> str:
     """The row that broke a rule: rows are added in order, so it is the first that is not there."""
-    added = run(c, _LAST)[0][0] - before
+    added = run(c, _ADDED, before=before)[0][0]
     if not 0 <= added < len(rows):
         return ""
     id, program, key = rows[added][:3]
@@ -91,23 +93,27 @@ def _culprit(c: Connection, rows: Sequence[tuple[Any, ...]], before: int) -> str
 
 def decisions_by_key(c: Connection, program: str, keys: Collection[str]) -> dict[str, DecisionRow]:
     """The decisions made under those keys, by key; keys not used yet are missing."""
+    folds.keys(c, program, keys)
     found = _rows(c, run(c, _BY_KEY, program=program, wanted=as_ids(keys)))
     return {row.key: row for row in found}
 
 
 def decision(c: Connection, id: str) -> DecisionRow | None:
     """The decision with that id, None if there is none."""
+    folds.ids(c, [id])
     found = _rows(c, run(c, _BY_ID, id=id))
     return found[0] if found else None
 
 
 def made_for(c: Connection, ids: Collection[str]) -> dict[str, tuple[str, int]]:
     """By id, the customer a decision is of and the moment it was made for; only of those in the store."""
+    folds.ids(c, ids)
     return {id: (customer, at_us) for id, customer, at_us in run(c, _MADE_FOR, wanted=as_ids(ids))}
 
 
 def decisions_iter(c: Connection, program: str, after_seq: int, limit: int) -> list[DecisionRow]:
     """At most `limit` decisions of a program after `after_seq`, in the log's order. Empty at its end."""
+    folds.program(c, program)
     return _rows(c, run(c, _AFTER, program=program, after_seq=after_seq, limit=limit))
 
 
@@ -119,6 +125,7 @@ def contacts(c: Connection, customer_ids: Collection[str], since_us: int) -> lis
     Each comes with the time it is sent, which may be later than its decision, and later than now. It counts
     however long before it was decided: no cap can miss a contact that another program scheduled.
     """
+    folds.customers(c, customer_ids)
     found = run(c, _CONTACTS, wanted=as_ids(customer_ids), since_us=since_us)
     return [ContactRow(*values) for values in found]
 

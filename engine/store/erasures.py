@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
 
-from engine.store import blocks, lots
+from engine.store import blocks, folds, lots
 from engine.store.learning import due_columns, due_rows
 from engine.store.programs import program_names
 from engine.store.rows import DueRow
@@ -107,11 +107,13 @@ _SETTLE = prepare(
 
 def programs_of(c: Connection, customer: str) -> dict[str, tuple[int, int]]:
     """How many decisions each program made for a customer, and the time of the first."""
+    folds.customers(c, [customer])
     return {program: (count, first_us) for program, count, first_us in run(c, _PROGRAMS, person=customer)}
 
 
 def learnt_of(c: Connection, program: str, customer: str) -> list[DueRow]:
     """The learnt decisions of a customer; `reward` is what each was learnt with."""
+    folds.customers(c, [customer])
     return due_rows(c, run(c, _LEARNT_OF, person=customer, program=program))
 
 
@@ -125,6 +127,8 @@ def erase(c: Connection, customer: str, tombstone: str) -> tuple[int, int, int]:
         How many decisions, outcomes, and rows of profile and scores there were.
     """
     c.exec_driver_sql("PRAGMA secure_delete = ON")
+    folds.customers(c, [customer])
+    folds.forget(c, customer)
     rows = run(c, _SITUATIONS, person=customer)
     blocks.blank(c, [situation for _, situation in rows])
     for statement in _QUEUES:

@@ -6,6 +6,7 @@ from dataclasses import fields
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from engine.store import folds
 from engine.store.rows import OutcomeRow
 from engine.store.statement import prepare, run
 from engine.store.tables import table
@@ -35,6 +36,7 @@ def first_decision(c: Connection, program: str, since_us: int) -> int:
 
     Those after it may still be dated earlier: the log is in the order of arrival.
     """
+    folds.program(c, program)
     return int(run(c, _FIRST, program=program, since_us=since_us)[0][0])
 
 
@@ -42,5 +44,6 @@ def outcomes_since(
     c: Connection, program: str, since_us: int, after_seq: int, limit: int
 ) -> list[tuple[int, OutcomeRow]]:
     """At most `limit` (number, outcome) of customers with an arm in the program. Empty at the end."""
+    folds.program(c, program)
     found = run(c, _OUTCOMES, program=program, since_us=since_us, after_seq=after_seq, limit=limit)
     return [(seq, OutcomeRow(*values)) for seq, *values in found]

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, literal_column, select
 
+from engine.store import folds
 from engine.store.statement import prepare, run, stream
 from engine.store.tables import table
 from engine.store.withdrawn import is_withdrawn
@@ -126,6 +127,7 @@ Rows = list[tuple[Any, ...]]
 
 def units(c: Connection, program: str, at_us: int) -> Rows:
     """Every customer who had an arm in the program at `at_us`, in order of their ids: `UNITS`."""
+    folds.program(c, program)
     return run(c, _UNITS, program=program, at_us=at_us)
 
 
@@ -141,19 +143,23 @@ def members(c: Connection, program: str) -> Rows:
 
 def spent(c: Connection, program: str, at_us: int) -> Rows:
     """How often an action was sent to each of them on a day, none that was withdrawn: `SPENT`."""
+    folds.program(c, program)
     return run(c, _CONTACTS, program=program, at_us=at_us)
 
 
 def earned(c: Connection, program: str, at_us: int) -> Rows:
     """Their outcomes of a kind on a day, whoever contacted them, before the assignment or after: `EARNED`."""
+    folds.program(c, program)
     return run(c, _OUTCOMES, program=program, at_us=at_us)
 
 
 def profiles(c: Connection, program: str, at_us: int) -> Iterator[tuple[str, bytes]]:
     """(customer, attributes as JSON) of those customers who have a profile, as it is now."""
+    folds.program(c, program)
     return stream(c, _PROFILES, program=program, at_us=at_us)
 
 
 def scores(c: Connection, program: str, model: str, at_us: int) -> Rows:
     """Every score of a model that was dated when its customer was assigned, the newest last: `SCORES`."""
+    folds.program(c, program)
     return run(c, _SCORES, program=program, model=model, at_us=at_us)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, bindparam, func, literal_column, select
 
+from engine.store import folds
 from engine.store.sqlite import among
 from engine.store.sqlite import ids as as_ids
 from engine.store.statement import prepare, run
@@ -63,6 +64,7 @@ def happened(c: Connection, customer_ids: Collection[str], since_us: int, window
     As in `outcomes_of`: an outcome that names a decision follows from that contact alone; one that names none
     follows from every contact that was sent by then and in whose attribution window it falls.
     """
+    folds.customers(c, customer_ids)
     wanted = as_ids(customer_ids)
     named = run(c, _NAMED, wanted=wanted, since_us=since_us)
     unnamed = run(c, _UNNAMED, wanted=wanted, since_us=since_us, window_us=window_us)

@@ -8,6 +8,7 @@ from operator import attrgetter
 
 from sqlalchemy import Connection, bindparam, delete, func, select
 
+from engine.store import folds
 from engine.store.programs import program_names
 from engine.store.sqlite import among, insert_new
 from engine.store.sqlite import ids as as_ids
@@ -123,6 +124,7 @@ def counts(c: Connection, name: str) -> dict[str, int]:
 
 def assigned(c: Connection, customers: Collection[str]) -> set[str]:
     """Those of the customers who have an arm in any program."""
+    folds.customers(c, customers)
     found = run(c, _ASSIGNED, wanted=as_ids(program_names(c)), customers=as_ids(customers))
     return {one for (one,) in found}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
 
-from engine.store import late
+from engine.store import folds, late
 from engine.store.rows import AssignmentRow
 from engine.store.sqlite import among, insert_new, upsert
 from engine.store.sqlite import ids as as_ids
@@ -102,6 +102,7 @@ def ids_of(c: Connection, person: str) -> list[str]:
 
 def arms_of_both(c: Connection, programs: Collection[str], one: str, two: str) -> list[AssignmentRow]:
     """What two customers were assigned, by program and then by time."""
+    folds.customers(c, [one, two])
     found = run(c, _ARMS, wanted=as_ids(programs), one=one, two=two)
     return [AssignmentRow(*values) for values in found]
 
@@ -127,6 +128,7 @@ def move(
     Of two scores of one model and date the person's stays. Profiles are joined by the caller. What was learnt
     is queued to be learnt again where an outcome belongs to more decisions than before.
     """
+    folds.customers(c, [gone, person])
     execute(c, _MEMBERS, gone=gone, new=person)
     for statement in (*_MOVES, _SCORES, _REPOINT):
         execute(c, statement, gone=gone, new=person)

@@ -152,6 +152,12 @@ _MERGES: Step = (
         at_us INTEGER NOT NULL, PRIMARY KEY (program, customer)) STRICT, WITHOUT ROWID""",
 )
 
+_FOLDS: Step = (
+    """CREATE TABLE fold (
+        number INTEGER PRIMARY KEY, program TEXT NOT NULL, name TEXT NOT NULL, first INTEGER NOT NULL,
+        n INTEGER NOT NULL, header BLOB NOT NULL, customers BLOB NOT NULL, ids BLOB NOT NULL) STRICT""",
+)
+
 STEPS: tuple[Step, ...] = (
     _FIRST,
     _MODEL_VERSIONS,
@@ -164,6 +170,7 @@ STEPS: tuple[Step, ...] = (
     _QUARANTINE,
     _LOTS,
     _MERGES,
+    _FOLDS,
 )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, literal_column, select
 
+from engine.store import folds
 from engine.store.statement import prepare, run
 from engine.store.tables import table
 
@@ -42,5 +43,6 @@ def sent(
 
     In the log's order, after number `after_seq`; none that a fallback made. Empty at the end.
     """
+    folds.program(c, program)
     found = run(c, _SENT, program=program, offer=offer, before_us=before_us, after_seq=after_seq, limit=limit)
     return [SentRow(*values) for values in found]

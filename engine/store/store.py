@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from engine.errors import StoreError
 from engine.store import sqlite
+from engine.store.folds import Known
 from engine.store.migrations import migrate
 
 
@@ -28,8 +29,9 @@ class Store:
 
     def __init__(self, path: Path, writing: Engine, reading: Engine) -> None:
         self.path = path
-        self._writing = writing
-        self._reading = reading
+        known = Known()
+        self._writing = writing.execution_options(folds=known)
+        self._reading = reading.execution_options(folds=known, pen=self.write)
         self._pen: Connection | None = None
         self._patience_ms: int | None = None
         self._lock = threading.Lock()

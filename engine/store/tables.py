@@ -248,6 +248,22 @@ class Block(SQLModel, table=True):
     body: bytes
 
 
+class Fold(SQLModel, table=True):
+    """Decisions of a batch that are columns of the block of that number; see `engine.store.folds`.
+
+    `first` is the number in the log of the first of n; hashes of customers and ids are in the block's order.
+    """
+
+    number: int = Field(primary_key=True)
+    program: str
+    name: str
+    first: int
+    n: int
+    header: bytes
+    customers: bytes
+    ids: bytes
+
+
 class Audit(SQLModel, table=True):
     """Who made which version of a program current, when, and what that changed; triggers refuse all else."""
 

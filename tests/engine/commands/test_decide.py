@@ -14,6 +14,7 @@ import pytest
 from engine import cli
 from engine.commands.init import start
 from engine.domain import ARMS
+from engine.store import decisions, open_store
 
 AT = ["--at", "2026-11-24T10:00:00Z"]
 LATER = ["--at", "2026-12-24T10:00:00Z"]
@@ -75,8 +76,9 @@ def test_a_batch_goes_on_after_it_was_stopped_and_decides_nobody_twice(
     assert "--resume" in capsys.readouterr().err
     told = answered(capsys, *line, "--resume")
     assert (told["customers"], told["replayed"]) == (50, 20)
-    with closing(sqlite3.connect("nextbest.db")) as store:
-        assert store.execute("SELECT count(*), count(DISTINCT customer) FROM decision").fetchone() == (50, 50)
+    with closing(open_store("nextbest.db")) as store, store.read() as connection:
+        rows = decisions.decisions_iter(connection, "first", 0, 1000)
+    assert (len(rows), len({row.customer for row in rows})) == (50, 50)
 
 
 def test_a_damaged_snapshot_is_told_on_stderr_and_the_answer_is_flagged(

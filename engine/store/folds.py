@@ -1,0 +1,243 @@
+"""Folds: decisions of a batch kept as columns, until somebody needs their rows.
+
+A row with its indexes costs tens of microseconds, a place in a fold about one. So a batch writes folds, and
+the rows of a customer come into being the first time anything asks for that customer, key or id, those of a
+program when all its decisions are read: the rows that would have been written at once, with the numbers in
+the log that were set aside for them.
+
+Whatever reads decisions, arms or profiles calls `customers`, `keys`, `ids`, `program` or `everyone` first;
+that is all there is to know of folds. Only customers of whom the store knew nothing are in one, so each is in
+one at most. A connection that only reads has the rows made by the one that writes, and sees the store as it
+is then.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from sqlalchemy import Connection, bindparam, column, insert, select, update
+from sqlalchemy import table as any_table
+
+from engine.store import unfolding
+from engine.store.directory import Directory, Hashes, hashes, id_hashes
+from engine.store.statement import execute, prepare, prepare_insert, run, run_many
+from engine.store.tables import table
+from engine.store.unfolding import Missing
+
+Column: TypeAlias = Literal["customers", "ids"]
+_fold = table("fold")
+_sequence = any_table("sqlite_sequence", column("name"), column("seq"))
+_COLUMNS = list(_fold.columns.keys())
+_INSERT = prepare_insert(_fold, _COLUMNS)
+_NEWEST = prepare(select(_fold.c.number).order_by(_fold.c.number.desc()).limit(1))
+_ENTRIES = {
+    name: prepare(
+        select(_fold.c.number, _fold.c.program, _fold.c.name, _fold.c[name])
+        .where(_fold.c.number > bindparam("after"))
+        .order_by(_fold.c.number)
+    )
+    for name in ("customers", "ids")
+}
+_LISTED = prepare(select(_fold.c.number, _fold.c.program).order_by(_fold.c.number))
+_LAST = prepare(select(_sequence.c.seq).where(_sequence.c.name == bindparam("log")))
+_SET_LAST = prepare(
+    update(_sequence).where(_sequence.c.name == bindparam("log")).values(seq=bindparam("last"))
+)
+_BEGIN = prepare(insert(_sequence).values(name=bindparam("log"), seq=bindparam("last")))
+_TURN = "folds"  # under which a connection keeps what its transaction knows of them
+
+
+@dataclass(slots=True)
+class Known:
+    """What the folds hold, in memory, shared by all connections of a store: of committed folds only.
+
+    Attributes:
+        customers, ids: where they are; those of ids are read when somebody asks for one.
+        batches: (program, name) of the batches.
+        settled: (number, hash) of those whose rows are known to be there.
+    """
+
+    customers: Directory = field(default_factory=Directory)
+    ids: Directory = field(default_factory=Directory)
+    batches: set[tuple[str, str]] = field(default_factory=set)
+    settled: set[tuple[int, int]] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def load(self, c: Connection, column: Column) -> None:
+        """Enter the folds that are newer."""
+        directory: Directory = getattr(self, column)
+        with self.lock:
+            for number, program, name, hashed in run(c, _ENTRIES[column], after=directory.newest):
+                self.batches.add((program, name))
+                directory.add(number, np.frombuffer(hashed, dtype=np.uint64))
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What one transaction knows: `wrote` is whether it wrote folds or rows that are not committed yet."""
+
+    transaction: object
+    newest: int
+    known: Known
+    wrote: bool = False
+
+
+def put(
+    c: Connection, number: int, program: str, name: str, header: bytes, customers: Hashes, ids: Hashes
+) -> None:
+    """Keep decisions as the fold of a block (`engine.store.blocks`), and set aside their places in the log.
+
+    Args:
+        name: of the batch: the key of each decision is "NAME:CUSTOMER".
+        header: what they have in common (`engine.unfold.Header`).
+        customers: (n,) hashes of the customers, in the order of the block.
+        ids: (n,) `id_hashes` of the decisions.
+    """
+    n, found = len(customers), run(c, _LAST, log="decision")
+    last = found[0][0] if found else 0
+    execute(c, _SET_LAST if found else _BEGIN, log="decision", last=last + n)
+    run_many(c, _INSERT, [(number, program, name, last + 1, n, header, customers.tobytes(), ids.tobytes())])
+    c.info[_TURN] = _Turn(c.get_transaction(), number, c.get_execution_options()["folds"], True)
+
+
+def customers(c: Connection, ids: Collection[str]) -> None:
+    """Have the rows of those customers made, where they are folded."""
+    if (turn := _turn(c)) is not None:
+        _make(c, turn, _among(c, turn, "customers", hashes(ids)))
+
+
+def keys(c: Connection, program: str, keys: Collection[str]) -> None:
+    """Have the decisions of a program under those keys made rows, where they are folded."""
+    if (turn := _turn(c)) is None:
+        return
+    batches = _batches(c, turn)
+    cut = [(key[:at], key[at + 1 :]) for key in keys for at, one in enumerate(key) if one == ":"]
+    customers(c, {customer for name, customer in cut if (program, name) in batches})
+
+
+def ids(c: Connection, ids: Collection[str]) -> None:
+    """Have the decisions of those ids made rows, where they are folded."""
+    if (turn := _turn(c)) is not None:
+        _make(c, turn, _among(c, turn, "ids", id_hashes(ids)))
+
+
+def program(c: Connection, name: str) -> None:
+    """Have all decisions of a program made rows."""
+    if (turn := _turn(c)) is not None:
+        _make(c, turn, {number: None for number, of in run(c, _LISTED) if of == name})
+
+
+def everyone(c: Connection) -> None:
+    """Have all decisions made rows."""
+    if (turn := _turn(c)) is not None:
+        _make(c, turn, {number: None for number, _ in run(c, _LISTED)})
+
+
+def held(c: Connection, ids: Collection[str]) -> set[str]:
+    """Those among some customers who are in a fold, their rows made or not."""
+    if (turn := _turn(c)) is None or not ids:
+        return set()
+    asked = list(ids)
+    wanted = hashes(asked)
+    found = _among(c, turn, "customers", wanted, settled=True)
+    there = [
+        np.frombuffer(fold.customers, dtype=np.uint64)
+        for number in found
+        if (fold := unfolding.fold(c, number)) is not None
+    ]
+    return (
+        {asked[i] for i in np.flatnonzero(np.isin(wanted, np.concatenate(there))).tolist()}
+        if there
+        else set()
+    )
+
+
+def forget(c: Connection, customer: str) -> None:
+    """Leave nothing of a customer, whose rows have been made, in a fold."""
+    if (turn := _turn(c)) is not None:
+        wanted = hashes([customer])
+        for number in _among(c, turn, "customers", wanted, settled=True):
+            unfolding.forget(c, number, wanted)
+
+
+def _turn(c: Connection) -> _Turn | None:
+    """What the open transaction knows of folds; None if there are none."""
+    turn, transaction = c.info.get(_TURN), c.get_transaction()
+    if turn is None or turn.transaction is not transaction:
+        newest = run(c, _NEWEST)
+        turn = _Turn(transaction, newest[0][0] if newest else 0, c.get_execution_options()["folds"])
+        c.info[_TURN] = turn
+    return turn if turn.newest else None
+
+
+def _among(
+    c: Connection, turn: _Turn, column: Column, wanted: Hashes, settled: bool = False
+) -> dict[int, Hashes | None]:
+    """Which folds may hold which of the hashes; those of rows known to be there only with `settled`."""
+    directory = _directory(c, turn, column)
+    with turn.known.lock:
+        found = [(number, int(wanted[i])) for i, number in directory.find(wanted)]
+        kept = [one for one in found if settled or one not in turn.known.settled]
+    for number, _, _, hashed in _own(c, turn, column):
+        both = np.intersect1d(np.frombuffer(hashed, dtype=np.uint64), wanted)
+        kept += [(number, one) for one in both.tolist()]
+    made: dict[int, list[int]] = {}
+    for number, one in kept:
+        made.setdefault(number, []).append(one)
+    return {number: np.array(own, dtype=np.uint64) for number, own in made.items()}
+
+
+def _directory(c: Connection, turn: _Turn, column: Column) -> Directory:
+    directory: Directory = getattr(turn.known, column)
+    if turn.newest > directory.newest and not turn.wrote:
+        turn.known.load(c, column)
+    return directory
+
+
+def _own(c: Connection, turn: _Turn, column: Column) -> list[Any]:
+    """The folds that are not in memory: this very transaction wrote them."""
+    directory = _directory(c, turn, column)
+    return run(c, _ENTRIES[column], after=directory.newest) if turn.newest > directory.newest else []
+
+
+def _batches(c: Connection, turn: _Turn) -> set[tuple[str, str]]:
+    own = _own(c, turn, "customers")
+    return turn.known.batches | {(program, name) for _, program, name, _ in own}
+
+
+def _make(c: Connection, turn: _Turn, wanted: Mapping[int, Hashes | None]) -> None:
+    """Make the rows of folds: of the customers or decisions of those hashes, or of all (None)."""
+    left: dict[int, Missing] = {}
+    for number, names in wanted.items():
+        missing, there = unfolding.missing(c, number, names)
+        if missing is not None:
+            left[number] = missing
+        if not turn.wrote:
+            turn.known.settled.update((number, one) for one in there)
+    if not left:
+        return
+    pen: Callable[[], AbstractContextManager[Connection]] | None = c.get_execution_options().get("pen")
+    if pen is None:
+        turn.wrote = True
+        for missing in left.values():
+            unfolding.make(c, missing)
+        return
+    for number in left:
+        with pen() as writing:
+            again, _ = unfolding.missing(writing, number, wanted[number])
+            if again is not None:
+                unfolding.make(writing, again)
+    _look_again(c)
+
+
+def _look_again(c: Connection) -> None:
+    """See the store as it is now."""
+    cursor = c.connection.cursor()
+    cursor.execute("COMMIT")
+    cursor.execute("BEGIN")
+    c.info.pop(_TURN, None)

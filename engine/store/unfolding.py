@@ -1,0 +1,120 @@
+"""Rows made of a fold: see `engine.store.folds`, which is what asks for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from operator import attrgetter
+
+import msgspec
+import numpy as np
+from sqlalchemy import Connection, bindparam, delete, select, update
+
+from engine.store import blocks
+from engine.store.directory import Hashes
+from engine.store.rows import AssignmentRow, DecisionRow
+from engine.store.sqlite import insert_new
+from engine.store.statement import execute, prepare, prepare_insert, run, run_many
+from engine.store.tables import table
+
+_fold, _decision, _pending = table("fold"), table("decision"), table("pending")
+_assignment, _customer = table("assignment"), table("customer")
+_GIVEN = DecisionRow.__struct_fields__[:-2]
+_ARM = [one.name for one in fields(AssignmentRow)]
+_PROFILE = list(_customer.columns.keys())
+_FOLD = prepare(select(*_fold.columns).where(_fold.c.number == bindparam("number")))
+_THERE = prepare(
+    select(_decision.c.seq).where(_decision.c.seq.between(bindparam("first"), bindparam("last")))
+)
+_ADD = prepare_insert(_decision, ["seq", *_GIVEN])
+_ADD_PENDING = prepare_insert(_pending, ["program", "at_us", "decision"])
+_ADD_ARM = prepare_insert(_assignment, _ARM, insert_new(_assignment))
+_ADD_PROFILE = prepare_insert(_customer, _PROFILE, insert_new(_customer))
+_arm = attrgetter(*_ARM)
+_DROP = prepare(delete(_fold).where(_fold.c.number == bindparam("number")))
+_FORGET = prepare(
+    update(_fold)
+    .where(_fold.c.number == bindparam("its_number"))
+    .values(customers=bindparam("who"), ids=bindparam("which"))
+)
+_encode = msgspec.json.Encoder().encode
+_SEQ, _PROGRAM, _AT_US, _FALLBACK = (
+    ["seq", *_GIVEN].index(name) for name in ("seq", "program", "at_us", "fallback")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A fold without its columns, the block of its number; `first` is its first place in the log."""
+
+    number: int
+    program: str
+    name: str
+    first: int
+    n: int
+    header: bytes
+    customers: bytes
+    ids: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Places of a fold whose rows are to be made; `last` if they are all that were left."""
+
+    fold: Fold
+    places: list[int]
+    last: bool
+
+
+def fold(c: Connection, number: int) -> Fold | None:
+    """The fold of that number; None if all its rows were made, or it is not there."""
+    found = run(c, _FOLD, number=number)
+    return Fold(*found[0]) if found else None
+
+
+def missing(c: Connection, number: int, names: Hashes | None) -> tuple[Missing | None, list[int]]:
+    """Which rows of a fold are yet to be made, and the hashes among `names` of those that are there.
+
+    Args:
+        names: hashes of customers or of ids; None for all of the fold.
+    """
+    if (one := fold(c, number)) is None:
+        return None, [] if names is None else names.tolist()
+    customers, ids = np.frombuffer(one.customers, dtype=np.uint64), np.frombuffer(one.ids, dtype=np.uint64)
+    if names is None:
+        there = {seq - one.first for (seq,) in run(c, _THERE, first=one.first, last=one.first + one.n - 1)}
+        return Missing(one, [i for i in np.flatnonzero(customers).tolist() if i not in there], True), []
+    asked = np.flatnonzero(np.isin(customers, names) | np.isin(ids, names)).tolist()
+    made = [i for i in asked if run(c, _THERE, first=one.first + i, last=one.first + i)]
+    left = [i for i in asked if i not in made]
+    settled = np.concatenate([customers[made], ids[made]])
+    return Missing(one, left, False) if left else None, settled.tolist()
+
+
+def make(c: Connection, wanted: Missing) -> None:
+    """Make rows of a fold: decisions, what waits to be learnt, arms, profiles."""
+    from engine.unfold import Header, unfold
+
+    one, places = wanted.fold, wanted.places
+    header = msgspec.msgpack.decode(one.header, type=Header)
+    made = unfold(header, one.number, one.first, blocks.body(c, one.number), places)
+    run_many(c, _ADD, made.decisions)
+    waiting = [row for row in made.decisions if row[_FALLBACK] is None]
+    run_many(c, _ADD_PENDING, [(row[_PROGRAM], row[_AT_US], row[_SEQ]) for row in waiting])
+    run_many(c, _ADD_ARM, [_arm(row) for row in made.arms])
+    run_many(
+        c,
+        _ADD_PROFILE,
+        [(r.id, _encode(r.attributes), _encode(r.consent), r.zone, r.updated_us) for r in made.profiles],
+    )
+    if wanted.last:
+        execute(c, _DROP, number=one.number)
+
+
+def forget(c: Connection, number: int, names: Hashes) -> None:
+    """Take customers, by their hashes, out of what a fold can be found by."""
+    if (one := fold(c, number)) is None:
+        return
+    customers, ids = (np.frombuffer(it, dtype=np.uint64).copy() for it in (one.customers, one.ids))
+    gone = np.isin(customers, names)
+    customers[gone] = ids[gone] = 0
+    execute(c, _FORGET, its_number=number, who=customers.tobytes(), which=ids.tobytes())

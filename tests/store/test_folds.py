@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import store as package
+from engine.batch import Batch, run
+from engine.domain import Program
+from engine.erase import erase
+from engine.errors import StoreError
+from engine.profiles import customer_table
+from engine.roster import Table
+from engine.store import Store, customers, decisions, folds, open_store
+from engine.store.directory import Directory, hashes, id_hashes
+from tests.engine.programs import AT, applied, ask, settled
+
+NEED_NONE = {  # modules that name these tables and never have to look in folds, and why
+    "unfolding": "it makes the rows",
+    "tables": "it declares them",
+    "late": "of learnt decisions, which are rows",
+    "ledger": "of decisions that drew on a budget, which batches never fold",
+    "outcomes": "of decisions given by their number",
+    "quarantine": "of decisions looked at in learning",
+    "withdrawn": "of decisions just logged as rows, or read before",
+}
+
+
+def batch(store: Store, n: int, name: str = "monday", first: int = 0) -> Program:
+    """n new customers are decided for."""
+    with store.write() as c:
+        program = applied(c)
+    rows = {"customer": [f"n{i}" for i in range(first, first + n)], "age": [20 + i % 9 for i in range(n)]}
+    columns = {**rows, "consent.marketing": [True] * n, "zone": ["Europe/Oslo"] * n}
+    table = customer_table(program, pl.DataFrame(columns), "file")
+    run(store, Batch(program, name, AT), Table(table))
+    return program
+
+
+def counted(store: Store, table: str) -> int:
+    with store.read() as c:
+        return int(c.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
+
+
+def test_whoever_reads_what_may_be_folded_has_it_unfolded() -> None:
+    folder = Path(package.__file__).parent
+    reads = re.compile(r'table\("(decision|assignment|customer|pending)"\)')
+    found = {path.stem: path.read_text() for path in folder.glob("*.py") if reads.search(path.read_text())}
+    forgot = {name for name, text in found.items() if "folds." not in text} - set(NEED_NONE)
+    assert forgot == set(), f"{forgot}: call engine.store.folds first, or say in NEED_NONE why not"
+
+
+def test_a_row_is_made_when_it_is_asked_for_and_not_before(store: Store) -> None:
+    batch(store, 30)
+    assert (counted(store, "decision"), counted(store, "customer"), counted(store, "fold")) == (0, 0, 1)
+    with store.read() as c:
+        row = decisions.decisions_by_key(c, "spring", ["monday:n7", "monday:nobody", "n7"])["monday:n7"]
+        assert decisions.decision(c, row.id) == row
+        assert customers.customers(c, ["n7"])["n7"].attributes == {"age": 27}
+    assert [counted(store, name) for name in ("decision", "assignment", "customer", "pending")] == [1] * 4
+    with store.read() as c:
+        log = decisions.decisions_iter(c, "spring", 0, 100)
+    assert [one.seq for one in log] == list(range(1, 31)) and row in log
+    assert (counted(store, "decision"), counted(store, "fold")) == (30, 0)
+
+
+def test_decisions_after_a_fold_come_after_it_in_the_log(store: Store) -> None:
+    batch(store, 30)
+    with store.write() as c:
+        assert settled(ask(c, ["later"]))[0].row.customer == "later"
+    batch(store, 5, "tuesday", 30)
+    with store.read() as c:
+        log = decisions.decisions_iter(c, "spring", 0, 100)
+    assert [one.customer for one in log][30:32] == ["later", "n30"]
+    assert [one.seq for one in log] == list(range(1, 37))
+
+
+def test_a_batch_that_is_undone_leaves_no_fold_behind(store: Store) -> None:
+    batch(store, 4)
+    with pytest.raises(ZeroDivisionError), store.write() as c:
+        folds.put(c, 2, "spring", "lost", b"", hashes(["x"]), id_hashes(["0" * 32]))
+        assert folds.held(c, ["x", "n1"]) == {"x", "n1"}
+        raise ZeroDivisionError
+    batch(store, 4, "tuesday", 4)
+    with store.read() as c:
+        assert folds.held(c, ["x", "n1", "n5"]) == {"n1", "n5"}
+        assert [one.seq for one in decisions.decisions_iter(c, "spring", 0, 100)] == list(range(1, 9))
+
+
+def test_what_one_process_folds_another_finds(tmp_path: Path) -> None:
+    one, other = open_store(tmp_path / "both.db"), open_store(tmp_path / "both.db")
+    with other.read() as c:
+        assert not customers.seen(c, ["n3"])
+    batch(one, 6)
+    with other.write() as c:
+        assert customers.seen(c, ["n3", "n9"]) == {"n3"}
+        ask(c, ["n3"], AT + timedelta(days=1))
+    assert counted(one, "decision") == 2
+    with one.read() as c:
+        assert [row.customer for row in decisions.decisions_iter(c, "spring", 0, 9)][-1] == "n3"
+    one.close()
+    other.close()
+
+
+def test_a_person_who_is_erased_is_in_no_fold(store: Store) -> None:
+    batch(store, 6)
+    with store.write() as c:
+        erase(c, "n3", "erased:0", AT)
+    with store.read() as c:
+        held: Any = c.exec_driver_sql("SELECT customers, ids FROM fold").one()
+        assert hashes(["n3"])[0] not in np.frombuffer(held[0], dtype=np.uint64)
+        assert [(np.frombuffer(one, dtype=np.uint64) == 0).sum() for one in held] == [1, 1]
+        assert not customers.seen(c, ["n3"])
+        assert {row.customer for row in decisions.decisions_iter(c, "spring", 0, 100)} == {
+            f"n{i}" for i in (0, 1, 2, 4, 5)
+        }
+
+
+def test_a_damaged_fold_is_named(store: Store) -> None:
+    batch(store, 3)
+    with store.write() as c:
+        c.exec_driver_sql("UPDATE block SET body = substr(body, 1, 99)")
+    with store.read() as c, pytest.raises(StoreError, match="fold 1 of the log is damaged"):
+        decisions.decisions_iter(c, "spring", 0, 10)
+
+
+@given(st.lists(st.lists(st.text(max_size=4), max_size=30), max_size=12), st.lists(st.text(max_size=4)))
+def test_a_directory_finds_every_fold_that_holds_a_name(held: list[list[str]], wanted: list[str]) -> None:
+    directory = Directory()
+    for number, names in enumerate(held, 1):
+        directory.add(number, hashes(names))
+    found = set(directory.find(hashes(wanted)))
+    assert found == {
+        (i, number) for i, name in enumerate(wanted) for number, names in enumerate(held, 1) if name in names
+    }
