@@ -56,4 +56,7 @@ def fingerprint(request: Request) -> bytes:
     Not the time: a mail tool that pulls a decision again, or a batch that is resumed, asks at another moment.
     """
     asked = [request.customer, request.context, *([] if request.explore else [False])]
-    return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).digest()
+    return hashlib.sha256(_sorted(asked)).digest()
+
+
+_sorted = msgspec.json.Encoder(order="sorted").encode
