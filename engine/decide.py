@@ -78,7 +78,7 @@ def decide(
         current = lives_by_name[program]
         asked = [requests[i] for i in numbers]
         book = Book(connection, current.program, asked, prices) if current.program.budgets else None
-        while fresh := _settle_repeats(connection, program, requests, numbers, answers):
+        while numbers and (fresh := _settle_repeats(connection, program, requests, numbers, answers)):
             for turn in _turns(requests, fresh):
                 valid = [i for i in turn if _accepts(current.program, requests[i], i, answers)]
                 turned = [requests[i] for i in valid]
