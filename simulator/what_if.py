@@ -26,7 +26,7 @@ from engine.errors import InputError, StoreError
 from engine.live import built, live
 from engine.screen import screen
 from engine.situation import Situation, columns, decode
-from engine.store import decisions
+from engine.store import decisions, exports
 from policies.base import NO_ACTION, Actions, Floats, Ints, Mask
 from policies.snapshot import SnapshotError
 from simulator.estimators.base import value
@@ -146,8 +146,8 @@ def remade(connection: Connection, log: Log, programs: Sequence[Program]) -> Rem
     pmf = [np.zeros(whole.mask.shape) for _ in programs]
     kept = np.zeros(len(log), dtype=np.bool_)
     row_of = {id: i for i, id in enumerate(log.frame["id"].to_list())}
-    lives = _Lives(connection, programs)
-    for snapshot, found in _by_snapshot(connection, programs[0].name, row_of):
+    lives, first = _Lives(connection, programs), 0 if log.at is None else log.at.min()
+    for snapshot, found in _by_snapshot(connection, programs[0].name, row_of, int(first)):
         ready = lives.at(snapshot)
         if ready is None:
             continue
@@ -221,10 +221,11 @@ class _Lives:
 
 
 def _by_snapshot(
-    connection: Connection, name: str, row_of: dict[str, int]
+    connection: Connection, name: str, row_of: dict[str, int], since_us: int
 ) -> Iterator[tuple[int, list[tuple[int, Situation]]]]:
     """(snapshot, its rows of the log with their situations), some thousand at a time."""
-    after, waiting = 0, dict[int, list[tuple[int, Situation]]]()
+    waiting = dict[int, list[tuple[int, Situation]]]()
+    after = exports.first_decision(connection, name, since_us) - 1
     while part := decisions.decisions_iter(connection, name, after, PART):
         after = part[-1].seq
         for row in part:

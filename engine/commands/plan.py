@@ -17,37 +17,51 @@ def plan(
     customers: Annotated[
         int, typer.Option(min=0, help="How many customers to count on, drawn by lot; 0 for all.")
     ] = 10_000,
+    decisions: Annotated[
+        int, typer.Option(min=0, help="How many of the newest decisions to make anew; 0 for none.")
+    ] = 20_000,
     at: AtOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> int:
     """Show what program files would change, whom they reach, and what is wrong; writes nothing."""
     from engine.applied import live_program, read_program
+    from engine.plan.beside import beside
     from engine.plan.plan import effect
     from engine.plan.plan import plan as compare
     from engine.settings import settings
 
     read = [read_program(file)[0] for file in files]
     when, path = moment(at), store or settings().store
-    plans, effects = [], []
+    plans, effects, said = [], [], []
     if path.exists():
         with opened(path) as its_store, its_store.read() as connection:
             for new in read:
                 live = live_program(connection, new.name)
                 plans.append(compare(live, new))
                 effects.append(effect(connection, live, new, when, customers))
+                said.append(beside(connection, new, when, decisions) if plans[-1].changes else {})
     else:
         plans, effects = [compare(None, new) for new in read], [None] * len(read)
+        said = [{} for _ in read]
+    told = list(zip(plans, effects, said, strict=True))
     if json:
-        show_json([{"plan": one, "effect": other} for one, other in zip(plans, effects, strict=True)])
+        show_json(
+            [
+                {"plan": one, "effect": reach, **{name: each.figures for name, each in others.items()}}
+                for one, reach, others in told
+            ]
+        )
     else:
         from engine.plan.tell import effect_lines, plan_lines
 
-        for one, other in zip(plans, effects, strict=True):
+        for one, reach, others in told:
             print("\n".join(plan_lines(one)))
-            if other is None:
+            if reach is None:
                 print(f"{path} holds no customers to count on.")
             else:
-                print("\n".join(effect_lines(other)))
+                print("\n".join(effect_lines(reach)))
+            for each in others.values():
+                print("\n".join(each.lines))
             print(f"Apply this and nothing else: --plan-sha {one.sha}")
     return 1 if any(one.findings for one in plans) else 0

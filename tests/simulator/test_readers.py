@@ -245,7 +245,9 @@ def test_of_nextbests_own_log_what_was_left_to_chance_is_used_and_the_rest_is_no
 def test_a_log_of_the_holdout_alone_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     pl.DataFrame(EXPORT).with_columns(arm=pl.lit("holdout")).write_csv(path)
-    with pytest.raises(InputError, match="no decision that can be used. 7 decisions are left out: their arm"):
+    with pytest.raises(
+        InputError, match=r"no decision that can be used\. 7 decisions are left out: their arm"
+    ):
         FORMATS["nextbest"](path)
 
 
