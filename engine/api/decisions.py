@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from typing import Annotated
 
 import msgspec
@@ -17,11 +18,12 @@ from engine.api.desk import Missed
 from engine.api.moments import check_moment, now
 from engine.api.parts import Parts, parts
 from engine.api.problem import problem_of
-from engine.decide import Decided
+from engine.decide import Decided, Made
 from engine.errors import ContradictionError, InputError, NextbestError
 from engine.explain import funnel_of, reasons
 from engine.reply import Decision, reply
 from engine.request import Request
+from engine.store.rows import DecisionRow
 from engine.track import Instant
 from engine.values import FEATURES_AT_MOST, Id, check_id
 
@@ -109,8 +111,10 @@ def _key(given: str | None, named: bytes | None) -> str:
 
 async def answered(server: Parts, request: Request, question: Question, started: float) -> Decision:
     """The answer to a request, told as the question asks, and counted. Raises `InputError`."""
-    answer = await server.desk.decide(request)
-    told = await _told(server, request, answer, question)
+    wording = _Wording(question)
+    answer = await server.desk.decide(request, wording)
+    told = wording.told if isinstance(answer, Decided) else None
+    told = told or await _told(server, request, answer, question)
     seconds = time.perf_counter() - started
     if isinstance(answer, Missed):
         server.metrics.missed(answer.cause, seconds)
@@ -134,10 +138,28 @@ async def _told(server: Parts, request: Request, answer: Decided | Missed, quest
 async def _as_logged(server: Parts, answer: Decided, question: Question) -> Decision:
     if answer.made is None:
         return await run_in_threadpool(server.archive.again, answer.row, question.explain, question.funnel)
-    made = answer.made
+    return _as_made(answer.row, answer.made, question)
+
+
+def _as_made(row: DecisionRow, made: Made, question: Question) -> Decision:
     said = reasons(made.live, made.choices, made.index) if question.explain else []
     counted = funnel_of(made.choices, made.index) if question.funnel else None
-    return reply(answer.row, made.live.program, False, said, counted)
+    return reply(row, made.live.program, False, said, counted)
+
+
+class _Wording:
+    """Words a decision made just now before it is durable; `told` is None where it could not."""
+
+    __slots__ = ("question", "told")
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self.told: Decision | None = None
+
+    def __call__(self, decided: Decided) -> None:
+        if decided.made is not None:
+            with suppress(Exception):  # tried again, and reported, once the decision is durable
+                self.told = _as_made(decided.row, decided.made, self.question)
 
 
 def nothing(request: Request, reason: str) -> Decision:

@@ -1,7 +1,8 @@
 """Where callers wait for decisions: decided in groups, durable in one commit, and answered in time.
 
 The event loop computes and a scribe waits for the disk. Two threads that both compute hand Python's lock to
-and fro every few milliseconds, and each answer sent waits for it.
+and fro every few milliseconds, and each answer sent waits for it. While the disk is waited for, the loop
+words the answers.
 
 The deadline runs from the moment of asking. When it passes
 
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
@@ -42,6 +44,7 @@ FEW = 4  # callers for whom a group does not wait
 PATIENCE_S = 0.004
 PAUSE_S = 1.0  # after a failure, before what is owed to the log is tried again by itself
 Cause = Literal["deadline", "store", "unexpected"]
+Word = Callable[[Decided], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,13 @@ class Missed:
 class _Asked:
     """A request, its caller's answer to come, and how far it has got."""
 
-    __slots__ = ("answer", "due_s", "request", "taken")
+    __slots__ = ("answer", "due_s", "request", "taken", "word")
 
-    def __init__(self, request: Request, answer: asyncio.Future[Decided | Missed], due_s: float) -> None:
-        self.request, self.answer, self.due_s, self.taken = request, answer, due_s, False
+    def __init__(
+        self, request: Request, answer: asyncio.Future[Decided | Missed], due_s: float, word: Word
+    ) -> None:
+        self.request, self.answer, self.due_s, self.word = request, answer, due_s, word
+        self.taken = False
 
 
 class Desk:
@@ -83,15 +89,19 @@ class Desk:
         metrics.waiting.set_function(lambda: len(self._waiting))
         self._scribe = Scribe(self._ended)
 
-    async def decide(self, request: Request) -> Decided | Missed:
+    async def decide(self, request: Request, word: Word = lambda _: None) -> Decided | Missed:
         """The logged decision, or why there is none in time.
+
+        Args:
+            word: given the decision before it is durable, to prepare what will be told of it. It must not
+                fail, and nothing of it may be told before this returns.
 
         Raises:
             InputError: the request is refused.
         """
         if self._closed:
             return Missed("store", "the server is stopping; nothing is sent")
-        asked = _Asked(request, self._loop.create_future(), self._loop.time() + self._deadline_s)
+        asked = _Asked(request, self._loop.create_future(), self._loop.time() + self._deadline_s, word)
         self._waiting.append(asked)
         self._clock.append(asked)
         if not self._ticking:
@@ -151,7 +161,10 @@ class Desk:
             if connection is None:
                 self._scribe.ask(self._after_others)
             else:
-                self._scribe.ask(partial(store.end, self._decide(connection)))
+                failed = self._decide(connection)
+                self._scribe.ask(partial(store.end, failed))
+                if failed is None:
+                    self._word()
 
     def _after_others(self) -> None:
         """In the scribe's thread: wait to begin, have the loop's thread decide, commit."""
@@ -174,6 +187,12 @@ class Desk:
         except BaseException as error:  # whatever it is, the transaction has to be ended
             return error
         return None
+
+    def _word(self) -> None:
+        """Have the answers put into words, while the scribe waits for the disk."""
+        for asked, result in zip(self._taken, self._results, strict=True):
+            if isinstance(result, Decided) and not asked.answer.done():
+                asked.word(result)
 
     def _take(self) -> list[_Asked]:
         taken: list[_Asked] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from engine.service import Service
 from engine.settings import Settings
 from engine.store import Store, open_store
 
+HANDOVER_S = 0.0002  # Python's lock is asked for by the scribe once a group, and by learning all the time
 YOUNG = 50_000  # objects made before the collector looks for cycles; a group of decisions makes thousands
 
 
@@ -40,7 +42,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
 
     What waits to be written when the block ends is written and answered first.
     """
-    store, metrics = open_store(settings.store), Metrics()
+    store, metrics, handover_s = open_store(settings.store), Metrics(), sys.getswitchinterval()
     service = Service(store)
     desk = Desk(service, settings.group, settings.deadline_ms, metrics)
     intake = Intake(store)
@@ -49,8 +51,10 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         gc.collect()
         gc.freeze()  # programs, rules and libraries stay: the collector need not walk over them again
         gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+        sys.setswitchinterval(HANDOVER_S)
         yield Parts(settings, store, desk, intake, Archive(store), Catalogue(), metrics)
     finally:
+        sys.setswitchinterval(handover_s)
         await desk.close()
         service.close()
         intake.close()

@@ -35,7 +35,8 @@ class Disk:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.beginning, self.commit, self.broken = threading.Event(), threading.Event(), False
+        self.beginning, self.commit = threading.Event(), threading.Event()
+        self.broken = self.failing = False
         self.let()
 
     def let(self) -> None:
@@ -60,8 +61,8 @@ class Disk:
         return self._store.begin() if self.beginning.is_set() else None
 
     def end(self, error: BaseException | None = None) -> None:
-        """As `write` ends."""
-        self._store.end(error)
+        """As `write` ends, or as it does on a disk that is full."""
+        self._store.end(StoreError("store.db: disk full. Nothing was written.") if self.failing else error)
         assert self.commit.wait(30)
 
     def __getattr__(self, name: str) -> object:
@@ -123,6 +124,31 @@ def test_a_decision_whose_commit_is_under_way_is_waited_for_a_little_longer(stor
         assert isinstance(await desk.decide(request()), Decided)
 
     told(store, 500, story)
+
+
+def test_a_decision_is_put_into_words_while_it_is_written_and_told_once_it_is_durable(store: Store) -> None:
+    async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
+        disk.commit.clear()
+        worded: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
+        asked = asyncio.ensure_future(desk.decide(request(), worded.set_result))
+        decided = await asyncio.wait_for(worded, 10)
+        await asyncio.sleep(0.05)
+        assert not asked.done()
+        disk.let()
+        assert await asked is decided
+
+    told(store, GENEROUS_MS, story)
+
+
+def test_a_decision_put_into_words_that_is_never_durable_is_not_told(store: Store) -> None:
+    async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
+        disk.failing = True
+        worded: list[Decided] = []
+        answer = await desk.decide(request(), worded.append)
+        disk.failing = False
+        assert worded and isinstance(answer, Missed) and answer.cause == "store"
+
+    told(store, GENEROUS_MS, story)
 
 
 def test_a_commit_that_stalls_is_answered_without_and_counted_as_late(store: Store) -> None:
