@@ -4,7 +4,8 @@ Every world has 40 actions, contexts that the reward bends with (so the linear r
 misspecified), a logging policy that depends on the context, and a target whose weights reach up to 20 in
 one of three shapes: a few favourites, a long tail, or lognormal. In half of the worlds the target prefers
 what is good. Logs that `diagnose` refuses are left out and counted. `python -m benchmarks.coverage --json`
-prints machine-readable lines; `--worlds` sets their number.
+prints machine-readable lines; `--worlds` sets their number. "gamma, supported" are the logs whose verdict was
+`supported`.
 """
 
 from __future__ import annotations
@@ -152,9 +153,12 @@ def intervals(one: World, rng: np.random.Generator, wrong: bool, all_kinds: bool
         q = cross_fit(log.X, log.action, log.reward, folds(log), ACTIONS)
     rows = rows_of(log, Target("target", one.pmf), q)
     proof = evidence(dr(rows), rows.reward - rows.q, None)
-    if diagnose(log, one.pmf, rows.weight, proof).verdict == "refused":
+    verdict = diagnose(log, one.pmf, rows.weight, proof).verdict
+    if verdict == "refused":
         return {}
     default = {"gamma": within(gamma(proof), log.reward.min(), log.reward.max())}
+    if verdict == "supported":
+        default["gamma, supported"] = default["gamma"]
     return default | (others(proof, rows, rng) if all_kinds else {})
 
 
@@ -224,11 +228,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--worlds", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--default", action="store_true", help="the default interval alone, which is quicker")
+    parser.add_argument("--sizes", type=int, nargs="*", default=list(SIZES))
     given = parser.parse_args()
     show(asdict(Machine(platform.machine(), os.cpu_count() or 1, given.worlds, given.seed)), given.json)
     for case in CASES:
-        for n in SIZES:
-            for line in coverage(case, n, given.worlds, given.seed):
+        for n in given.sizes:
+            for line in coverage(case, n, given.worlds, given.seed, not given.default):
                 show(asdict(line), given.json)
     show({"anytime": "watched every 100 rows", "ever missed": watched(given.worlds, given.seed)}, given.json)
 

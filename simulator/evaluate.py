@@ -110,6 +110,7 @@ def table(judged: Sequence[Judged], fitted: Fitted, how: Method, against: str = 
         how.model,
         log.source,
         log.notes,
+        how.detect,
     )
 
 

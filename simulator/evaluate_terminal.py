@@ -31,7 +31,7 @@ def show(found: Evaluation) -> None:
     if any(one.support is not None and one.support.segments for one in found.policies):
         console.print(segments_table(found))
     for one in found.policies:
-        for line in said(one, len(found.policies) > 1):
+        for line in said(one, len(found.policies) > 1, found.detect):
             console.print(line, markup=False)
     for note in found.notes:
         console.print(note, markup=False)
@@ -75,13 +75,14 @@ def segments_table(found: Evaluation) -> Table:
     return made
 
 
-def said(one: PolicyValue, several: bool) -> Iterator[str]:
+def said(one: PolicyValue, several: bool, detect: float | None) -> Iterator[str]:
     """Why its estimator was chosen, if not by default, and how many rows would tell what was asked."""
     head = f"{one.name}: " if several else ""
     if one.why not in ("the default", "as asked for", "nothing is shown"):
         yield f"{head}{one.chosen}, {one.why}."
     if one.support is not None and one.support.rows_to_detect is not None:
-        yield f"{head}such a difference shows with a chance of 80 % on {one.support.rows_to_detect:,} rows."
+        rows = f"{one.support.rows_to_detect:,} rows"
+        yield f"{head}a difference of {detect:g} shows with a chance of 80 % on {rows}."
 
 
 def _columns(first: str, *others: str) -> Table:

@@ -73,6 +73,7 @@ class Evaluation:
         model: of the reward.
         source: where the log came from.
         notes: what was left out of the log, and why.
+        detect: the difference that was asked about, if any.
     """
 
     n: int
@@ -83,6 +84,7 @@ class Evaluation:
     model: str = "linear"
     source: str = "log"
     notes: tuple[str, ...] = ()
+    detect: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain lists, dicts, strings and numbers; None where there is no answer, never NaN."""

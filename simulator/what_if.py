@@ -19,6 +19,7 @@ from msgspec.structs import replace as changed
 from sqlalchemy import Connection
 
 from engine.applied import live_program, read_program
+from engine.arms import NEVER_CONTACTED
 from engine.budget import supply
 from engine.choose import Live, chances, weigh
 from engine.domain import Program
@@ -40,7 +41,6 @@ from simulator.targets import Target
 
 PREFIX = "program:"  # before the name of a program file, as a policy
 PART = 5_000
-NEVER_CONTACTED = frozenset(("holdout", "global_holdout", "excluded"))
 
 
 @dataclass(frozen=True, slots=True)
