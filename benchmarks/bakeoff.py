@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from policies.base import Actions, Floats, Ints, Mask, draw, feedback
+from policies.base import Actions, Floats, Ints, Mask, Policy, draw, feedback
 from policies.make import make
 
 GROWTH = 0.02  # a batch, as a share of the rows seen before it
@@ -88,10 +88,17 @@ def play(labelled: Labelled, kind: str, settings: dict[str, Any], seed: int) -> 
     """Loss of one pass over the rows in the order of `seed`, and the least propensity of a sampled action."""
     rng = np.random.Generator(np.random.PCG64(seed))
     order = rng.permutation(len(labelled.label))
-    X, label = labelled.X[order], labelled.label[order]
+    reward, propensity = earned(labelled, order, labelled.label[order], make(kind, settings), rng)
+    return 1.0 - float(reward.mean()), float(propensity.min())
+
+
+def earned(
+    labelled: Labelled, order: Ints, label: Ints, policy: Policy, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """(n,) rewards and propensities of the actions sampled for the rows in an order with (n,) labels."""
+    X, actions = labelled.X[order], Actions.plain(tuple(f"class {a}" for a in range(labelled.k)))
     sums, squares = np.cumsum(X - X[0], axis=0), np.cumsum((X - X[0]) ** 2, axis=0)
-    policy, actions = make(kind, settings), Actions.plain(tuple(f"class {a}" for a in range(labelled.k)))
-    earned, least = 0.0, 1.0
+    reward, propensity = np.zeros(len(label)), np.zeros(len(label))
     for rows in batches(len(label)):
         center = sums[rows.stop - 1] / rows.stop
         deviation = np.sqrt(np.maximum(squares[rows.stop - 1] / rows.stop - center**2, 0.0))
@@ -99,11 +106,10 @@ def play(labelled: Labelled, kind: str, settings: dict[str, Any], seed: int) -> 
         x = (X[rows] - np.where(labelled.numeric, X[0] + center, 0.0)) / scale
         shape = (len(x), labelled.k)
         pmf = policy.pmf(x, actions, np.ones(shape, dtype=np.bool_), np.zeros(shape))
-        action, propensity = draw(pmf, rng.random(len(x)))
-        reward = (action == label[rows]).astype(np.float64)
-        policy.learn(feedback(x, actions, action, reward, propensity))
-        earned, least = earned + float(reward.sum()), min(least, float(propensity.min()))
-    return 1.0 - earned / len(label), least
+        action, propensity[rows] = draw(pmf, rng.random(len(x)))
+        reward[rows] = action == label[rows]
+        policy.learn(feedback(x, actions, action, reward[rows], propensity[rows]))
+    return reward, propensity
 
 
 def score(path: Path, kind: str, settings: dict[str, Any], shuffles: int) -> Score:

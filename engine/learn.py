@@ -99,10 +99,10 @@ def study(connection: Connection, name: str, at: datetime, limit: int) -> Study 
     current = _encoded(current, due)
     earned, odd = earned_by(connection, current.program, due)
     corrected, odd_late = earned_by(connection, current.program, late)
+    teach(connection, current, due, earned, 1.0)  # first: judged by what was served
     if isinstance(current.policy, Additive):
         teach(connection, current, late, np.array([row.reward for row in late]), -1.0)
         teach(connection, current, late, corrected, 1.0)
-    teach(connection, current, due, earned, 1.0)
     current = replace(current, seen=seen_of(connection, current, due))
     body = freeze(current.encoding, current.policy, current.seen)
     check_canary(connection, current.program, body)

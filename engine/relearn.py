@@ -26,7 +26,7 @@ from engine.store import erasures, learning, quarantine, snapshots
 from engine.store.rows import DueRow, LearntRow
 from engine.teach import Reasons, decided_under, earned_by, marks, seen_of, set_aside, teach
 from engine.uncollected import uncollected
-from policies.base import Floats, Ints
+from policies.base import Changing, Floats, Ints
 
 PIECE = 20_000  # decisions in memory at once
 FITTED = 50_000  # the encoding is fitted to so many of the newest decisions
@@ -75,7 +75,9 @@ def restudy(connection: Connection, name: str, at: datetime, piece: int = PIECE)
     Raises:
         RefusedError: nothing has matured, or what was learnt cannot be served.
     """
-    current = live(connection, name, snapshot=0)
+    served, current = live(connection, name).policy, live(connection, name, snapshot=0)
+    if isinstance(current.policy, Changing) and isinstance(served, Changing) and served.changes:
+        current.policy.change(served.changes)
     before_us = microseconds(at - current.program.goal.window)
     current = replace(current, encoding=_encoding(connection, current.program, before_us))
     names = _Names(connection, current.program)

@@ -27,6 +27,7 @@ from engine.store.rows import DueRow, LearntRow
 from policies.base import Feedback, Floats, feedback
 
 Reasons = Mapping[int, str]
+DAY_US = 86_400_000_000  # a policy's times are in days
 
 
 def seen_of(connection: Connection, current: Live, due: Sequence[DueRow]) -> Mapping[str, int]:
@@ -75,6 +76,7 @@ def _feedback(
         np.array([row.propensity for row in rows]),
         prior,
         np.full(len(rows), weight),
+        np.array([row.at_us for row in rows]) / DAY_US,
     )
 
 

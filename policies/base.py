@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Changes = tuple[float, float]  # rows up to the first time are dropped, those up to the second put aside
 NO_ACTION = "no_action"  # the name of the action that sends nothing
 
 
@@ -53,6 +54,7 @@ class Feedback:
         reward: (n,) net reward, finite.
         prior: (n,) predicted reward of the chosen action before any learning (0 where nothing is predicted).
         weight: (n,) importance of each row; -1 takes a row back that was learnt with weight 1.
+        time: (n,) when each row was decided, in any unit; infinite for "now", where nobody says.
     """
 
     X: Floats
@@ -62,6 +64,7 @@ class Feedback:
     reward: Floats
     prior: Floats
     weight: Floats
+    time: Floats
 
     def __len__(self) -> int:
         return len(self.action)
@@ -100,6 +103,20 @@ class Additive(Protocol):
         ...
 
 
+@runtime_checkable
+class Changing(Protocol):
+    """A policy that puts aside what it learnt before the world changed."""
+
+    @property
+    def changes(self) -> Changes | None:
+        """When that was; None if it never was."""
+        ...
+
+    def change(self, changes: Changes) -> None:
+        """Take over when another learner saw changes; before anything is learnt."""
+        ...
+
+
 class FeedbackError(ValueError):
     """A row of feedback that must not be learnt; the message names the row, the field and the value."""
 
@@ -112,12 +129,13 @@ def feedback(
     propensity: Floats | None = None,
     prior: Floats | None = None,
     weight: Floats | None = None,
+    time: Floats | None = None,
 ) -> Feedback:
-    """Checked feedback; propensity and weight are 1 and the prior 0 where not given.
+    """Checked feedback; propensity and weight are 1, the prior 0 and the time now where not given.
 
     Raises:
         FeedbackError: shapes differ, an action index is out of range, a propensity is not in (0, 1], or any
-            number is not finite.
+            number is not finite (a time may be infinite).
     """
     n = len(action)
     made = Feedback(
@@ -128,6 +146,7 @@ def feedback(
         np.asarray(reward, dtype=np.float64),
         np.zeros(n) if prior is None else np.asarray(prior, dtype=np.float64),
         np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64),
+        np.full(n, np.inf) if time is None else np.asarray(time, dtype=np.float64),
     )
     check(made)
     return made
@@ -143,6 +162,9 @@ def check(feedback: Feedback) -> None:
         if column.shape != (n,):
             raise FeedbackError(f"{name} has shape {column.shape}, must be ({n},).")
         _refuse(~np.isfinite(column), name, column, "must be finite")
+    if feedback.time.shape != (n,):
+        raise FeedbackError(f"time has shape {feedback.time.shape}, must be ({n},).")
+    _refuse(np.isnan(feedback.time), "time", feedback.time, "must be a number or infinite")
     _refuse(np.logical_not(np.isfinite(feedback.X).all(axis=1)), "X", feedback.X, "must be finite")
     _refuse(
         (feedback.action < 0) | (feedback.action >= k), "action", feedback.action, f"must be in 0..{k - 1}"

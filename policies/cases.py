@@ -37,7 +37,7 @@ def make_case(seed: int, n: int = 40, d: int = 4, plain: bool = False) -> Case:
 
 def part(feedback: Feedback, rows: slice) -> Feedback:
     """Some rows of feedback."""
-    columns = ("X", "action", "propensity", "reward", "prior", "weight")
+    columns = ("X", "action", "propensity", "reward", "prior", "weight", "time")
     return replace(feedback, **{name: getattr(feedback, name)[rows] for name in columns})
 
 

@@ -20,13 +20,12 @@ import numpy as np
 
 from policies import explore as exploration
 from policies import grid, optimism
-from policies.base import Actions, Feedback, FeedbackError, Floats, Mask, check
-from policies.moments import Moments
-from policies.optimism import Doubt
-from policies.pool import Solution
+from policies.base import Actions, Changes, Feedback, FeedbackError, Floats, Ints, Mask, check
+from policies.epochs import Epochs
+from policies.memory import Memory
 from policies.settings import PolicyError, choice, number, truth, whole
-from policies.solver import Solved, Solver
-from policies.stakes import stakes, totals
+from policies.solver import Solver
+from policies.stakes import stakes
 from policies.state import State
 from policies.waves import Waves, draw_waves, expand
 
@@ -52,6 +51,7 @@ class Linear:
         temperature: softmax's temperature, in spreads of the reward.
         floor: probability mass spread equally over the feasible set.
         trust: how many rows of context the prior is worth to the steepness of exploration.
+        forget: "auto" to learn anew when predictions have turned, "off" never; see `policies.epochs`.
         seed: of the waves.
     """
 
@@ -71,6 +71,7 @@ class Linear:
         temperature: float = 0.1,
         floor: float = 0.001,
         trust: float = 100.0,
+        forget: str = "auto",
         seed: int = 1,
     ) -> None:
         self.settings: Mapping[str, Any] = {
@@ -85,17 +86,14 @@ class Linear:
             "temperature": number("temperature", temperature, 1e-6, 1e6),
             "floor": number("floor", floor, 0.0, 1.0),
             "trust": number("trust", trust, 0.0, 1e9),
+            "forget": choice("forget", forget, ("auto", "off")),
             "seed": whole("seed", seed, 0, 2**63 - 1),
         }
         self.floor: float = self.settings["floor"]
         self._waves: Waves | None = None
-        self._sums: dict[str, Moments] = {}
-        self._packed: State | None = None
-        self._loading: dict[str, dict[str, float]] = {}
-        self._solver = Solver(*(self.settings[name] for name in ("ridge", "pool", "tune")))
-        self._solved: Solved | None = None
+        self._epochs: Epochs | None = None
+        self._changes: Changes | None = None
         self._weights: tuple[Actions, Floats, Floats, Floats] | None = None
-        self._seen: tuple[float, float] | None = None
 
     def pmf(self, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
         """(n, k) probabilities; see `policies.base.Policy`."""
@@ -107,7 +105,7 @@ class Linear:
             return exploration.greedy(scores, mask, self.floor)
         rows, spread, half = stakes(mask, prior, self.settings["trust"], *self._totals())
         if self._learnt_names() and self.settings["optimism"]:
-            unknown = optimism.variances(X, self._tables(actions)[3])
+            unknown = optimism.variances(X, self._tables(actions)[3], self._carried(X))
             scores = scores + self.settings["optimism"] * optimism.bonus(unknown, spread, half)
         if self.settings["explore"] == "softmax":
             temperature = np.where(spread > 0.0, self.settings["temperature"] * spread, 1.0)
@@ -124,13 +122,16 @@ class Linear:
         """
         check(feedback)
         self._check_learnable(feedback)
-        waves = self._waves = self._waves_for(feedback.X.shape[1])
-        y = feedback.reward - feedback.prior
+        waves, epochs = self._started(feedback.X.shape[1])
+        y, served = feedback.reward - feedback.prior, self._served(feedback.actions)
         for start in range(0, len(y), _CHUNK):
             rows = slice(start, start + _CHUNK)
-            phi = expand(feedback.X[rows], waves)
-            self._add(feedback.actions, feedback.action[rows], phi, y[rows], feedback.weight[rows])
-        self._settle(feedback.actions, np.unique(feedback.action))
+            phi, action, time = expand(feedback.X[rows], waves), feedback.action[rows], feedback.time[rows]
+            given = (y[rows], feedback.weight[rows], time)
+            if served is not None and epochs.seen(y[rows], predicted(phi, served, action), *given[1:]):
+                served = None
+            epochs.learn(feedback.actions, action, phi, *given)
+        self._weights = None
 
     def scores(self, X: Floats, actions: Actions, prior: Floats) -> Floats:
         """(n, k) expected rewards: the prior plus what was learnt over it."""
@@ -155,59 +156,49 @@ class Linear:
         """
         if dict(self.settings) != dict(other.settings):
             raise PolicyError("only learners with equal settings merge; make both with the same ones.")
-        if other._waves is None:
+        if other._waves is None or other._epochs is None:
             return
-        self._waves = self._waves_for(len(other._waves.frequency))
-        for name, moments in other._moments.items():
-            self._of(name).merge(moments)
-            self._loading[name] = dict(other._loading[name])
-            self._solver.forget(name)
-        self._solved = self._weights = self._seen = None
+        self._started(len(other._waves.frequency))[1].merge(other._epochs)
+        self._weights = None
 
     def state(self) -> State:
         """All that was learnt, and the weights solved from it: the same bits wherever they serve."""
-        if self._waves is None or not self._moments:
+        if self._waves is None or self._epochs is None or self._epochs.is_empty:
             return State({}, {})
-        names, solution, doubt = sorted(self._moments), self._solve().solution, self._solve().doubt
-        moments = [self._moments[name] for name in names]
-        arrays = {
-            "frequency": self._waves.frequency,
-            "phase": self._waves.phase,
-            "G": np.stack([one.half() for one in moments]),
-            "b": np.stack([one.b for one in moments]),
-            "square": np.stack([one.square for one in moments]),
-            "lift": np.stack([one.lift for one in moments]),
-            "n": np.array([one.n for one in moments]),
-            "theta": np.stack([solution.theta[name] for name in names]),
-            "shared": np.array(list(solution.shared.values())),
-            "variance": np.stack([doubt.known[name] for name in names]),
-            "unlearnt": doubt.unlearnt,
-        }
-        loading = [self._loading[name] for name in names]
-        return State({"actions": names, "loading": loading, "factors": [*solution.shared]}, arrays)
+        kept = self._epochs.state()
+        waves = {"frequency": self._waves.frequency, "phase": self._waves.phase}
+        return State(kept.words, {**kept.arrays, **waves})
 
     def restore(self, state: State) -> None:
         """Become the learner that gave this state."""
-        arrays, names = state.arrays, state.words.get("actions", [])
-        if not names:
-            return
-        self._waves = Waves(arrays["frequency"], arrays["phase"])
-        self._packed = state
-        self._loading = {name: dict(one) for name, one in zip(names, state.words["loading"], strict=True)}
-        theta = dict(zip(names, arrays["theta"], strict=True))
-        shared = dict(zip(state.words["factors"], arrays["shared"], strict=True))
-        doubt = Doubt(dict(zip(names, arrays["variance"], strict=True)), arrays["unlearnt"])
-        self._solved = Solved(Solution(theta, shared, arrays["b"].shape[2]), doubt)
+        if "frequency" in state.arrays:
+            self._waves = Waves(state.arrays["frequency"], state.arrays["phase"])
+            self._started(len(self._waves.frequency))[1].restore(state)
+
+    @property
+    def changes(self) -> Changes | None:
+        """When the world changed; see `policies.base.Changing`."""
+        return self._epochs.changes if self._epochs else self._changes
+
+    def change(self, changes: Changes) -> None:
+        """Take over when another learner saw changes, unless this one never forgets."""
+        self._changes = changes if self.settings["forget"] == "auto" else None
 
     def _learnt(self, X: Floats, actions: Actions) -> Floats:
         waves, W = self._waves_for(X.shape[1]), self._tables(actions)[2]
         parts = [expand(X[start : start + _ASKED], waves) @ W for start in range(0, len(X), _ASKED)]
         return np.vstack(parts) if parts else np.zeros((0, W.shape[1]))
 
+    def _carried(self, X: Floats) -> Floats | None:
+        """(n, r) scores by what was learnt before the last change, None if there was none."""
+        over = self._epochs.solve().carried if self._epochs else None
+        return None if over is None else over.scores(expand(X, self._waves_for(X.shape[1])))
+
     def _tables(self, actions: Actions) -> tuple[Actions, Floats, Floats, Floats]:
         """The actions, their (k, D) weights, these (D, k) on the grid, and (1 + d, k) variances; kept."""
         if self._weights is None or self._weights[0] is not actions:
-            solved = self._solve()
+            assert self._epochs is not None
+            solved = self._epochs.solve()
             weights = solved.solution.weights(actions)
             self._weights = (actions, weights, grid.snap_weights(weights.T), solved.doubt.table(actions))
         return self._weights
@@ -223,12 +214,20 @@ class Linear:
             )
         return self._waves
 
-    def _of(self, name: str) -> Moments:
-        if name not in self._moments:
-            assert self._waves is not None
-            d, f = self._waves.frequency.shape
-            self._moments[name] = Moments.empty(1 + d + f)
-        return self._moments[name]
+    def _started(self, d: int) -> tuple[Waves, Epochs]:
+        """The waves and what was learnt, made when the first row of d columns is learnt."""
+        self._waves = waves = self._waves_for(d)
+        if self._epochs is None:
+            chosen = (self.settings["ridge"], self.settings["pool"], self.settings["tune"])
+            size = waves.frequency.shape[1]
+            forgets = self.settings["forget"] == "auto"
+            self._epochs = Epochs(lambda: Memory(Solver(*chosen), 1 + d, size), 1 + d, forgets, self._changes)
+        return waves, self._epochs
+
+    def _served(self, actions: Actions) -> Floats | None:
+        """(k, D) weights, if anybody has asked for them since something was learnt."""
+        solved = self._epochs is not None and self._epochs.now.is_solved
+        return self._tables(actions)[1] if solved else None
 
     def _check_learnable(self, feedback: Feedback) -> None:
         y = feedback.reward - feedback.prior
@@ -239,61 +238,20 @@ class Linear:
             raise FeedbackError(
                 f"X has {feedback.X.shape[1]} columns, must have {len(self._waves.frequency)}."
             )
-        totals = np.bincount(feedback.action, feedback.weight, len(feedback.actions))
-        for name, total in zip(feedback.actions.names, totals, strict=True):
-            if total < 0.0 and (name not in self._moments or self._moments[name].n + total < 0.0):
-                raise FeedbackError(
-                    f"action {name!r}: more is taken back than was learnt; take back each row once."
-                )
-
-    def _add(self, actions: Actions, action: Any, phi: Floats, y: Floats, weight: Floats) -> None:
-        assert self._waves is not None
-        columns = 1 + len(self._waves.frequency)
-        for a in np.unique(action):
-            rows = action == a
-            self._of(actions.names[a]).add(phi[rows], y[rows], weight[rows], columns)
-
-    def _settle(self, actions: Actions, touched: Any) -> None:
-        """Note the factors of the actions just learnt; one of which all was taken back was never learnt."""
-        for a in touched:
-            name, moments = actions.names[a], self._moments[actions.names[a]]
-            self._solver.forget(name)
-            loading = {
-                actions.factors[j]: float(actions.features[a, j]) for j in np.flatnonzero(actions.features[a])
-            }
-            self._loading[name] = loading
-            if moments.n == 0.0 and not moments.G.any():
-                del self._moments[name], self._loading[name]
-        self._solved = self._weights = self._seen = None
-
-    def _solve(self) -> Solved:
-        if self._solved is None:
-            assert self._waves is not None
-            self._solved = self._solver.solve(self._moments, self._loading, *self._waves.frequency.shape)
-        return self._solved
+        if self._epochs is not None:
+            self._epochs.check(feedback)
+        elif (feedback.weight < 0.0).any():
+            raise FeedbackError("nothing was learnt yet, so nothing can be taken back.")
 
     def _totals(self) -> tuple[float, float]:
         """Rows learnt, and their squared deviations; see `policies.stakes`."""
-        if self._seen is None:
-            if self._packed is None:
-                kept = (self._sums[name] for name in sorted(self._sums))
-                first = [(one.n, float(one.b[0, 0]), float(one.square[0, 0])) for one in kept]
-            else:
-                sums = self._packed.arrays
-                columns = (sums["n"], sums["b"][:, 0, 0], sums["square"][:, 0, 0])
-                first = list(zip(*(column.tolist() for column in columns), strict=True))
-            self._seen = totals(first)
-        return self._seen
-
-    @property
-    def _moments(self) -> dict[str, Moments]:
-        """The sums of every action, unpacked only when learning goes on: serving needs none."""
-        if self._packed is not None:
-            names, arrays = self._packed.words["actions"], self._packed.arrays
-            parts = (*(arrays[part] for part in ("G", "b", "square", "lift")), arrays["n"].tolist())
-            self._sums = {name: Moments.of_half(*one) for name, *one in zip(names, *parts, strict=True)}
-            self._packed = None
-        return self._sums
+        return self._epochs.now.totals() if self._epochs else (0.0, 0.0)
 
     def _learnt_names(self) -> Collection[str]:
-        return self._sums if self._packed is None else self._packed.words["actions"]
+        return self._epochs.now.names if self._epochs else ()
+
+
+def predicted(phi: Floats, theta: Floats, action: Ints) -> Floats:
+    """(n,) of features (n, D) with the weights (k, D) of the actions chosen (n,)."""
+    found: Floats = np.einsum("nd,nd->n", phi, theta[action])
+    return found

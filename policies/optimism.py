@@ -65,10 +65,17 @@ def variance(reach: Floats, ridge: Floats, belief: Floats) -> Floats:
     return each
 
 
-def variances(X: Floats, table: Floats) -> Floats:
-    """(n, k) posterior variance of the score of (n, d) contexts, in units of the noise."""
-    square = np.ones((len(X), 1 + X.shape[1]))
-    square[:, 1:] = np.rint(np.square(grid.snap(X)) * 2.0**grid.X_BITS) * 2.0**-grid.X_BITS
+def variances(X: Floats, table: Floats, further: Floats | None = None) -> Floats:
+    """(n, k) posterior variance of the score, in units of the noise.
+
+    Args:
+        X: (n, d) contexts.
+        table: (1 + d + r, k) variances of the weights.
+        further: (n, r) what the contexts give beside themselves, on the grid.
+    """
+    x = grid.snap(X) if further is None else np.hstack([grid.snap(X), further])
+    square = np.ones((len(X), len(table)))
+    square[:, 1:] = np.rint(np.square(x) * 2.0**grid.X_BITS) * 2.0**-grid.X_BITS
     found: Floats = square @ table
     return found
 

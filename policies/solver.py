@@ -13,6 +13,7 @@ from policies.moments import Moments
 from policies.optimism import Doubt, variance
 from policies.pool import Fit, Layout, Solution, lay_out, solve
 from policies.settings import PolicyError
+from policies.transfer import Carried
 
 WAVES = 128  # the first ones, by which the scale is chosen: a coarser kernel, at a fifth of the cost
 UNKNOWNS = 1024  # of the pooled system by which the scale is chosen; with more factors, fewer columns
@@ -24,6 +25,7 @@ class Solved:
 
     solution: Solution
     doubt: Doubt
+    carried: Carried | None = None
 
 
 class Solver:
@@ -39,40 +41,66 @@ class Solver:
         self._ridge, self._pool, self._tune = ridge, pool, tune
         self._fits: dict[str, Fit] = {}
         self._parts: dict[str, tuple[Part, ...]] = {}
+        self._moments: dict[str, Moments] = {}  # with what is carried over as features
         self._scale = 1.0  # at which the fits were solved
 
     def forget(self, name: str) -> None:
         """Drop what was worked out from an action's sums; they have changed."""
         self._fits.pop(name, None)
         self._parts.pop(name, None)
+        self._moments.pop(name, None)
+
+    def forget_all(self) -> None:
+        """Drop everything: what is carried over has changed."""
+        for kept in (self._fits, self._parts, self._moments):
+            kept.clear()
 
     def solve(
-        self, moments: Mapping[str, Moments], loading: Mapping[str, Mapping[str, float]], d: int, f: int
+        self,
+        moments: Mapping[str, Moments],
+        loading: Mapping[str, Mapping[str, float]],
+        columns: int,
+        waves: int,
+        carried: Carried | None = None,
     ) -> Solved:
-        """What was learnt, of 1 + d columns and f waves.
+        """What was learnt of `columns` linear features and the waves.
 
         Raises:
             PolicyError: the sums are not those of any rows.
         """
-        layout = lay_out(loading, 1 + d)
+        layout, ridge = lay_out(loading, columns), self._precision(columns, waves)
+        judged = self._precision(columns, min(waves, WAVES))
+        sums, shaped = moments, ridge
+        if carried:
+            sums, shaped, judged = self._extended(moments, carried), *map(carried.precision, (ridge, judged))
         try:
-            believed = self._believed(moments, layout, d, f) if self._tune else certain(1.0)
-            scale, ridge = self._scaled(likeliest(believed)), self._precision(d, f)
-            solution = solve(moments, layout, scale * ridge, scale * self._pool, self._fits)
+            believed = self._believed(sums, layout, judged, columns) if self._tune else certain(1.0)
+            scale = self._scaled(likeliest(believed))
+            solution = solve(sums, layout, scale * shaped, scale * self._pool, self._fits)
         except np.linalg.LinAlgError as error:
             raise PolicyError(
                 "what was taken back is not what was learnt; learn the log again into a new policy."
             ) from error
 
-        near = ridge[: 1 + d]
-        known = {name: variance(np.diag(one.G)[: 1 + d], near, believed) for name, one in moments.items()}
-        return Solved(solution, Doubt(known, variance(np.zeros(1 + d), near, believed)))
+        if carried:
+            theta = {name: carried.weights(one) for name, one in solution.theta.items()}
+            solution = Solution(theta, solution.shared, len(ridge))
+        known = columns + (carried.U.shape[1] if carried else 0)
+        near, reach = shaped[:known], {name: np.diag(one.G)[:known] for name, one in sums.items()}
+        doubt = {name: variance(one, near, believed) for name, one in reach.items()}
+        return Solved(solution, Doubt(doubt, variance(np.zeros(known), near, believed)), carried)
 
-    def _believed(self, moments: Mapping[str, Moments], layout: Layout, d: int, f: int) -> Floats:
+    def _extended(self, moments: Mapping[str, Moments], carried: Carried) -> Mapping[str, Moments]:
+        for name in moments.keys() - self._moments.keys():
+            self._moments[name] = carried.moments(moments[name])
+        return self._moments
+
+    def _believed(
+        self, moments: Mapping[str, Moments], layout: Layout, ridge: Floats, columns: int
+    ) -> Floats:
         """(7,) probability of each scale."""
-        ridge = self._precision(d, min(f, WAVES))
         judged = replace(layout, p=min(layout.p, UNKNOWNS // max(len(layout.factors), 1)))
-        return belief(moments, judged, ridge, self._pool, 1 + d, self._parts)
+        return belief(moments, judged, ridge, self._pool, columns, self._parts)
 
     def _scaled(self, scale: float) -> float:
         """The scale; fits of another one are dropped."""
@@ -80,6 +108,6 @@ class Solver:
             self._fits, self._scale = {}, scale
         return scale
 
-    def _precision(self, d: int, f: int) -> Floats:
-        """(1 + d + f,) such that the waves together vary as much as one column."""
-        return self._ridge * np.repeat([1.0, f / 2.0], [1 + d, f])
+    def _precision(self, columns: int, waves: int) -> Floats:
+        """(D,) such that the waves together vary as much as one column."""
+        return self._ridge * np.repeat([1.0, waves / 2.0], [columns, waves])

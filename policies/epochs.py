@@ -1,0 +1,155 @@
+"""Before and after a change: two memories, parted by time.
+
+As long as predictions hold there is one memory. When `policies.watch` says that they have turned, what was
+learnt is put aside, and learning starts anew with the rows that showed it; the weights put aside stay as
+columns (`policies.transfer`). A row belongs to the memory of its own time, so a late reward, or a person who
+is forgotten, is taken out of the memory they are in, exactly. A second change drops what was put aside at the
+first.
+
+When a change is seen depends on what arrived in which batches. All else does not: given the moments of the
+changes, sums are the same in any order, merged or not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from policies.base import Actions, Changes, Feedback, FeedbackError, Floats, Ints, Mask
+from policies.memory import Memory
+from policies.settings import PolicyError
+from policies.solver import Solved
+from policies.state import State
+from policies.transfer import Carried, carried
+from policies.watch import Watch
+
+_BEFORE = "before."
+
+
+class Epochs:
+    """What was learnt since the last change, and before it.
+
+    Args:
+        make_memory: of phi, whose first `columns` features are [1, x].
+        columns: how many these are.
+        forgets: whether what was learnt is put aside when predictions have turned.
+        changes: when it already was; see `changes` below.
+    """
+
+    def __init__(
+        self, make_memory: Callable[[], Memory], columns: int, forgets: bool, changes: Changes | None
+    ) -> None:
+        self._make = make_memory
+        self._columns = columns
+        self._forgets = forgets
+        self.now = make_memory()
+        self._before = make_memory() if changes else None
+        self._watch = Watch()
+        self._cuts = changes or (
+            -np.inf,
+            -np.inf,
+        )  # rows up to the first are dropped, up to the second put aside
+        self._clock = -np.inf  # the latest time of a row, of those that have one
+
+    @property
+    def changes(self) -> Changes | None:
+        """Rows up to the first time are dropped, those up to the second put aside; None before a change."""
+        return self._cuts if self._before else None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self.now.names and self._before is None
+
+    def check(self, feedback: Feedback) -> None:
+        """Raises `FeedbackError` if more is taken back than was learnt."""
+        for memory, rows in self._by_time(feedback.time):
+            totals = np.bincount(feedback.action[rows], feedback.weight[rows], len(feedback.actions))
+            for name, total in zip(feedback.actions.names, totals, strict=True):
+                if total < 0.0 and memory.rows(name) + total < 0.0:
+                    raise FeedbackError(
+                        f"action {name!r}: more is taken back than was learnt; take back each row once."
+                    )
+
+    def learn(
+        self, actions: Actions, action: Ints, phi: Floats, y: Floats, weight: Floats, time: Floats
+    ) -> None:
+        """Take in rows, or back where their weight is negative: phi (n, D) on the grid, y over the prior."""
+        for memory, rows in self._by_time(time):
+            memory.add(actions, action[rows], phi[rows], y[rows], weight[rows])
+            memory.settle(actions, np.unique(action[rows]))
+            if memory is self._before:
+                self.now.solve_anew()
+        self._clock = max(self._clock, float(np.max(time, where=np.isfinite(time), initial=-np.inf)))
+
+    def seen(self, y: Floats, predicted: Floats, weight: Floats, time: Floats) -> bool:
+        """Look at rows before they are learnt; True if they part the past from now on."""
+        new = (weight == 1.0) & (time > self._clock)
+        if not (self._forgets and new.any()):
+            return False
+        rows, about = self.now.totals()
+        if not self._watch.turned(y[new], predicted[new], about / rows):
+            return False
+        self._cuts = (self._cuts[1] if self._before else -np.inf, self._clock)
+        self._before, self.now, self._watch = self.now, self._make(), Watch()
+        return True
+
+    def merge(self, other: Epochs) -> None:
+        """Take in what another learner saw. Raises `PolicyError` if its changes are not at the same times."""
+        if self._cuts != other._cuts or (self._before is None) != (other._before is None):
+            raise PolicyError("learners that saw a change at different times do not merge; learn one afresh.")
+        self.now.merge(other.now)
+        if self._before and other._before:
+            self._before.merge(other._before)
+            self.now.solve_anew()
+        self._clock = max(self._clock, other._clock)
+
+    def solve(self) -> Solved:
+        """Weights of everything learnt since the last change."""
+        return self.now.solve(self._carried())
+
+    def state(self) -> State:
+        """All of it."""
+        kept = self.now.state(self._carried())
+        arrays = {**kept.arrays, "times": np.array([*self._cuts, self._clock])}
+        if self._before is None:
+            return State(kept.words, arrays)
+        aside = self._before.state()
+        arrays |= {f"{_BEFORE}{name}": one for name, one in aside.arrays.items()}
+        return State({**kept.words, "before": aside.words}, arrays)
+
+    def restore(self, state: State) -> None:
+        """Become the one that gave this state."""
+        arrays = state.arrays
+        self.now.restore(state.words, arrays)
+        if "times" in arrays:
+            older, newer, self._clock = arrays["times"].tolist()
+            self._cuts = (older, newer)
+        if (words := state.words.get("before")) is not None:
+            self._before = self._make()
+            named = {
+                name.removeprefix(_BEFORE): one for name, one in arrays.items() if name.startswith(_BEFORE)
+            }
+            self._before.restore(words, named)
+
+    def _carried(self) -> Carried | None:
+        """What is carried over; asked for only while the weights are not solved."""
+        if self._before is None or not self._before.names or self.now.is_solved:
+            return None
+        solution, (rows, about) = self._before.solve().solution, self._before.totals()
+        theta = [solution.theta[name] for name in sorted(solution.theta)]
+        return carried(theta, math.sqrt(about / rows), self._columns)
+
+    def _by_time(self, time: Floats) -> Iterator[tuple[Memory, Mask]]:
+        """The memories and the (n,) rows that belong to each."""
+        if self._before is None:
+            yield self.now, np.ones(len(time), dtype=np.bool_)
+            return
+        for memory, rows in (
+            (self.now, time > self._cuts[1]),
+            (self._before, (time > self._cuts[0]) & (time <= self._cuts[1])),
+        ):
+            if rows.any():
+                yield memory, rows

@@ -1,0 +1,155 @@
+"""What was learnt of every action between two changes: sums, and the weights solved from them.
+
+Either may come from a snapshot; sums are then unpacked only when learning goes on, since serving needs none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.base import Actions, Floats, Ints
+from policies.moments import Moments
+from policies.optimism import Doubt
+from policies.pool import Solution
+from policies.solver import Solved, Solver
+from policies.stakes import totals
+from policies.state import State
+from policies.transfer import Carried
+
+_PARTS = ("G", "b", "square", "lift")
+
+
+class Memory:
+    """Sums of every action over phi = [1, x, waves(x)].
+
+    Args:
+        solver: of the weights.
+        columns: how many of the features are [1, x].
+        waves: how many others there are.
+    """
+
+    def __init__(self, solver: Solver, columns: int, waves: int) -> None:
+        self._solver = solver
+        self._shape = (columns, waves)
+        self._sums: dict[str, Moments] = {}
+        self._packed: State | None = None
+        self._loading: dict[str, dict[str, float]] = {}
+        self._solved: Solved | None = None
+        self._seen: tuple[float, float] | None = None
+
+    @property
+    def names(self) -> Collection[str]:
+        """The actions something was learnt of."""
+        return self._sums if self._packed is None else self._packed.words["actions"]
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether the weights are those of the sums as they are."""
+        return self._solved is not None
+
+    def rows(self, name: str) -> float:
+        """Rows learnt of an action."""
+        return self._unpacked[name].n if name in self._unpacked else 0.0
+
+    def add(self, actions: Actions, action: Ints, phi: Floats, y: Floats, weight: Floats) -> None:
+        """Take in rows, or back where their weight is negative: phi (n, D) on the grid, y over the prior."""
+        moments, columns = self._unpacked, self._shape[0]
+        for a in np.unique(action):
+            rows, name = action == a, actions.names[a]
+            if name not in moments:
+                moments[name] = Moments.empty(sum(self._shape))
+            moments[name].add(phi[rows], y[rows], weight[rows], columns)
+
+    def settle(self, actions: Actions, touched: Ints) -> None:
+        """Note the factors of actions just learnt; one of which all was taken back was never learnt."""
+        for a in touched:
+            name, moments = actions.names[a], self._unpacked[actions.names[a]]
+            self._solver.forget(name)
+            self._loading[name] = {
+                actions.factors[j]: float(actions.features[a, j]) for j in np.flatnonzero(actions.features[a])
+            }
+            if moments.n == 0.0 and not moments.G.any():
+                del self._unpacked[name], self._loading[name]
+        self._solved = self._seen = None
+
+    def merge(self, other: Memory) -> None:
+        """Take in what another learner saw."""
+        for name, moments in other._unpacked.items():
+            if name not in self._unpacked:
+                self._unpacked[name] = Moments.empty(sum(self._shape))
+            self._unpacked[name].merge(moments)
+            self._loading[name] = dict(other._loading[name])
+            self._solver.forget(name)
+        self._solved = self._seen = None
+
+    def solve(self, carried: Carried | None = None) -> Solved:
+        """Weights of everything learnt, with what is carried over from before the last change."""
+        if self._solved is None:
+            self._solved = self._solver.solve(self._unpacked, self._loading, *self._shape, carried)
+        return self._solved
+
+    def solve_anew(self) -> None:
+        """What is carried over has changed."""
+        self._solver.forget_all()
+        self._solved = None
+
+    def totals(self) -> tuple[float, float]:
+        """Rows learnt, and their squared deviations; see `policies.stakes`."""
+        if self._seen is None:
+            if self._packed is None:
+                kept = (self._sums[name] for name in sorted(self._sums))
+                first = [(one.n, float(one.b[0, 0]), float(one.square[0, 0])) for one in kept]
+            else:
+                sums = self._packed.arrays
+                columns = (sums["n"], sums["b"][:, 0, 0], sums["square"][:, 0, 0])
+                first = list(zip(*(column.tolist() for column in columns), strict=True))
+            self._seen = totals(first)
+        return self._seen
+
+    def state(self, carried: Carried | None = None) -> State:
+        """All that was learnt, and the weights solved from it: the same bits wherever they serve."""
+        if not self.names:
+            return State({}, {})
+        names, solved = sorted(self._unpacked), self.solve(carried)
+        moments = [self._unpacked[name] for name in names]
+        arrays = {
+            "G": np.stack([one.half() for one in moments]),
+            "b": np.stack([one.b for one in moments]),
+            "square": np.stack([one.square for one in moments]),
+            "lift": np.stack([one.lift for one in moments]),
+            "n": np.array([one.n for one in moments]),
+            "theta": np.stack([solved.solution.theta[name] for name in names]),
+            "shared": np.array(list(solved.solution.shared.values())),
+            "variance": np.stack([solved.doubt.known[name] for name in names]),
+            "unlearnt": solved.doubt.unlearnt,
+        }
+        if solved.carried:
+            arrays["carried"] = solved.carried.U
+        loading = [self._loading[name] for name in names]
+        return State({"actions": names, "loading": loading, "factors": [*solved.solution.shared]}, arrays)
+
+    def restore(self, words: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Become the memory that gave this state."""
+        if not (names := words.get("actions", [])):
+            return
+        self._packed = State(words, arrays)
+        self._loading = {name: dict(one) for name, one in zip(names, words["loading"], strict=True)}
+        theta = dict(zip(names, arrays["theta"], strict=True))
+        shared = dict(zip(words["factors"], arrays["shared"], strict=True))
+        doubt = Doubt(dict(zip(names, arrays["variance"], strict=True)), arrays["unlearnt"])
+        U = arrays.get("carried")
+        over = None if U is None else Carried(U, self._shape[0])
+        self._solved = Solved(Solution(theta, shared, arrays["b"].shape[2]), doubt, over)
+
+    @property
+    def _unpacked(self) -> dict[str, Moments]:
+        if self._packed is not None:
+            names, arrays = self._packed.words["actions"], self._packed.arrays
+            parts = (*(arrays[part] for part in _PARTS), arrays["n"].tolist())
+            self._sums = {name: Moments.of_half(*one) for name, *one in zip(names, *parts, strict=True)}
+            self._packed = None
+        return self._sums
