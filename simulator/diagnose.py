@@ -16,6 +16,7 @@ from policies.base import Floats, Ints
 from simulator.interval.base import Evidence
 from simulator.interval.gamma import gamma, quantile
 from simulator.logs import Log
+from simulator.propensity import followed
 
 Verdict = Literal["supported", "weak", "refused"]
 LEAST_SIZE = 50.0  # effective sample size below which there is no value
@@ -86,6 +87,11 @@ def _refusals(log: Log, size: float, covered: float, least_mean: float) -> Itera
         yield (
             f"Every reward in the log is {log.reward[0]:g}, so nothing tells how much rewards vary; "
             "log until some differ, or check the reward column."
+        )
+    if log.estimated and (column := followed(log)) is not None:
+        yield (
+            f"The propensities are the shares of the actions, but the actions follow {column}; log the "
+            "probability with which each was drawn."
         )
     if covered < LEAST_COVERAGE:
         yield (

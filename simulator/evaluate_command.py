@@ -24,8 +24,8 @@ def evaluate(
     policy: Annotated[
         list[str],
         typer.Option(
-            help="uniform, constant:ACTION, pmf:PREFIX, learnt, logging, program:FILE or a .yaml file; may "
-            "be repeated."
+            help="uniform, constant:ACTION, pmf:PREFIX, learnt, learnt:dr, learnt:ips, logging, "
+            "program:FILE or a .yaml file; may be repeated."
         ),
     ],
     file: Annotated[

@@ -15,6 +15,7 @@ from policies.base import Floats, Ints, Mask, Policy, feedback
 from policies.explore import uniform
 from policies.make import make
 from policies.settings import PolicyError
+from simulator import offline
 from simulator.folds import train_on
 from simulator.logs import Log
 
@@ -45,8 +46,8 @@ def target(wanted: Wanted, log: Log, fold: Ints, train: Mask | None = None) -> T
 
     Args:
         wanted: ``uniform``, ``constant:ACTION``, ``logging``, ``pmf:PREFIX`` (columns ``PREFIX<action>``),
-            ``learnt`` or ``linear``, the path of a YAML file with ``kind`` and ``settings``; or (name,
-            policy) to take a policy as it is; or (name, constructor) for one that learns from this log,
+            ``learnt`` or ``linear``, ``learnt:dr``, ``learnt:ips``, the path of a YAML file with ``kind`` and
+            ``settings``; or (name, policy) to take a policy as it is; or (name, constructor) for one that learns from this log,
             always from other folds than it is judged on; or a ready `Target`.
         log: n rows.
         fold: (n,) folds, as `folds` deals them.
@@ -76,9 +77,11 @@ def _named(name: str, log: Log, fold: Ints, seen: Mask) -> Floats:
         return _columns(name, rest, log)
     if name in ("learnt", "linear"):
         return _learn(name, lambda: make("linear", LEARNT), log, fold, seen)
+    if name in offline.NAMES:
+        return offline.trained(log, fold, seen, offline.NAMES[name])
     if name.endswith((".yaml", ".yml")):
         return _learn(name, _from_file(Path(name)), log, fold, seen)
-    known = ["uniform", "constant:ACTION", "logging", "pmf:PREFIX", "learnt", "a .yaml file"]
+    known = ["uniform", "constant:ACTION", "logging", "pmf:PREFIX", "learnt", *offline.NAMES, "a .yaml file"]
     raise InputError(f"There is no policy '{name}'.{nearest(name, known)}")
 
 
