@@ -1,4 +1,4 @@
-"""Whether promises are kept: `python -m benchmarks.violations [--json] [--decisions N] [--seed S]`.
+"""Whether promises are kept: `python -m benchmarks.violations [--json] [--decisions N] [--million]`.
 
 Towns with programs made by lot (caps at every level, cool-downs, consent, quiet hours, holidays, dates,
 budgets, stock, holdouts, ramps, options) are decided for by API and batch, with retries, damaged snapshots,
@@ -29,7 +29,7 @@ PROGRAMS = ("spring", "autumn")
 CUSTOMERS = 4_000
 TOWN = 50_000  # decisions of one town
 REPLAYED = 200  # of one town
-DECISIONS = 1_000_000
+DECISIONS = 100_000
 
 
 @dataclass(slots=True)
@@ -146,7 +146,10 @@ def _add(found: Found, town: Town) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="one line of JSON")
-    parser.add_argument("--decisions", type=int, default=DECISIONS)
+    parser.add_argument("--decisions", type=int, default=DECISIONS, help=f"{DECISIONS:,} if not said")
+    parser.add_argument(
+        "--million", dest="decisions", action="store_const", const=1_000_000, help="a million of them"
+    )
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
