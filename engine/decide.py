@@ -15,7 +15,7 @@ from engine.arms import NEVER_CONTACTED
 from engine.budget.book import Book, Prices
 from engine.choose import Choices, Live, choose, leading
 from engine.domain import Program
-from engine.enrol import enrol
+from engine.enrol import Enrolled, enrol
 from engine.errors import InputError, NextbestError
 from engine.gather import gather
 from engine.logbook import log_rows
@@ -160,16 +160,24 @@ def _accepts(
 def _decide_turn(
     connection: Connection, current: Live, requests: Sequence[Request], book: Book | None
 ) -> Iterator[tuple[list[DecisionRow], Choices]]:
-    """Decide and log a turn: whole, or as far as it goes and on from there.
-
-    It goes as far as a budget lasts, and until a person comes up again under another id.
-    """
+    """Decide and log a turn: whole, or until a person comes up again under another id, and on from there."""
     ids, contexts = [r.customer for r in requests], [r.context for r in requests]
     enrolled = enrol(connection, current.program, ids, requests[0].at, contexts)
-    if enrolled.people is not ids and (n := _different(enrolled.people)) < len(requests):
-        yield from _decide_turn(connection, current, requests[:n], book)
-        yield from _decide_turn(connection, current, requests[n:], book)
+    if enrolled.people is ids:
+        yield from _decide_people(connection, current, requests, enrolled, book)
         return
+    start = 0
+    while start < len(requests):
+        end = start + _different(enrolled.people[start:])
+        some = Enrolled(enrolled.arms[start:end], enrolled.people[start:end])
+        yield from _decide_people(connection, current, requests[start:end], some, book)
+        start = end
+
+
+def _decide_people(
+    connection: Connection, current: Live, requests: Sequence[Request], enrolled: Enrolled, book: Book | None
+) -> Iterator[tuple[list[DecisionRow], Choices]]:
+    """Decide and log for people who are all different: at once, or as far as a budget lasts and then on."""
     arms, situations = enrolled.arms, gather(connection, current.program, requests, enrolled)
     while situations:
         if book is not None:
