@@ -84,7 +84,7 @@ def compare(
         absolute=welch.interval(effect, setting.level),
         relative=_relative(adjusted, setting),
         p=welch.p_value(effect),
-        sequential=_sequential(effect, control.n + treatment.n, setting),
+        sequential=always(effect, control.n + treatment.n, setting),
         belief=bayes.normal(effect),
         variance_kept=(effect.se / raw.se) ** 2,
     )
@@ -112,7 +112,8 @@ def _gap(control: Sample, treatment: Sample, term: Term) -> float:
     return level(treatment, term) - level(control, term)
 
 
-def _sequential(effect: Effect, n: int, setting: Setting) -> Interval:
+def always(effect: Effect, n: int, setting: Setting) -> Interval:
+    """The interval of an effect in n units that holds at every look."""
     horizon = setting.horizon if setting.elapsed is None else n / setting.elapsed
     if horizon is None:
         return sequential.asymptotic(effect, n, level=setting.level)

@@ -100,8 +100,8 @@ def wear(weeks: Sequence[Week]) -> str:
         return inline(figure, "wear", "Extra net reward by week since the assignment", f"{text}.")
 
 
-def uplift(found: Targeting) -> str:
-    """What treating the best share by a score adds, against drawing as many by lot."""
+def uplift(found: Targeting, name: str = "uplift") -> str:
+    """What treating the best share by a score adds, against drawing as many by lot; `name` of the figure."""
     with _drawing() as (figure, axes):
         x = [0.0, *(100 * one.share for one in found.gains)]
         low, value, high = (
@@ -114,7 +114,7 @@ def uplift(found: Targeting) -> str:
         axes.set_xticks(range(0, 101, 10), [f"{one} %" for one in range(0, 101, 10)])
         axes.margins(x=0.02)
         text = "; ".join(f"best {one.share:.0%}: {_span(one.effect)}" for one in found.gains)
-        return inline(figure, "uplift", f"Extra {found.metric} by share of customers treated", f"{text}.")
+        return inline(figure, name, f"Extra {found.metric} by share of customers treated", f"{text}.")
 
 
 def year(found: Lifetime) -> str:

@@ -22,6 +22,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         "arms": dict(report.units),
         "trust": {**trust, "passed": report.trusted},
         "metrics": [_metric(metric) for metric in report.metrics],
+        "targeting": [asdict(one) for one in report.targeting],
         "verdict": asdict(report.verdict),
     }
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from engine.errors import InputError, nearest
 from engine.experiments.metric import Term
-from engine.experiments.units import Columns
+from engine.experiments.units import Columns, clustered
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class Experiment:
         lower_is_better: metrics that should go down.
         horizon: units of two arms at which the experiment was planned to end; None if it was not planned.
         money: the metrics that clamping is for; () means all.
+        propensity: column with the probability with which the unit got its arm, where shares changed.
+        quantiles: (column, q) whose quantiles are compared.
+        score: column that ranks units, judged by the uplift of the first metric.
+        assigned_at, covariate_at: columns with the dates of the assignment, and of what was known before.
+        at: the moment after which no date can be; None means that nobody asked.
         elapsed: share of the planned time that has passed, where all units are there from the start and only
             their outcomes still come; stands in the place of `horizon`.
     """
@@ -51,6 +57,12 @@ class Experiment:
     horizon: float | None = None
     money: tuple[str, ...] = ()
     elapsed: float | None = None
+    propensity: str | None = None
+    quantiles: tuple[tuple[str, float], ...] = ()
+    score: str | None = None
+    assigned_at: str | None = None
+    covariate_at: str | None = None
+    at: datetime | None = None
 
     @property
     def terms(self) -> dict[str, Term]:
@@ -67,8 +79,17 @@ class Experiment:
     def columns(self) -> Columns:
         parts = [name for pair in self.ratios for name in pair]
         cost = [self.cost_column] if self.cost_column else []
-        totals = tuple(dict.fromkeys([*self.metrics, *parts, *cost]))
-        return Columns(self.arm, totals, self.covariates, self.unit, self.cluster)
+        tails = [name for name, _ in self.quantiles]
+        totals = tuple(dict.fromkeys([*self.metrics, *parts, *cost, *tails]))
+        beside = [one for one in (self.propensity, self.score) if one]
+        dates = [one for one in (self.assigned_at, self.covariate_at) if one]
+        return Columns(
+            self.arm, totals, self.covariates, self.unit, self.cluster, tuple(beside), tuple(dates)
+        )
+
+    def measured(self, term: Term) -> Term:
+        """The term as it reads on totals of clusters, or of units weighed by one over their propensity."""
+        return clustered(term, self.cluster or self.propensity)
 
 
 def check(experiment: Experiment) -> None:
@@ -78,6 +99,9 @@ def check(experiment: Experiment) -> None:
     for name in (*experiment.primary, *experiment.lower_is_better):
         if name not in experiment.terms:
             raise InputError(f"'{name}' is not among the metrics.{nearest(name, experiment.terms)}")
+    for column, q in experiment.quantiles:
+        _within(f"the quantile of '{column}'", q, 0.0, 1.0)
+    _together(experiment)
     _within("level", experiment.level, 0.5, 1.0)
     if experiment.horizon is not None:
         _within("horizon", experiment.horizon, 1.0, math.inf)
@@ -85,6 +109,24 @@ def check(experiment: Experiment) -> None:
         _within("clamp", experiment.clamp, 0.5, 1.0)
     if experiment.expected_split is not None:
         _check_split(experiment.expected_split)
+
+
+def _together(experiment: Experiment) -> None:
+    """What cannot be asked at once."""
+    if experiment.quantiles and (experiment.cluster or experiment.propensity):
+        raise InputError(
+            "A quantile of units that were drawn in groups, or with shares that changed, has no interval "
+            "here. Leave out --quantile, or --cluster and --propensity."
+        )
+    if experiment.score and (experiment.cluster or experiment.propensity):
+        raise InputError("--score needs units drawn one by one with fixed shares. Leave it out.")
+    if experiment.score and experiment.leading[0] not in experiment.metrics:
+        raise InputError(
+            f"--score is judged by the first metric that decides, and '{experiment.leading[0]}' is a ratio. "
+            "Name a mean with --primary."
+        )
+    if experiment.covariate_at and not experiment.assigned_at:
+        raise InputError("--covariate-at needs --assigned-at: the date that the covariates must be before.")
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

@@ -61,6 +61,53 @@ def numbers(frame: pl.DataFrame, columns: Iterable[str], place: str) -> pl.DataF
     return frame
 
 
+def shares(frame: pl.DataFrame, column: str, place: str) -> None:
+    """Raise `InputError` at the first number that is no probability of something that happened."""
+    value = frame[column]
+    bad = ~value.is_between(0.0, 1.0, closed="right").fill_null(True)
+    if bad.any():
+        _refuse(bad, value, place, "is no probability, must be above 0 and at most 1")
+
+
+def dates(frame: pl.DataFrame, columns: Iterable[str], place: str) -> pl.DataFrame:
+    """The frame with these columns as moments in UTC; empty cells stay null, no zone means UTC.
+
+    Raises:
+        InputError: a cell is no date; the message names its row, counted from 1.
+    """
+    for name in dict.fromkeys(columns):
+        column = frame[name]
+        if column.dtype == pl.String:
+            column = column.str.strip_chars().replace("", None)
+            found = pl.select(_moment(column)).to_series()
+        elif column.dtype == pl.Date or column.dtype == pl.Datetime:
+            found = column.cast(pl.Datetime("us", getattr(column.dtype, "time_zone", None)))
+            zoned = getattr(column.dtype, "time_zone", None)
+            found = found.dt.convert_time_zone("UTC") if zoned else found.dt.replace_time_zone("UTC")
+        else:
+            raise InputError(
+                f"{place}, column '{name}' holds numbers, not dates such as 2026-03-02T08:00:00Z."
+            )
+        if found.null_count() > column.null_count():
+            bad = column.is_not_null() & found.is_null()
+            _refuse(bad, column, place, "is not a date such as 2026-03-02 or 2026-03-02T08:00:00Z")
+        frame = frame.with_columns(found.alias(name))
+    return frame
+
+
+def _moment(column: pl.Series) -> pl.Expr:
+    """ISO 8601, the zone or the time of day may be missing."""
+    text = pl.lit(column).str.replace(" ", "T", literal=True).str.replace("Z$", "+00:00")
+    ways = ("%Y-%m-%dT%H:%M:%S%.f%:z", "%Y-%m-%dT%H:%M%:z")
+    zoned = [text.str.to_datetime(way, strict=False, time_unit="us", time_zone="UTC") for way in ways]
+    plain = [
+        text.str.to_datetime(way, strict=False, time_unit="us").dt.replace_time_zone("UTC")
+        for way in ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M")
+    ]
+    day = text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return pl.coalesce(*zoned, *plain, day)
+
+
 def _refuse(bad: pl.Series, column: pl.Series, place: str, rule: str) -> None:
     row = bad.arg_max() or 0
     raise InputError(

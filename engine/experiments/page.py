@@ -9,10 +9,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from engine.experiments.curves import uplift
 from engine.experiments.experiment import Experiment
 from engine.experiments.plots import forest
 from engine.experiments.report import Report
 from engine.experiments.results import Comparison, MetricResult
+from engine.experiments.targeting import Targeting
 from engine.experiments.verdict import number as plain_number
 from engine.experiments.verdict import p_words
 from engine.experiments.welch import Interval
@@ -38,6 +40,10 @@ def render(report: Report) -> str:
             tables=[figures(metric) for metric in report.metrics],
             settings=settings(report.experiment),
             units=sum(report.units.values()),
+            targeted=[
+                {"found": one, "plot": Markup(uplift(one, f"uplift-{i}")), "areas": areas(one)}
+                for i, one in enumerate(report.targeting)
+            ],
             costs=any(one.per_cost for metric in report.metrics for one in metric.comparisons),
         )
     )
@@ -114,6 +120,22 @@ def _rows(one: Comparison) -> list[dict[str, Any]]:
     return [shown, beside]
 
 
+def areas(found: Targeting) -> list[dict[str, str]]:
+    """Both areas of a ranking in words."""
+    told = (
+        (
+            "Above drawing by lot, per customer",
+            "Area between the uplift curve and the diagonal",
+            found.uplift,
+        ),
+        ("Above drawing by lot, per customer treated", "Qini: the same area of the Qini curve", found.qini),
+    )
+    return [
+        {"name": name, "title": title, "value": signed(one.value, one), "span": span(one)}
+        for name, title, one in told
+    ]
+
+
 def settings(experiment: Experiment) -> list[tuple[str, str]]:
     """What was asked, in words."""
     split = experiment.expected_split
@@ -122,7 +144,8 @@ def settings(experiment: Experiment) -> list[tuple[str, str]]:
         "Decides": ", ".join(experiment.leading),
         "Expected split": ", ".join(f"{arm} {share:.1%}" for arm, share in split.items())
         if split
-        else "equal",
+        else ("equal" if experiment.propensity is None else ""),
+        "Shares": f"as logged in {experiment.propensity}" if experiment.propensity else "",
         "Covariates": ", ".join(experiment.covariates) or "none",
         "Rows per unit": f"several, joined by {experiment.unit}" if experiment.unit else "one",
         "Randomised together": experiment.cluster or "",

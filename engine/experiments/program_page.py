@@ -18,7 +18,6 @@ from engine.experiments.planning import Horizon, sentences
 from engine.experiments.plots import forest
 from engine.experiments.program import ProgramReport
 from engine.experiments.segments import Segment
-from engine.experiments.targeting import Targeting
 from engine.experiments.verdict import Status, p_words
 
 _DRAWN = 4  # metrics in the forest plot; the table has all
@@ -62,7 +61,7 @@ def render(report: ProgramReport) -> str:
             months=_months(report.lifetime),
             targeting=report.targeting,
             uplift=Markup("" if report.targeting is None else curves.uplift(report.targeting)),
-            ranks=_ranks(report.targeting),
+            ranks=[] if report.targeting is None else page.areas(report.targeting),
             settings=page.settings(figures.experiment),
             costs=False,
             plan=report.plan,
@@ -158,24 +157,6 @@ def _months(found: Lifetime | None) -> str:
         f"month {one.week} {page.signed(one.effect.value, one.effect)} ({page.span(one.effect)})"
         for one in (found.months if found else ())
     )
-
-
-def _ranks(found: Targeting | None) -> list[dict[str, str]]:
-    """Both areas in words."""
-    if found is None:
-        return []
-    areas = (
-        (
-            "Above drawing by lot, per customer",
-            "Area between the uplift curve and the diagonal",
-            found.uplift,
-        ),
-        ("Above drawing by lot, per customer treated", "Qini: the same area of the Qini curve", found.qini),
-    )
-    return [
-        {"name": name, "title": title, "value": page.signed(one.value, one), "span": page.span(one)}
-        for name, title, one in areas
-    ]
 
 
 def _ahead(one: Horizon) -> dict[str, str]:

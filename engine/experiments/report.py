@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from engine.errors import InputError, nearest
-from engine.experiments import files, trust, verdict
+from engine.experiments import files, quantiles, trust, verdict
 from engine.experiments.experiment import Experiment, check
 from engine.experiments.metric import Term
 from engine.experiments.results import MetricResult, correct, result
+from engine.experiments.scored import scored
+from engine.experiments.targeting import Targeting
 from engine.experiments.trust import Check
-from engine.experiments.units import aggregates, by_arm, clustered, per_unit, sorted_by
+from engine.experiments.units import aggregates, by_arm, per_unit, sorted_by
 from engine.experiments.verdict import Claim, Verdict
 
 
@@ -29,6 +32,7 @@ class Report:
         units: arm -> randomised units (or clusters), the control first.
         trust: the checks, in the order they are read.
         metrics: the figures.
+        targeting: how well a score ranks units, arm by arm; none if there is no score.
         verdict: what to do.
     """
 
@@ -37,6 +41,7 @@ class Report:
     units: Mapping[str, int]
     trust: tuple[Check, ...]
     metrics: tuple[MetricResult, ...]
+    targeting: tuple[Targeting, ...]
     verdict: Verdict
 
     @property
@@ -70,6 +75,12 @@ def analyse(
     horizon: float | None = None,
     money: Sequence[str] = (),
     elapsed: float | None = None,
+    propensity: str | None = None,
+    quantile: Sequence[tuple[str, float]] = (),
+    score: str | None = None,
+    assigned_at: str | None = None,
+    covariate_at: str | None = None,
+    at: datetime | None = None,
     name: str | None = None,
 ) -> Report:
     """Read an experiment file (or frame) and report it.
@@ -77,7 +88,8 @@ def analyse(
     Args:
         source: a CSV or Parquet file, or its rows.
         arm, control, metrics, ratios, covariates, cluster, unit, expected_split, clamp, cost_column, level,
-            primary, lower_is_better, horizon, money, elapsed: as `Experiment` describes them.
+            primary, lower_is_better, horizon, money, elapsed, propensity, quantile, score, assigned_at,
+            covariate_at, at: as `Experiment` describes them.
         name: what to call the source in messages and on the page; the file's path if None.
 
     Raises:
@@ -100,6 +112,12 @@ def analyse(
         horizon=horizon,
         money=tuple(money),
         elapsed=elapsed,
+        propensity=propensity,
+        quantiles=tuple(dict.fromkeys(quantile)),
+        score=score,
+        assigned_at=assigned_at,
+        covariate_at=covariate_at,
+        at=at,
     )
     check(experiment)
     called = name or ("the frame" if isinstance(source, pl.DataFrame) else str(source))
@@ -114,7 +132,10 @@ def _load(source: Path | str | pl.DataFrame, experiment: Experiment, name: str) 
     else:
         rows = files.read(Path(source), columns.all)
     keys = [pl.col(key).cast(pl.String) for key in (columns.arm, columns.unit, columns.cluster) if key]
-    numeric = files.numbers(rows, (*columns.totals, *columns.covariates), name).with_columns(keys)
+    wanted = (*columns.totals, *columns.covariates, *columns.beside)
+    numeric = files.dates(files.numbers(rows, wanted, name), columns.dates, name).with_columns(keys)
+    if experiment.propensity:
+        files.shares(numeric, experiment.propensity, name)
     for covariate in columns.covariates:
         if numeric[covariate].null_count() == len(numeric):
             raise InputError(f"{name}: covariate '{covariate}' is empty in every row. Leave it out.")
@@ -125,21 +146,40 @@ def _report(rows: pl.DataFrame, experiment: Experiment, name: str) -> Report:
     units = sorted_by(per_unit(rows, experiment.columns), experiment.arm)
     count = _count(units, experiment, name)
     known = units.with_columns(pl.col(list(experiment.covariates)).fill_null(strategy="mean"))
-    metrics = correct([result(known, experiment, metric, list(count)) for metric in experiment.terms])
-    constant = [metric.metric for metric in metrics if not metric.comparisons]
-    checks = (*_checks(rows, units, experiment, count), trust.variation(constant, _still(known, experiment)))
-    return Report(name, experiment, count, checks, metrics, _verdict(checks, metrics, experiment))
+    read = [result(known, experiment, metric, list(count)) for metric in experiment.terms]
+    constant = [metric.metric for metric in read if not metric.comparisons]
+    still = _still(known, experiment)
+    tails = [quantiles.result(known, experiment, *one, list(count)) for one in experiment.quantiles]
+    metrics = correct([*(_told(one, still, experiment) for one in read), *tails])
+    checks = (
+        *_checks(rows, units, experiment, count),
+        trust.variation(constant, still, experiment.leading),
+    )
+    decision = _verdict(checks, metrics, experiment)
+    return Report(name, experiment, count, checks, metrics, scored(known, experiment, count), decision)
 
 
 def _still(units: pl.DataFrame, experiment: Experiment) -> dict[tuple[str, str], int]:
-    """Units of each (metric, arm) in which the metric's column has one value for all."""
-    columns = dict.fromkeys(term.numerator for term in experiment.terms.values())
+    """Units of each (metric, arm) too small to know a spread, in which the metric has one value for all."""
     return {
         (name, arm): len(part)
         for arm, part in by_arm(units.drop_nulls(experiment.arm), experiment.arm)
-        for name in columns
-        if part[name].null_count() in (0, len(part)) and part[name].min() == part[name].max()
+        for name, term in experiment.terms.items()
+        if len(part) < trust.FEW and _one_value(part[term.numerator])
     }
+
+
+def _one_value(column: pl.Series) -> bool:
+    return column.null_count() in (0, len(column)) and column.min() == column.max()
+
+
+def _told(one: MetricResult, still: Mapping[tuple[str, str], int], experiment: Experiment) -> MetricResult:
+    """Without the arms of a metric for information that are too small and still to be read."""
+    if one.primary:
+        return one
+    unread = {arm for metric, arm in still if metric == one.metric}
+    kept = () if experiment.control in unread else [two for two in one.comparisons if two.arm not in unread]
+    return replace(one, comparisons=tuple(kept))
 
 
 def _count(units: pl.DataFrame, experiment: Experiment, name: str) -> dict[str, int]:
@@ -167,22 +207,36 @@ def _checks(
 ) -> list[Check]:
     columns = experiment.columns
     checks = [
-        trust.split(count, experiment.expected_split),
+        _split(units, experiment, count),
         trust.arms(list(count), experiment.expected_split),
-        trust.missing(rows, columns),
+        trust.missing(rows, columns, [experiment.score] if experiment.score else []),
     ]
+    if experiment.assigned_at:
+        checks.append(trust.dates(units, experiment.assigned_at, experiment.covariate_at, experiment.at))
+    if experiment.assigned_at and not experiment.propensity:
+        dated = units.drop_nulls(experiment.assigned_at)
+        checks.append(trust.every_day(dated, columns.arm, experiment.assigned_at, experiment.expected_split))
     if columns.unit:
         checks.append(trust.one_arm(rows, columns.unit, columns.arm, "unit"))
         checks.append(trust.repeated(rows, columns.unit))
     if columns.cluster:
         checks.append(trust.one_arm(units, columns.cluster, columns.arm, "cluster"))
     if columns.covariates:
-        terms = {name: clustered(Term(name), columns.cluster) for name in columns.covariates}
+        terms = {name: experiment.measured(Term(name)) for name in columns.covariates}
         samples = {
-            name: aggregates(units, columns.arm, [term], columns.cluster) for name, term in terms.items()
+            name: aggregates(units, columns.arm, [term], columns.cluster, experiment.propensity)
+            for name, term in terms.items()
         }
         checks.append(trust.balance(samples, terms, experiment.control))
     return checks
+
+
+def _split(units: pl.DataFrame, experiment: Experiment, count: Mapping[str, int]) -> Check:
+    if experiment.propensity is None:
+        return trust.split(count, experiment.expected_split)
+    return trust.logged_shares(
+        units.drop_nulls([experiment.arm, experiment.propensity]), experiment.arm, experiment.propensity
+    )
 
 
 def _verdict(checks: Sequence[Check], metrics: Sequence[MetricResult], experiment: Experiment) -> Verdict:
@@ -198,9 +252,14 @@ def _verdict(checks: Sequence[Check], metrics: Sequence[MetricResult], experimen
             one.p_adjusted,
             metric.better,
             metric.primary,
-            "" if experiment.terms[metric.metric].denominator else " per customer",
+            _per(experiment.terms.get(metric.metric)),
         )
         for metric in metrics
         for one in metric.comparisons
     ]
     return verdict.decide(claims, experiment.control, experiment.level)
+
+
+def _per(term: Term | None) -> str:
+    """What a difference counts for: a mean's is one customer, a ratio's and a quantile's nothing."""
+    return " per customer" if term is not None and term.denominator is None else ""

@@ -14,7 +14,7 @@ from engine.experiments.experiment import Experiment
 from engine.experiments.fieller import RatioInterval
 from engine.experiments.metric import Term
 from engine.experiments.sample import Sample, merge
-from engine.experiments.units import aggregates, clustered
+from engine.experiments.units import aggregates
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def _both(
 ) -> tuple[dict[str, Sample], dict[str, Sample]]:
     """Statistics clamped and unclamped: they differ only in the few units beyond the limits."""
     value = pl.col(term.numerator)
-    if experiment.cluster:
+    if experiment.cluster or experiment.propensity:
         cut = units.with_columns(value.clip(*limits))
         return _samples(cut, experiment, term, arms), _samples(units, experiment, term, arms)
     others = [one.numerator for one in (*_covariates(experiment), *_cost(experiment))]
@@ -145,10 +145,8 @@ def _samples(
 
 
 def _measured(units: pl.DataFrame, experiment: Experiment, term: Term) -> dict[str, Sample]:
-    terms = [
-        clustered(one, experiment.cluster) for one in (term, *_covariates(experiment), *_cost(experiment))
-    ]
-    return aggregates(units, experiment.arm, terms, experiment.cluster)
+    terms = [experiment.measured(one) for one in (term, *_covariates(experiment), *_cost(experiment))]
+    return aggregates(units, experiment.arm, terms, experiment.cluster, experiment.propensity)
 
 
 def _known(samples: Mapping[str, Sample], term: Term, arms: Sequence[str]) -> dict[str, Sample]:
@@ -174,8 +172,8 @@ def _known(samples: Mapping[str, Sample], term: Term, arms: Sequence[str]) -> di
 def _readings(samples: Mapping[str, Sample], experiment: Experiment, term: Term) -> dict[str, Reading]:
     """Arm -> figures against the control, without the arms in which there is nothing to test."""
     setting = Setting(experiment.level, experiment.horizon, experiment.elapsed)
-    covariates = tuple(clustered(one, experiment.cluster) for one in _covariates(experiment))
-    measured = clustered(term, experiment.cluster)
+    covariates = tuple(experiment.measured(one) for one in _covariates(experiment))
+    measured = experiment.measured(term)
     control = samples[experiment.control]
     others = {arm: sample for arm, sample in samples.items() if arm != experiment.control}
     read = {arm: compare(control, sample, measured, covariates, setting) for arm, sample in others.items()}
@@ -196,17 +194,19 @@ def _per_cost(
     """Only means have a cost per unit of them: a ratio's extra has no total."""
     if experiment.cost_column is None or term.denominator or term.numerator == experiment.cost_column:
         return None
-    measured, cost = (clustered(one, experiment.cluster) for one in (term, Term(experiment.cost_column)))
+    measured, cost = (experiment.measured(one) for one in (term, Term(experiment.cost_column)))
     return per_cost(samples[experiment.control], samples[arm], measured, cost, experiment.level)
 
 
 def _method(experiment: Experiment, term: Term, reading: Reading, limits: tuple[float, float] | None) -> str:
     """How the figures were computed, in words."""
     parts = ["Welch's t"]
-    if term.denominator or experiment.cluster:
+    if term.denominator or experiment.cluster or experiment.propensity:
         parts.append("delta method")
     else:
         parts.append("Hall's skew correction")
+    if experiment.propensity:
+        parts.append(f"weighed by one over {experiment.propensity}")
     if experiment.cluster:
         parts.append(f"totals per {experiment.cluster}")
     if experiment.covariates:

@@ -28,6 +28,8 @@ def show(report: Report, html: Path | None = None, console: Console | None = Non
     show_checks(out, report.trust)
     out.print()
     out.print(_table(report))
+    for one in report.targeting:
+        out.print(f"\n{escape(one.sentence)}")
     if html is not None:
         out.print(f"\nWritten: {escape(str(html))}", soft_wrap=True)
 

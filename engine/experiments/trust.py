@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import polars as pl
+from scipy.stats import norm
 
 from engine.experiments import srm, welch
 from engine.experiments.metric import Term, moments
@@ -70,10 +73,90 @@ def split(count: Mapping[str, int], expected: Mapping[str, float] | None) -> Che
     return Check("srm", title, False, sentence, p=p)
 
 
-def missing(frame: pl.DataFrame, columns: Columns) -> Check:
-    """Are arm, unit, cluster and metrics known for every row? Covariates may be unknown."""
+def logged_shares(units: pl.DataFrame, arm: str, propensity: str) -> Check:
+    """Do the arms hold the units that the logged, changing shares promised? Bonferroni over the arms.
+
+    Units of an arm, each counted as one over its probability, come to the number of all units on average,
+    whatever the shares were and whatever they followed.
+
+    Source: Horvitz and Thompson (1952), "A generalization of sampling without replacement from a finite
+    universe", with the variance estimated from the units of the arm.
+    """
+    title, n = "Split as logged?", len(units)
+    weighed = units.group_by(arm).agg(
+        (1 / pl.col(propensity)).sum().alias("total"),
+        ((1 - pl.col(propensity)) / pl.col(propensity) ** 2).sum().alias("variance"),
+    )
+    scores = {
+        str(name): (total - n) / math.sqrt(variance)
+        if variance
+        else 0.0
+        if abs(total - n) < 1e-6 * n
+        else math.inf
+        for name, total, variance in weighed.sort(arm).iter_rows()
+    }
+    worst = max(scores, key=lambda name: abs(scores[name]))
+    p = min(1.0, len(scores) * 2 * float(norm.sf(abs(scores[worst]))))
+    if p >= LIMIT:
+        return Check("srm", title, True, f"{n:,} units fit the logged shares ({_p(p)}).", p=p)
+    sentence = (
+        f"'{worst}' does not hold the units that the shares in '{propensity}' promise ({_p(p)}). Units were "
+        "lost, or the shares are not those that were drawn with."
+    )
+    return Check("srm", title, False, sentence, p=p)
+
+
+def every_day(units: pl.DataFrame, arm: str, day: str, expected: Mapping[str, float] | None) -> Check:
+    """Does the split hold on every day? Sequential, so that it may be asked every day."""
+    title = "Split as promised every day?"
+    names = sorted(units[arm].drop_nulls().cast(pl.String).unique())
+    share = {name: (expected or {}).get(name, 0.0 if expected else 1.0) for name in names}
+    known = {name: part for name, part in share.items() if part > 0}
+    columns = [(pl.col(arm) == name).sum().alias(name) for name in known]
+    batches = (
+        units.group_by(pl.col(day).dt.date().alias(day)).agg(*columns).sort(day).select(list(known)).rows()
+    )
+    total = sum(known.values())
+    p = srm.sequential_p(batches, [part / total for part in known.values()]) if len(known) > 1 else 1.0
+    if p >= LIMIT:
+        return Check("srm_daily", title, True, f"{len(batches):,} days, none went astray (p = {p:.2g}).", p=p)
+    sentence = (
+        f"The split drifted from the promise on some day (p = {p:.2g}). Find out which units are missing."
+    )
+    return Check("srm_daily", title, False, sentence, p=p)
+
+
+def dates(units: pl.DataFrame, assigned: str, known: str | None, at: datetime | None) -> Check:
+    """Is no assignment in the future, and no covariate from after its unit's assignment?"""
+    title, parts, count = "Dates possible?", [], 0
+    if at is not None and (ahead := int((units[assigned] > at).sum())):
+        parts.append(f"{ahead:,} units are assigned after {at:%Y-%m-%d %H:%M} UTC, in the future")
+        count += ahead
+    late = 0 if known is None else int((units[known] > units[assigned]).sum())
+    if late:
+        parts.append(
+            f"the covariates of {late:,} units were measured after the assignment, and may be its effect"
+        )
+        count += late
+    if not count:
+        return Check(
+            "dates", title, True, "None in the future, covariates from before the assignment.", count=0
+        )
+    sentence = "; ".join(parts)
+    return Check(
+        "dates",
+        title,
+        False,
+        f"{sentence[0].upper()}{sentence[1:]}. Mend the dates or leave these out.",
+        count=count,
+    )
+
+
+def missing(frame: pl.DataFrame, columns: Columns, optional: Sequence[str] = ()) -> Check:
+    """Are arm, unit, cluster and metrics known for every row? Covariates and `optional` may be unknown."""
     title = "Every outcome known?"
-    needed = [name for name in columns.all if name not in columns.covariates or name in columns.totals]
+    spared = {*columns.covariates, *optional}
+    needed = [name for name in columns.all if name not in spared or name in columns.totals]
     empty = {name: n for name in needed if (n := frame[name].null_count())}
     if not empty:
         unknown = sum(frame[name].null_count() for name in columns.covariates)
@@ -145,23 +228,24 @@ def balance(samples: Mapping[str, Mapping[str, Sample]], terms: Mapping[str, Ter
     )
 
 
-def variation(constant: Sequence[str], still: Mapping[tuple[str, str], int]) -> Check:
-    """Does every metric vary, in every arm small enough for it to matter?
+def variation(constant: Sequence[str], still: Mapping[tuple[str, str], int], leading: Sequence[str]) -> Check:
+    """Does every metric vary, and those that decide in every arm small enough for it to matter?
 
     An arm of n units without one event may have a rate of up to 3 / n (Hanley and Lippman-Hand 1983, "If
     nothing goes wrong, is everything all right?"), yet its sample variance is 0, and an interval would
-    claim to know.
+    claim to know. A metric that does not decide is left out for that arm, and the check says so.
 
     Args:
         constant: metrics with one value in the whole file.
-        still: (metric, arm) with one value in the arm, and how many units the arm has.
+        still: (metric, arm) with one value in an arm of fewer than `FEW` units, and how many units it has.
+        leading: the metrics that decide.
     """
     title = "Something to compare?"
     names = ", ".join(f"'{name}'" for name in constant)
     if constant:
         sentence = f"{names} has the same value for every unit. Check that outcomes were joined to the file."
         return Check("variation", title, False, sentence, count=len(constant))
-    small = [(metric, arm, n) for (metric, arm), n in still.items() if n < FEW]
+    small = [(metric, arm, n) for (metric, arm), n in still.items() if metric in leading]
     if small:
         metric, arm, n = small[0]
         sentence = (
@@ -169,6 +253,10 @@ def variation(constant: Sequence[str], still: Mapping[tuple[str, str], int]) -> 
             f"spread. Wait for more units, or leave the metric out."
         )
         return Check("variation", title, False, sentence, count=len(small))
+    if still:
+        told = ", ".join(f"'{metric}' in arm '{arm}' ({n:,} units)" for (metric, arm), n in still.items())
+        sentence = f"Not tested, as it is the same for all of too few units: {told}."
+        return Check("variation", title, True, sentence, count=0)
     return Check("variation", title, True, "Every metric varies.", count=0)
 
 

@@ -24,6 +24,8 @@ class Columns:
         covariates: known before the experiment: averaged over the rows of a unit.
         unit: identifies the randomised unit where it has several rows.
         cluster: groups units that were randomised together.
+        beside: numbers that are the same in all rows of a unit.
+        dates: of which the latest of a unit counts.
     """
 
     arm: str
@@ -31,10 +33,14 @@ class Columns:
     covariates: tuple[str, ...] = ()
     unit: str | None = None
     cluster: str | None = None
+    beside: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
 
     @property
     def all(self) -> tuple[str, ...]:
-        named = (self.arm, *self.totals, *self.covariates, self.unit, self.cluster)
+        named = (
+            self.arm, *self.totals, *self.covariates, self.unit, self.cluster, *self.beside, *self.dates
+        )  # fmt: skip
         return tuple(dict.fromkeys(name for name in named if name is not None))
 
 
@@ -44,24 +50,37 @@ def per_unit(frame: pl.DataFrame, columns: Columns) -> pl.DataFrame:
         return frame
     sums = [_total(name) for name in columns.totals]
     means = [pl.col(name).mean() for name in columns.covariates if name not in columns.totals]
-    cluster = [pl.col(columns.cluster).first()] if columns.cluster else []
-    return frame.group_by(columns.arm, columns.unit, maintain_order=True).agg(*sums, *means, *cluster)
+    known = {*columns.totals, *columns.covariates}
+    same = [columns.cluster, *columns.beside] if columns.cluster else columns.beside
+    first = [pl.col(name).first() for name in same if name not in known]
+    latest = [pl.col(name).max() for name in columns.dates]
+    return frame.group_by(columns.arm, columns.unit, maintain_order=True).agg(*sums, *means, *first, *latest)
 
 
 def aggregates(
-    frame: pl.DataFrame, arm: str, terms: Sequence[Term], cluster: str | None = None
+    frame: pl.DataFrame,
+    arm: str,
+    terms: Sequence[Term],
+    cluster: str | None = None,
+    propensity: str | None = None,
 ) -> dict[str, Sample]:
     """Sufficient statistics of the terms' columns, one sample per arm, in one pass over the rows.
 
     Rows without an arm or with an empty cell in one of the columns are left out; the trust checks count them.
+
+    Args:
+        propensity: column with each row's probability of its arm; rows count as one over it (Hajek 1971).
     """
     names = tuple(dict.fromkeys(name for term in terms for name in term.columns if name != ROWS))
     keys = [arm, cluster] if cluster else [arm]
-    rows = frame.select(*keys, *names).drop_nulls()
-    if cluster:
-        totals = [pl.col(name).sum() for name in names]
-        rows = rows.group_by(keys, maintain_order=True).agg(*totals, pl.len().cast(pl.Float64).alias(ROWS))
+    weight = (1 / pl.col(propensity) if propensity else pl.lit(1.0)).alias(ROWS)
+    rows = frame.select(*keys, *names, *([weight] if cluster or propensity else [])).drop_nulls()
+    if propensity:
+        rows = rows.with_columns(pl.col(names) * pl.col(ROWS))
+    if cluster or propensity:
         names = (*names, ROWS)
+    if cluster:
+        rows = rows.group_by(keys, maintain_order=True).agg(pl.col(names).sum())
     return {name: measure(names, part.select(names).to_numpy()) for name, part in by_arm(rows, arm)}
 
 
