@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.commands.shared import AtOption, JsonOption, StoreOption
+from engine.commands.shared import AtOption, JsonOption, StoreOption, moment
 from engine.errors import InputError
+from engine.experiments.design_command import Compared, Design, report_design
 from engine.experiments.program_command import Asked, is_file, report_stored, write
 
 if TYPE_CHECKING:
     from engine.experiments.report import Report
 
+_QUANTILE = re.compile(r"(?P<column>.+):(?P<q>[0-9]*\.?[0-9]+)")
 _SHARE = re.compile(r"\s*(?P<arm>[^=]+?)\s*=\s*(?P<share>[0-9.eE+-]+)\s*(?:,|$)")
 
 
@@ -37,7 +40,7 @@ def report(
     lower_is_better: Annotated[list[str] | None, typer.Option(help="Metric that should go down.")] = None,
     horizon: Annotated[float | None, typer.Option(help="Units of two arms planned, to read daily.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the page here: one offline HTML file.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Program: write every figure here, one a row.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write every figure here, one a row.")] = None,
     days: Annotated[float, typer.Option(help="Program: days planned, to read daily.")] = 90.0,
     margin: Annotated[
         float, typer.Option(help="Program: more unsubscribes a customer you can live with.")
@@ -46,11 +49,37 @@ def report(
         list[str] | None, typer.Option(help="Program: attribute whose levels are read apart.")
     ] = None,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Program: when it will be decided, and the cheapest holdout.")
+        bool, typer.Option("--plan", help="When it will be decided, and the cheapest holdout.")
     ] = False,
     effect: Annotated[
         float | None,
-        typer.Option(help="Program: effect a customer and month to plan for. [default: measured]"),
+        typer.Option(help="Effect to plan for, a customer (program: and month). [default: measured]"),
+    ] = None,
+    propensity: Annotated[
+        str | None,
+        typer.Option(help="File: column with the probability of the unit's arm, if shares changed."),
+    ] = None,
+    quantile: Annotated[
+        list[str] | None, typer.Option(help="File: COLUMN:Q, such as spend:0.9, a quantile to compare.")
+    ] = None,
+    assigned_at: Annotated[
+        str | None, typer.Option(help="File: column with the date of the assignment.")
+    ] = None,
+    covariate_at: Annotated[
+        str | None, typer.Option(help="File: column with the date of the covariates.")
+    ] = None,
+    factors: Annotated[
+        str | None, typer.Option(help="File: columns of a multivariate experiment, such as offer,channel.")
+    ] = None,
+    period: Annotated[
+        str | None, typer.Option(help="File: column of the period that a switchback drew lots for.")
+    ] = None,
+    wash_out: Annotated[int, typer.Option(min=0, help="File: periods to leave out after a switch.")] = 0,
+    delivered: Annotated[
+        str | None, typer.Option(help="File: column of 0 and 1, whether the arm was delivered.")
+    ] = None,
+    per_day: Annotated[
+        float | None, typer.Option(help="File: units that come a day, to plan how long it takes.")
     ] = None,
     score: Annotated[
         str | None, typer.Option(help="Model (file: column) judged as a ranking: uplift and Qini curve.")
@@ -78,8 +107,13 @@ def report(
         asked = Asked(level, days, effect, plan, margin, tuple(segment or ()), also, html, csv, as_json)
         report_stored(what, asked, at, store)
         return
-    if plan:
-        raise InputError("--plan needs the history of a program in the store; name the program.")
+    if factors or period or delivered or plan:
+        design = Design(
+            None if factors is None else _names(factors), period, wash_out, delivered, plan, effect, per_day
+        )
+        asked_for = Compared(arm, control, tuple(metric or ()), cluster, tuple(lower_is_better or ()), level)
+        report_design(Path(what), design, asked_for, as_json)
+        return
     from engine.experiments.report import analyse
 
     found = analyse(
@@ -98,12 +132,22 @@ def report(
         primary=primary or (),
         lower_is_better=lower_is_better or (),
         horizon=horizon,
+        propensity=propensity,
+        quantile=[_quantile(one) for one in quantile or ()],
+        score=score,
+        assigned_at=assigned_at,
+        covariate_at=covariate_at,
+        at=moment(at),
     )
     if html is not None:
         from engine.experiments.page import render
 
         write(html, render(found))
-    _show(found, as_json, html)
+    if csv is not None:
+        from engine.experiments.rows import of_report, table
+
+        write(csv, table(of_report(found)).write_csv())
+    _show(found, as_json, [one for one in (html, csv) if one is not None])
     if not found.trusted:
         raise typer.Exit(1)
 
@@ -116,12 +160,26 @@ def _needed(value: str | None, option: str, what: str) -> str:
     return value
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in text.split(",") if one.strip())
+
+
 def _ratio(text: str) -> tuple[str, str]:
     """`revenue/orders` -> its two columns."""
     above, slash, below = text.partition("/")
     if not (above and slash and below):
         raise InputError(f"--ratio is '{text}', must be two columns as ABOVE/BELOW, such as revenue/orders.")
     return above, below
+
+
+def _quantile(text: str) -> tuple[str, float]:
+    """`spend:0.9` -> its column and share."""
+    found = _QUANTILE.fullmatch(text)
+    if found is None:
+        raise InputError(
+            f"--quantile is '{text}', must be COLUMN:Q with Q between 0 and 1, such as spend:0.9."
+        )
+    return found["column"], float(found["q"])
 
 
 def _split(text: str) -> dict[str, float]:
@@ -146,7 +204,7 @@ def _number(share: str, text: str) -> float:
         raise InputError(f"--expected-split is '{text}': '{share}' is not a number.") from error
 
 
-def _show(report: Report, as_json: bool, html: Path | None) -> None:
+def _show(report: Report, as_json: bool, written: Sequence[Path]) -> None:
     if as_json:
         import json
 
@@ -154,4 +212,4 @@ def _show(report: Report, as_json: bool, html: Path | None) -> None:
         return
     from engine.experiments.terminal import show
 
-    show(report, html)
+    show(report, written)
