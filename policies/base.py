@@ -195,7 +195,8 @@ def draw(pmf: Floats, u: Floats) -> tuple[Ints, Floats]:
     """
     cumulative = np.cumsum(pmf, axis=1)
     threshold = u * cumulative[:, -1]
-    action = (cumulative <= threshold[:, None]).sum(axis=1)
-    last = pmf.shape[1] - 1 - np.argmax(pmf[:, ::-1] > 0, axis=1)
-    action = np.minimum(action, last).astype(np.int64)
+    beyond = cumulative > threshold[:, None]
+    action = np.argmax(beyond, axis=1).astype(np.int64)  # where it first grows, so never of probability 0
+    for i in np.flatnonzero(~beyond[:, -1]).tolist():  # u * sum was rounded up to the sum
+        action[i] = np.flatnonzero(pmf[i])[-1]
     return action, pmf[np.arange(len(pmf)), action]

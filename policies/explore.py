@@ -52,12 +52,24 @@ def squarecb(scores: Floats, mask: Mask, gamma: float | Floats, floor: float) ->
         Oracles", Algorithm 1, with the number of feasible actions as mu.
     """
     steepness = np.reshape(np.asarray(gamma, dtype=np.float64), (-1, 1))
-    feasible = mask.sum(axis=1, keepdims=True)
-    gap = _gap(scores, mask)
-    best = mask & (gap == 0.0)
-    others = (mask & ~best) / (feasible + steepness * gap)
-    rest = (1.0 - others.sum(axis=1, keepdims=True)) * uniform(best)
-    return _mix(others + rest, mask, floor)
+    feasible, off = np.count_nonzero(mask, axis=1)[:, None], ~mask
+    pmf = np.array(scores, dtype=np.float64, order="C")
+    np.copyto(pmf, -np.inf, where=off)
+    np.subtract(
+        pmf.max(axis=1, keepdims=True), pmf, out=pmf
+    )  # from here on in place: passes are what it costs
+    best = pmf == 0.0
+    with np.errstate(invalid="ignore"):  # 0 * inf, off the mask
+        pmf *= steepness
+    pmf += feasible
+    np.divide(1.0, pmf, out=pmf)
+    np.copyto(pmf, 0.0, where=best | off)
+    rest = (1.0 - pmf.sum(axis=1, keepdims=True)) * (1.0 / np.count_nonzero(best, axis=1)[:, None])
+    np.copyto(pmf, rest, where=best)
+    pmf *= 1.0 - floor
+    pmf += floor * (1.0 / feasible)
+    np.copyto(pmf, 0.0, where=off)
+    return pmf
 
 
 def _gap(scores: Floats, mask: Mask) -> Floats:

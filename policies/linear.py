@@ -106,7 +106,10 @@ class Linear:
         rows, spread, half = stakes(mask, prior, self.settings["trust"], *self._totals())
         if self._learnt_names() and self.settings["optimism"]:
             unknown = optimism.variances(X, self._tables(actions)[3], self._carried(X))
-            scores = scores + self.settings["optimism"] * optimism.bonus(unknown, spread, half)
+            hopeful = optimism.bonus(unknown, spread, half)
+            hopeful *= self.settings["optimism"]
+            hopeful += scores
+            scores = hopeful
         if self.settings["explore"] == "softmax":
             temperature = np.where(spread > 0.0, self.settings["temperature"] * spread, 1.0)
             return exploration.softmax(scores, mask, temperature, self.floor)
@@ -137,8 +140,11 @@ class Linear:
         """(n, k) expected rewards: the prior plus what was learnt over it."""
         scores = np.ascontiguousarray(prior, dtype=np.float64)
         if self._learnt_names():
-            scores = self._learnt(X, actions) + scores
-        if not (fine := np.isfinite(scores).all(axis=1)).all():
+            learnt = self._learnt(X, actions)
+            learnt += scores
+            scores = learnt
+        if not np.isfinite(scores).all():
+            fine = np.isfinite(scores).all(axis=1)
             raise PolicyError(f"row {int(np.argmin(fine))}: contexts and priors must be finite numbers.")
         return scores
 
@@ -186,7 +192,9 @@ class Linear:
 
     def _learnt(self, X: Floats, actions: Actions) -> Floats:
         waves, W = self._waves_for(X.shape[1]), self._tables(actions)[2]
-        parts = [expand(X[start : start + _ASKED], waves) @ W for start in range(0, len(X), _ASKED)]
+        parts = [
+            grid.multiply(expand(X[start : start + _ASKED], waves), W) for start in range(0, len(X), _ASKED)
+        ]
         return np.vstack(parts) if parts else np.zeros((0, W.shape[1]))
 
     def _carried(self, X: Floats) -> Floats | None:

@@ -76,7 +76,7 @@ def variances(X: Floats, table: Floats, further: Floats | None = None) -> Floats
     x = grid.snap(X) if further is None else np.hstack([grid.snap(X), further])
     square = np.ones((len(X), len(table)))
     square[:, 1:] = np.rint(np.square(x) * 2.0**grid.X_BITS) * 2.0**-grid.X_BITS
-    found: Floats = square @ table
+    found: Floats = grid.multiply(square, table)
     return found
 
 
@@ -90,5 +90,10 @@ def bonus(variance: Floats, spread: Floats, half: Floats) -> Floats:
     """
     v = variance * np.square(spread)[:, None]
     most = np.square(half)[:, None]
-    held = np.divide(v * most, v + most, out=v, where=most > 0.0)
-    return np.sqrt(held)
+    if (most > 0.0).all():
+        held = v * most
+        v += most
+        np.divide(held, v, out=held)
+    else:
+        held = np.divide(v * most, v + most, out=v, where=most > 0.0)
+    return np.sqrt(held, out=held)

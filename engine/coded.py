@@ -1,0 +1,61 @@
+"""A column of few distinct values: places among them. What hangs on such a column is worked out once a value."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.base import Ints
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coded(Sequence[T], Generic[T]):
+    """n values, those at (n,) places of `levels`."""
+
+    place: Ints
+    levels: Sequence[T]
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    @overload
+    def __getitem__(self, at: int) -> T: ...
+    @overload
+    def __getitem__(self, at: slice) -> Coded[T]: ...
+    def __getitem__(self, at: int | slice) -> T | Coded[T]:
+        if isinstance(at, slice):
+            return Coded(self.place[at], self.levels)
+        return self.levels[self.place[at]]
+
+    def __iter__(self) -> Iterator[T]:
+        return iter([self.levels[j] for j in self.place.tolist()])
+
+
+def same(value: T, n: int) -> Coded[T]:
+    """The value n times."""
+    return Coded(np.zeros(n, dtype=np.int64), (value,))
+
+
+H = TypeVar("H", bound=Hashable)
+
+
+def coded(values: Sequence[H]) -> Coded[H]:
+    """The values with their places among the distinct ones, in the order in which they first occur."""
+    if isinstance(values, Coded):
+        return values
+    levels: dict[H, int] = {}
+    place = [levels.setdefault(one, len(levels)) for one in values]
+    return Coded(np.array(place, dtype=np.int64), list(levels))
+
+
+def where(values: Sequence[H], wanted: frozenset[H]) -> NDArray[np.bool_]:
+    """(n,) which of the values are among some."""
+    if not isinstance(values, Coded):
+        return np.array([one in wanted for one in values], dtype=np.bool_)
+    return np.array([one in wanted for one in values.levels], dtype=np.bool_)[values.place]
