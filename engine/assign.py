@@ -7,12 +7,13 @@ unit for ever.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable
 
 import numpy as np
-from xxhash import xxh3_64_intdigest
+from numpy.typing import NDArray
+from xxhash import xxh3_64_digest, xxh3_64_intdigest
 
+from engine.coded import Coded
 from engine.domain import ArmName, Program
 from policies.base import Floats
 
@@ -23,6 +24,13 @@ _SEPARATOR = "\x1f"
 def unit_hash(salt: str, unit: str) -> int:
     """The 64-bit hash a unit is assigned by, uniform and stable for ever."""
     return xxh3_64_intdigest(f"{salt}{_SEPARATOR}{unit}".encode())
+
+
+def unit_hashes(salt: str, units: Iterable[str]) -> NDArray[np.uint64]:
+    """(n,) `unit_hash` of each unit."""
+    salted = f"{salt}{_SEPARATOR}".encode()
+    joined = b"".join([xxh3_64_digest(salted + unit.encode()) for unit in units])
+    return np.frombuffer(joined, dtype=">u8").astype(np.uint64)
 
 
 def signed(hashed: int) -> int:
@@ -47,9 +55,14 @@ def upper_bounds(shares: Iterable[float]) -> list[int]:
 
 def assign(program: Program, units: Iterable[str]) -> list[ArmName]:
     """The arm of each unit by hash alone. Whoever is already assigned keeps the stored arm instead."""
-    bounds = upper_bounds(share for _, share in program.arms)
-    names = [name for name, _ in program.arms]
-    return [names[bisect_right(bounds, unit_hash(program.salt, unit))] for unit in units]
+    return list(arms(program, units))
+
+
+def arms(program: Program, units: Iterable[str]) -> Coded[ArmName]:
+    """As `assign`, with the arms as places among those of the program."""
+    bounds = [end for end in upper_bounds(share for _, share in program.arms) if end < SPACE]
+    place = np.searchsorted(np.array(bounds, dtype=np.uint64), unit_hashes(program.salt, units), side="right")
+    return Coded(place, [name for name, _ in program.arms])
 
 
 def uniforms(program: str, keys: Iterable[str]) -> Floats:
@@ -57,5 +70,5 @@ def uniforms(program: str, keys: Iterable[str]) -> Floats:
 
     A retry of the same key draws the same action; 53 bits of a hash that shares nothing with the arm's.
     """
-    salt = f"draw{_SEPARATOR}{program}"
-    return np.array([(unit_hash(salt, key) >> 11) * 2.0**-53 for key in keys])
+    hashed = unit_hashes(f"draw{_SEPARATOR}{program}", keys)
+    return (hashed >> np.uint64(11)).astype(np.float64) * 2.0**-53

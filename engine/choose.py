@@ -17,6 +17,7 @@ from engine import arbitrate, context
 from engine.arms import BY_POLICY, NEVER_CONTACTED
 from engine.assign import uniforms
 from engine.budget import supply
+from engine.coded import Coded, where
 from engine.context import Encoding
 from engine.domain import ArmName, Program
 from engine.feasible import Feasible, feasible
@@ -98,7 +99,7 @@ def choose(live: Live, situations: Situations) -> Choices:
     charge = supply.charge(live.program, situations, sends) if live.program.budgets else None
     made, pmf = chances(live, situations, weighed, charge)
     drawn, propensity = draw(pmf, uniforms(live.program.name, situations.key))
-    held = np.array([arm in NEVER_CONTACTED for arm in situations.arm], dtype=np.bool_)
+    held = where(situations.arm, NEVER_CONTACTED)
     return Choices(
         made,
         pmf,
@@ -202,14 +203,11 @@ def _pmf(live: Live, arms: Sequence[ArmName], X: Floats, mask: Mask, prior: Floa
     Only the program's own policy goes by `worth`, what actions earn less what they are charged.
     """
     judge, pmf = scorer(live), np.zeros(mask.shape)
-    by_policy: dict[ArmName, list[int]] = {}
-    for i, arm in enumerate(arms):
-        by_policy.setdefault("policy" if arm in BY_POLICY else arm, []).append(i)
+    by_policy = _rows_of(arms)
     if judge is not None and 2 * len(by_policy.get("policy", ())) > len(mask):  # most rows: then all at once
         pmf = judge.explore(worth, X, live.actions, mask, prior)
         del by_policy["policy"]
-    for arm, members in by_policy.items():
-        rows = np.array(members, dtype=np.int64)
+    for arm, rows in by_policy.items():
         if arm == "policy" and judge is not None:
             pmf[rows] = judge.explore(worth[rows], X[rows], live.actions, mask[rows], prior[rows])
         else:
@@ -217,6 +215,18 @@ def _pmf(live: Live, arms: Sequence[ArmName], X: Floats, mask: Mask, prior: Floa
             told = worth if arm == "policy" and isinstance(serves, Formula) else prior
             pmf[rows] = serves.pmf(X[rows], live.actions, mask[rows], told[rows])
     return pmf
+
+
+def _rows_of(arms: Sequence[ArmName]) -> dict[ArmName, Ints]:
+    """The rows of each arm, those that the policy draws for under its name."""
+    if isinstance(arms, Coded):
+        every: set[ArmName] = {"policy" if arm in BY_POLICY else arm for arm in arms.levels}
+        found = {arm: np.flatnonzero(where(arms, BY_POLICY if arm == "policy" else {arm})) for arm in every}
+        return {arm: rows for arm, rows in found.items() if len(rows)}
+    rows: dict[ArmName, list[int]] = {}
+    for i, arm in enumerate(arms):
+        rows.setdefault("policy" if arm in BY_POLICY else arm, []).append(i)
+    return {arm: np.array(members, dtype=np.int64) for arm, members in rows.items()}
 
 
 def _settle(pmf: Floats, situations: Situations, mask: Mask, value: Floats | None) -> None:

@@ -1,10 +1,11 @@
-"""A column of few distinct values: places among them. What hangs on such a column is worked out once a value."""
+"""A column of few distinct values: places among them. What hangs on it is worked out once a value."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +32,18 @@ class Coded(Sequence[T], Generic[T]):
     def __getitem__(self, at: int | slice) -> T | Coded[T]:
         if isinstance(at, slice):
             return Coded(self.place[at], self.levels)
-        return self.levels[self.place[at]]
+        return self.levels[int(self.place[at])]
+
+    def __contains__(self, value: object) -> bool:
+        return value in self.levels and bool((self.place == self.levels.index(value)).any())
 
     def __iter__(self) -> Iterator[T]:
         return iter([self.levels[j] for j in self.place.tolist()])
+
+
+def nothing_in(values: Sequence[Any]) -> bool:
+    """Whether all values are known to be empty, without looking at each."""
+    return isinstance(values, Coded) and not any(values.levels)
 
 
 def same(value: T, n: int) -> Coded[T]:
@@ -54,8 +63,13 @@ def coded(values: Sequence[H]) -> Coded[H]:
     return Coded(np.array(place, dtype=np.int64), list(levels))
 
 
-def where(values: Sequence[H], wanted: frozenset[H]) -> NDArray[np.bool_]:
-    """(n,) which of the values are among some."""
+def mapped(values: Sequence[T], test: Callable[[T], bool]) -> NDArray[np.bool_]:
+    """(n,) what the test says of each value."""
     if not isinstance(values, Coded):
-        return np.array([one in wanted for one in values], dtype=np.bool_)
-    return np.array([one in wanted for one in values.levels], dtype=np.bool_)[values.place]
+        return np.array([test(one) for one in values], dtype=np.bool_)
+    return np.array([test(one) for one in values.levels], dtype=np.bool_)[values.place]
+
+
+def where(values: Sequence[H], wanted: AbstractSet[H]) -> NDArray[np.bool_]:
+    """(n,) which of the values are among some."""
+    return mapped(values, wanted.__contains__)

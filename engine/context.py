@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from engine.calendar import EPOCH
+from engine.coded import nothing_in
 from engine.domain import Program
 from engine.once import once
 from engine.situation import Contact, Situations
@@ -185,6 +186,8 @@ def _matrix(columns: Sequence[Sequence[Any]]) -> Floats:
 def _history(offers: Sequence[str], situations: Situations, X: Floats) -> None:
     """Fill the last columns of X, all 0 so far, with the contacts of the customers who had any."""
     place = {offer: 2 + j for j, offer in enumerate(offers)}
+    if nothing_in(situations.contacts):
+        return
     for i, contacts in enumerate(situations.contacts):
         if contacts:
             X[i, -2 - len(offers) :] = _pressure(place, contacts, situations.at_us[i])

@@ -7,14 +7,17 @@ forbids an action drops it; no_action stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine import clock
 from engine.budget import supply
+from engine.coded import Coded, mapped, nothing_in
 from engine.contact import Scope, first_limit
 from engine.domain import Program
 from engine.hurdles import NONE, STAGES, Hurdles, Lanes, Numbers, Reason, RuleHurdles, SeasonHurdles
@@ -122,21 +125,32 @@ def _by_clock(lanes: Lanes, situations: Situations) -> tuple[Numbers, Sends]:
 
     Customers of one zone and instant are looked at once.
     """
-    moments: dict[tuple[str | None, int], int] = {}
-    row = [
-        moments.setdefault(one, len(moments)) for one in zip(situations.zone, situations.at_us, strict=True)
-    ]
+    moments, row = _moments(situations.zone, situations.at_us)
     read = [clock.read(lanes, zone, at_us) for zone, at_us in moments]
     closed = np.array([one for one, _ in read], dtype=np.int32)[row]
     return closed, np.array([one for _, one in read], dtype=np.int64)[row]
 
 
+def _moments(
+    zone: Sequence[str | None], at_us: Sequence[int]
+) -> tuple[Iterable[tuple[str | None, int]], Sequence[int] | Ints]:
+    """The zones and instants there are, and which of them each customer's is."""
+    if isinstance(zone, Coded) and isinstance(at_us, Coded):
+        return product(zone.levels, at_us.levels), zone.place * len(at_us.levels) + at_us.place
+    moments: dict[tuple[str | None, int], int] = {}
+    return moments, [moments.setdefault(one, len(moments)) for one in zip(zone, at_us, strict=True)]
+
+
 def _by_consent(lanes: Lanes, situations: Situations, closed: Numbers) -> None:
     granted = np.ones((len(situations), len(lanes.purposes) + 1), dtype=np.bool_)
     for j, purpose in enumerate(lanes.purposes):
-        granted[:, j] = [consent.get(purpose) is True for consent in situations.consent]
+        granted[:, j] = mapped(situations.consent, partial(_granted, purpose))
     asked, refused = _asked(lanes)
     np.minimum(closed, np.where(granted[:, asked], NONE, refused), out=closed)
+
+
+def _granted(purpose: str, consent: Mapping[str, bool]) -> bool:
+    return consent.get(purpose) is True
 
 
 @once
@@ -157,6 +171,8 @@ def _by_limit(
         (m,) the customers for whom a gate is shut, and (m, gates + 1) the number of what shuts each; None if
         there are none.
     """
+    if nothing_in(situations.contacts) and nothing_in(situations.outcomes):
+        return None
     known: dict[tuple[Past, tuple[int, ...]], tuple[list[int], list[int]]] = {}
     rows, shut = [], []
     for i, past in enumerate(zip(situations.contacts, situations.outcomes, strict=True)):

@@ -20,10 +20,11 @@ from sqlalchemy import Connection
 
 from engine import derived
 from engine.arms import EXPLORING, NEVER_CONTACTED
-from engine.assign import assign
+from engine.assign import arms
 from engine.block import pack
 from engine.calendar import microseconds
 from engine.choose import Choices, Live, choose
+from engine.coded import Coded, coded, same, where
 from engine.columns import from_series
 from engine.domain import Program
 from engine.enrol import by_hash_alone, enrol
@@ -33,7 +34,7 @@ from engine.request import decision_ids
 from engine.screen import passed
 from engine.situation import Situations, value_names
 from engine.store import blocks, folds
-from engine.store.directory import hashes, id_hashes
+from engine.store.directory import Hashes, hashes
 from engine.unfold import CHOICE, Header, masks
 from engine.values import types
 
@@ -75,9 +76,10 @@ def decide_strangers(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """n requests in columns: the situations, and the id of each decision."""
+    """n requests in columns: the situations, and the id of each decision with its hash."""
 
     id: pl.Series
+    id_hash: Hashes
     situations: Situations
 
     def between(self, start: int, end: int) -> Situations:
@@ -108,22 +110,28 @@ def _asked(connection: Connection, current: Live, part: pl.DataFrame, name: str,
         known: from_series(part[known], kinds[known]) if known in part.columns else [None] * n
         for known in value_names(program)
     }
-    zones = part["zone"].to_list() if "zone" in part.columns else [None] * n
-    at_us, none = [microseconds(at)] * n, [()] * n
+    zones = _texts(part["zone"]) if "zone" in part.columns else same(None, n)
+    at_us, none = same(microseconds(at), n), same((), n)
     as_of = _dates(program, part, microseconds(at))
     values |= derived.columns(program, values, at_us, zones, as_of, none)
     held = passed(current.screen, values, n) if current.screen.rules else None
     alone = by_hash_alone(connection, program)
-    arms = assign(program, ids) if alone else enrol(connection, program, ids, at).arms
+    given = arms(program, ids) if alone else coded(enrol(connection, program, ids, at).arms)
     consents = _consents(part)
     situations = Situations(
-        ids, keys, at_us, arms, values, consents, none, zones, none, as_of, [{}] * n, [True] * n, held
+        ids, keys, at_us, given, values, consents, none, zones, none, as_of, same({}, n), same(True, n), held
     )
-    return _Asked(decision_ids(program.name, keys, at), situations)
+    return _Asked(*decision_ids(program.name, keys, at), situations)
 
 
-def _consents(part: pl.DataFrame) -> list[dict[str, bool]]:
-    """(n,) consents by purpose; customers with the same ones share a dictionary."""
+def _texts(series: pl.Series) -> Coded[str | None]:
+    levels = series.drop_nulls().unique().sort().to_list()
+    place = series.cast(pl.Enum(levels)).to_physical().cast(pl.Int64).fill_null(len(levels))
+    return Coded(place.to_numpy(), [*levels, None])
+
+
+def _consents(part: pl.DataFrame) -> Coded[dict[str, bool]]:
+    """(n,) consents by purpose."""
     names = [name.removeprefix(CONSENT) for name in _purposes(part)]
     return _alike(
         part.height,
@@ -132,7 +140,7 @@ def _consents(part: pl.DataFrame) -> list[dict[str, bool]]:
     )
 
 
-def _dates(program: Program, part: pl.DataFrame, at_us: int) -> list[dict[str, int]]:
+def _dates(program: Program, part: pl.DataFrame, at_us: int) -> Coded[dict[str, int]]:
     """(n,) when each score was made, if decisions of the program depend on it."""
     models = _dated(program, part)
     return _alike(
@@ -149,15 +157,14 @@ def _dated(program: Program, part: pl.DataFrame) -> list[str]:
 
 def _alike(
     n: int, truths: pl.DataFrame, make: Callable[[tuple[Any, ...]], dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """(n,) what `make` says of each row of truth values; the same object for rows that are alike."""
+) -> Coded[dict[str, Any]]:
+    """(n,) what `make` says of each row of truth values, said once for rows that are alike."""
     given = [one.cast(pl.Int8).fill_null(-1).to_numpy().astype(np.int64) + 1 for one in truths]
     if not given:
-        return [make(())] * n
+        return same(make(()), n)
     code = reduce(lambda code, one: code * 3 + one, given)
     _, first, place = np.unique(code, return_index=True, return_inverse=True)
-    made = [make(truths.row(i)) for i in first.tolist()]
-    return [made[j] for j in place.tolist()]
+    return Coded(place, [make(truths.row(i)) for i in first.tolist()])
 
 
 def _purposes(part: pl.DataFrame) -> list[str]:
@@ -228,7 +235,7 @@ def _log(
         part["customer"],
         pl.repeat(batch.name, part.height, eager=True).alias("batch"),
         pl.repeat(batch.at_us, part.height, eager=True).alias("at_us"),
-        pl.Series("arm", s.arm, dtype=pl.String),
+        _spelt("arm", s.arm),
         zone.alias("zone"),
         *_choices(s, made),
     ]
@@ -242,21 +249,25 @@ def _log(
         batch.name,
         msgspec.msgpack.encode(header),
         hashes(s.customer),
-        id_hashes(asked.id),
+        asked.id_hash,
     )
 
 
 def _choices(s: Situations, made: _Chosen) -> list[pl.Series]:
-    arm = pl.Series(s.arm, dtype=pl.String)
     columns = {
         "action": made.action.astype(np.int16),
-        "withheld": np.where(arm.is_in(list(NEVER_CONTACTED)).to_numpy(), made.drawn, -1).astype(np.int16),
+        "withheld": np.where(where(s.arm, NEVER_CONTACTED), made.drawn, -1).astype(np.int16),
         "send_us": made.send_us,
         "propensity": made.propensity,
-        "explored": made.explored & arm.is_in(list(EXPLORING)).to_numpy(),
+        "explored": made.explored & where(s.arm, EXPLORING),
         "value": made.value,
     }
     return [pl.Series(f"{CHOICE}{name}", column) for name, column in columns.items()] + masks(made.feasible)
+
+
+def _spelt(name: str, values: Sequence[str]) -> pl.Series:
+    found = coded(values)
+    return pl.Series(name, found.levels, dtype=pl.String).gather(found.place)
 
 
 def _table(current: Live, asked: _Asked, made: _Chosen) -> pl.DataFrame:
@@ -271,19 +282,18 @@ def _table(current: Live, asked: _Asked, made: _Chosen) -> pl.DataFrame:
         },
         schema=dict.fromkeys(("action", "offer", "channel", "slot"), pl.String),
     )
-    arm = pl.Series(s.arm, dtype=pl.String)
-    held, sent = arm.is_in(list(NEVER_CONTACTED)), pl.Series(made.action > 0)
+    held, sent = pl.Series(where(s.arm, NEVER_CONTACTED)), pl.Series(made.action > 0)
     send_at = pl.Series(made.send_us).cast(pl.Datetime("us", "UTC"))
     empty = pl.Series([None], dtype=pl.String)
     return pl.DataFrame(
         [
             pl.Series("customer", s.customer),
             asked.id.alias("id"),
-            arm.alias("arm"),
+            _spelt("arm", s.arm),
             *(series.gather(made.action) for series in names),
             send_at.zip_with(sent, pl.Series([None], dtype=send_at.dtype)).alias("send_at"),
             pl.Series("propensity", made.propensity),
-            (pl.Series(made.explored) & arm.is_in(list(EXPLORING))).alias("explored"),
+            pl.Series("explored", made.explored & where(s.arm, EXPLORING)),
             names["action"].gather(made.drawn).zip_with(held, empty).alias("withheld"),
             pl.Series("value", made.value),
             pl.repeat(current.fallback or None, len(s), dtype=pl.String, eager=True).alias("fallback"),

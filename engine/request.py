@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 
 from engine.calendar import microseconds
@@ -39,14 +41,16 @@ def decision_id(program: str, key: str, at: datetime) -> str:
     return f"{microseconds(at) // 1000:012x}{named[:20]}"
 
 
-def decision_ids(program: str, keys: Sequence[str], at: datetime) -> pl.Series:
-    """(n,) `decision_id` of each key."""
+def decision_ids(program: str, keys: Sequence[str], at: datetime) -> tuple[pl.Series, NDArray[np.uint64]]:
+    """(n,) `decision_id` of each key, and the first 64 bits of the hash in each."""
     import polars as pl
 
     salt = f"{program}\x1f".encode()
-    named = b"".join([xxh3_128_digest(salt + key.encode()) for key in keys]).hex()
-    hashed = pl.Series([named[start : start + 20] for start in range(0, len(named), 32)], dtype=pl.String)
-    return f"{microseconds(at) // 1000:012x}" + hashed
+    named = b"".join([xxh3_128_digest(salt + key.encode()) for key in keys])
+    digits = named.hex()
+    hashed = pl.Series([digits[start : start + 20] for start in range(0, len(digits), 32)], dtype=pl.String)
+    first = np.frombuffer(named, dtype=">u8")[::2].astype(np.uint64)
+    return f"{microseconds(at) // 1000:012x}" + hashed, first
 
 
 def fingerprint(request: Request) -> bytes:
