@@ -5,13 +5,16 @@ Text is built from indices and numbers only, never from a name or a value of a u
 prior is a feature of its action, as vowpalwabbit cannot fit a residual over it. Rows cannot be taken back:
 learn the log again without them.
 
+Where one linear model decides alone ("epsilon", "softmax"), its weights are exported and pmfs come from
+arrays (`policies.vw_export`): hundreds of times faster in a batch, and the same for vowpalwabbit's rounding.
+
 Source: Bietti, Agarwal and Langford (2021), "A Contextual Bandit Bake-off"; https://vowpalwabbit.org, version
 9.11."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from policies import explore as exploration
 from policies.base import Actions, Feedback, FeedbackError, Floats, Mask, check
 from policies.settings import PolicyError, choice, number, whole
 from policies.state import State
+from policies.vw_export import Exported, costs, export
 
 _PLAIN = {  # explorer -> its argument; {} takes the explorer's own setting
     "epsilon": "--epsilon {}",
@@ -31,6 +35,7 @@ _PLAIN = {  # explorer -> its argument; {} takes the explorer's own setting
     "bag": "--bag {}",
 }
 _DEGREE = {"epsilon": 0.05, "squarecb": 10.0, "softmax": 10.0, "regcb": 0.001, "cover": 4, "bag": 4}
+_SEVERAL = ("cover", "bag")  # these keep several models
 _LARGEST = 1e9  # of a reward: vowpalwabbit counts in single precision
 
 
@@ -89,19 +94,44 @@ class VW:
         self._factors: dict[str, int] = {}
         self._names: dict[str, int] = {}
         self._vw = _workspace(arguments(self.settings))
+        self._exported: Exported | None = None
+        self._table: tuple[Actions, Floats] | None = None
 
     def pmf(self, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
         """(n, k) probabilities; see `policies.base.Policy`."""
         if not (np.isfinite(X).all() and np.isfinite(prior).all()):
             raise PolicyError("contexts and priors must be finite numbers.")
         self._check_columns(X.shape[1], PolicyError)
-        lines = self._action_lines(actions)
+        if self.settings["explore"] == "epsilon":
+            explored = exploration.greedy(self.scores(X, actions, prior), mask, self.settings["degree"])
+            return (1.0 - self.floor) * explored + self.floor * exploration.uniform(mask)
+        if self.settings["explore"] == "softmax" and self.settings["degree"]:
+            heat = 1.0 / self.settings["degree"]
+            return exploration.softmax(self.scores(X, actions, prior), mask, heat, self.floor)
         pmf = np.zeros(mask.shape)
-        for i, feasible in enumerate(mask):
+        for i, (asked, feasible) in enumerate(zip(self.questions(X, actions, prior), mask, strict=True)):
             chosen = np.flatnonzero(feasible)
-            asked = [_shared(X[i]), *(lines[a] + _prior(prior[i, a]) for a in chosen)]
-            pmf[i, chosen] = _checked(self._vw.predict(asked), len(chosen))
+            some = [asked[0], *(asked[1 + a] for a in chosen)]
+            pmf[i, chosen] = _checked(self._vw.predict(some), len(chosen))
         return (1.0 - self.floor) * pmf + self.floor * exploration.uniform(mask)
+
+    def scores(self, X: Floats, actions: Actions, prior: Floats) -> Floats:
+        """(n, k) expected rewards, from arrays.
+
+        Raises:
+            PolicyError: the explorer keeps several models.
+        """
+        if self.settings["explore"] in _SEVERAL:
+            raise PolicyError(
+                f"explore == {self.settings['explore']!r} has several models, and no one score."
+            )
+        if self._exported is None:
+            step = 2 if self.settings["estimator"] == "dr" else 1
+            self._exported = export(self._vw, self.settings["bits"], self.settings["interact"], step)
+        if self._table is None or self._table[0] is not actions:
+            tokens = [self._hashed(one) for one in self._tokens(actions)]
+            self._table = (actions, self._exported.table(tokens, X.shape[1]))
+        return -(costs(self._table[1], X) + self._exported.prior() * prior)
 
     def learn(self, feedback: Feedback) -> None:
         """Take rows in, in their order.
@@ -120,7 +150,9 @@ class VW:
         ):
             for name in number_of:
                 table.setdefault(name, len(table))
-        self._learn_rows(feedback)
+        self._exported = self._table = None
+        for asked in self.lessons(feedback):
+            self._vw.learn(asked)
         if _spoilt(self._vw.json_weights()):
             self._vw, self._names, self._factors = _from_bytes(before), names, factors
             raise FeedbackError(
@@ -136,6 +168,7 @@ class VW:
     def restore(self, state: State) -> None:
         """Become the learner that gave this state."""
         self._vw = _from_bytes(state.arrays["model"].tobytes())
+        self._exported = self._table = None
         self._columns = state.words["columns"]
         self._names = {name: i for i, name in enumerate(state.words["names"])}
         self._factors = {name: i for i, name in enumerate(state.words["factors"])}
@@ -144,25 +177,41 @@ class VW:
         if self._columns not in (None, d):
             raise error(f"X has {d} columns, this policy has learnt on {self._columns}.")
 
-    def _learn_rows(self, feedback: Feedback) -> None:
+    def questions(self, X: Floats, actions: Actions, prior: Floats) -> Iterator[list[str]]:
+        """What vowpalwabbit is asked for each context: a line of it, and one for every action."""
+        lines = self._action_lines(actions)
+        for x, told in zip(X, prior, strict=True):
+            yield [_shared(x), *(line + _prior(one) for line, one in zip(lines, told, strict=True))]
+
+    def lessons(self, feedback: Feedback) -> Iterator[list[str]]:
+        """What vowpalwabbit is taught for each row."""
         lines = self._action_lines(feedback.actions)
         for x, a, p, reward, prior in zip(
             feedback.X, feedback.action, feedback.propensity, feedback.reward, feedback.prior, strict=True
         ):
             asked = [_shared(x), *lines]
             asked[1 + a] = f"0:{-float(reward)!r}:{float(p)!r} {lines[a]}{_prior(prior)}"
-            self._vw.learn(asked)
+            yield asked
 
     def _action_lines(self, actions: Actions) -> list[str]:
-        """One line per action: its factors, and its own mark where these are not the actions themselves."""
-        lines = []
+        """One line per action."""
+        named = self._tokens(actions)
+        return ["|a " + " ".join(f"{name}:{value!r}" for name, value in one.items()) for one in named]
+
+    def _hashed(self, tokens: Mapping[str, float]) -> dict[int, float]:
+        space = self._vw.hash_space("a")
+        return {self._vw.hash_feature(name, space): value for name, value in tokens.items()}
+
+    def _tokens(self, actions: Actions) -> list[dict[str, float]]:
+        """Features per action: its factors, and its own mark where these are not the actions themselves."""
+        found = []
         for name, loading in zip(actions.names, actions.features, strict=True):
             factors = [(self._factors.get(actions.factors[j]), loading[j]) for j in np.flatnonzero(loading)]
-            tokens = [f"f{i}:{float(value)!r}" for i, value in factors if i is not None]
+            tokens = {f"f{i}": float(value) for i, value in factors if i is not None}
             if actions.names != actions.factors and name in self._names:
-                tokens.append(f"i{self._names[name]}:1.0")
-            lines.append("|a " + " ".join(tokens))
-        return lines
+                tokens[f"i{self._names[name]}"] = 1.0
+            found.append(tokens)
+        return found
 
     def _bytes(self) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
