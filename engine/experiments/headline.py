@@ -41,11 +41,16 @@ class Pace:
     factor: float
 
 
-def pace(days: float) -> Pace:
-    """By the month once customers were followed for four weeks; the total so far before."""
+def pace(days: float, unit: str = "") -> Pace:
+    """By the month once customers were followed for four weeks; the total so far before.
+
+    Args:
+        unit: what is given an arm together; a customer if empty.
+    """
+    who = unit or "customer"
     if days >= _MONTHLY:
-        return Pace("per customer per month", MONTH / days)
-    return Pace(f"per customer in {days:.0f} days" if days >= 1.5 else "per customer so far", 1.0)
+        return Pace(f"per {who} per month", MONTH / days)
+    return Pace(f"per {who} in {days:.0f} days" if days >= 1.5 else f"per {who} so far", 1.0)
 
 
 def headline(

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection
 
-from engine.errors import RefusedError
+from engine.errors import InputError, RefusedError
 from engine.experiments import conduct, guardrails
 from engine.experiments.compare import Reading, Setting
 from engine.experiments.daily import Look, Week, cumulative, marks, weekly
@@ -153,6 +153,11 @@ def report_program(
         RefusedError: there are not two arms with two customers or more, or too few scores to rank.
     """
     found = panel(connection, name, at)
+    if found.program.unit and (segments or also.score):
+        raise InputError(
+            f"program '{name}' gives arms by {found.program.unit}, and --segment and --score are read "
+            "customer by customer; leave them out."
+        )
     labels = labelled(connection, found, segments)
     arms = _arms(found)
     units = returned(found, found.units.filter(pl.col("arm").is_in(arms)), also.active_at)
@@ -186,7 +191,7 @@ def report_program(
         conduct.maturity(found),
         *([split(units, labels, share)] if labels else ()),
     )
-    told = pace(lived)
+    told = pace(lived, found.program.unit)
     reading = next((one.reading for one in figures.metrics[0].comparisons if one.arm == arm), None)
     failed = [one for one in checks if not one.passed]
     least, most = float(str(units[REWARD].min())), float(str(units[REWARD].max()))

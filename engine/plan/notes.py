@@ -24,6 +24,8 @@ _NOTES: Mapping[tuple[str, str], Note] = {
         f"new customers are assigned by another lot, {_KEEP}: never change it while a program runs",
     ),
     ("program", "actions"): ("note", "ties and draws go by this order: the same chance may draw another"),
+    ("program", "unit"): ("warning", f"new customers are given an arm by another unit, {_KEEP}"),
+    ("program", "layer"): ("note", f"{_KEEP}; only new ones are looked for in the layer"),
     ("goal", ""): ("warning", _GOAL),
     ("arm", MORE): ("note", _ARM),
     ("arm", LESS): ("warning", _ARM),
