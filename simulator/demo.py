@@ -245,7 +245,7 @@ def _report(stage: Stage) -> Report:
     )
     write_whole(stage.folder / "report.html", render(found).encode())
     write_whole(stage.folder / "report.json", json.dumps(found.as_dict(), indent=2, allow_nan=False).encode())
-    show(found, stage.folder / "report.html", stage.console)
+    show(found, [stage.folder / "report.html"], stage.console)
     return found
 
 

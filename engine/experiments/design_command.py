@@ -177,5 +177,5 @@ def _report_lines(found: Any) -> list[str]:
     from engine.experiments.terminal import show
 
     out = StringIO()
-    show(found, None, Console(file=out, highlight=False, width=100))
+    show(found, (), Console(file=out, highlight=False, width=100))
     return out.getvalue().rstrip().splitlines()

@@ -10,25 +10,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from engine.calendar import instant
-from engine.experiments import document
+from engine.experiments import document, rows
 from engine.experiments.money import scaled
-from engine.experiments.targeting import Targeting
-from engine.experiments.welch import Interval
+from engine.experiments.rows import Row, row
 from engine.store.flows import DAY_US
 
 if TYPE_CHECKING:
     from engine.experiments.program import ProgramReport
-
-Row = tuple[str, str, str, str, float | None, float | None, float | None]
-_COLUMNS = {
-    "section": pl.String,
-    "name": pl.String,
-    "arm": pl.String,
-    "against": pl.String,
-    "value": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-}
 
 
 def as_dict(report: ProgramReport) -> dict[str, Any]:
@@ -82,21 +70,18 @@ def as_dict(report: ProgramReport) -> dict[str, Any]:
 
 def table(report: ProgramReport) -> pl.DataFrame:
     """Every figure of the page, one a row, with the limits of its interval; no limit is an empty cell."""
-    return pl.DataFrame(list(_rows(report)), schema=_COLUMNS, orient="row")
+    return rows.table(_rows(report))
 
 
 def _rows(report: ProgramReport) -> Iterator[Row]:
-    for metric in report.figures.metrics:
-        for one in metric.comparisons:
-            yield _row("effect", metric.metric, one.arm, one.control, one.reading.absolute)
-            yield _row("effect, read any day", metric.metric, one.arm, one.control, one.reading.always)
+    yield from rows.of_report(report.figures)
     for step in report.ladder:
         if step.reading is not None:
-            yield _row("ladder", step.worth, step.arm, step.below, step.reading.always)
+            yield row("ladder", step.worth, step.arm, step.below, step.reading.always)
     account = report.money
     for amount in account.amounts:
-        yield _row("money per customer", amount.name, account.arm, account.control, amount.customer)
-        yield _row("money in total", amount.name, account.arm, account.control, amount.total)
+        yield row("money per customer", amount.name, account.arm, account.control, amount.customer)
+        yield row("money in total", amount.name, account.arm, account.control, amount.total)
     for ratio in account.ratios:
         if ratio.found is not None:
             found = ratio.found
@@ -107,16 +92,16 @@ def _rows(report: ProgramReport) -> Iterator[Row]:
             yield ("guardrail", watch.kind, watch.arm, watch.control, watch.found.value, None, bound)
     for segment in report.segments:
         name = f"{segment.attribute} {segment.level}"
-        yield _row("segment", name, report.arm, report.control, segment.shrunk)
+        yield row("segment", name, report.arm, report.control, segment.shrunk)
     yield from _lifetime_rows(report)
     if report.upkeep is not None:
         yield ("upkeep of rules, as entered", "saved", "", "", report.upkeep.total, None, None)
     if report.targeting is not None:
-        yield from targeting_rows(report.targeting)
+        yield from rows.of_targeting(report.targeting)
     for look in report.looks:
-        yield _row("so far", _date(look.day * DAY_US), report.arm, report.control, look.effect)
+        yield row("so far", _date(look.day * DAY_US), report.arm, report.control, look.effect)
     for week in report.weeks:
-        yield _row("by week", f"week {week.week}", report.arm, report.control, week.effect)
+        yield row("by week", f"week {week.week}", report.arm, report.control, week.effect)
 
 
 def _lifetime_rows(report: ProgramReport) -> Iterator[Row]:
@@ -124,28 +109,15 @@ def _lifetime_rows(report: ProgramReport) -> Iterator[Row]:
     if found is None:
         return
     arm, control = found.arm, found.control
-    yield _row("twelve months", "observed", arm, control, found.observed)
+    yield row("twelve months", "observed", arm, control, found.observed)
     for month in found.months:
-        yield _row("by month", f"month {month.week}", arm, control, month.effect)
+        yield row("by month", f"month {month.week}", arm, control, month.effect)
     for one in found.scenarios:
-        yield _row("twelve months, projected", one.name, arm, control, one.projected)
-        yield _row("twelve months, in all", one.name, arm, control, one.total)
+        yield row("twelve months, projected", one.name, arm, control, one.projected)
+        yield row("twelve months, in all", one.name, arm, control, one.total)
     for level in found.levels:
-        yield _row("twelve months of an arm, observed", "it lasts", level.arm, "", level.observed)
-        yield _row("twelve months of an arm, in all", "it lasts", level.arm, "", level.total)
-
-
-def targeting_rows(found: Targeting) -> Iterator[Row]:
-    """The uplift curve and both areas, one a row."""
-    for gain in found.gains:
-        yield _row("uplift", f"best {gain.share:.0%} by {found.score}", found.arm, found.control, gain.effect)
-    yield _row("uplift", f"area by {found.score}", found.arm, found.control, found.uplift)
-    yield _row("qini", f"area by {found.score}", found.arm, found.control, found.qini)
-
-
-def _row(section: str, name: str, arm: str, against: str, one: Interval) -> Row:
-    limits = document.finite(asdict(one))
-    return (section, name, arm, against, limits["value"], limits["low"], limits["high"])
+        yield row("twelve months of an arm, observed", "it lasts", level.arm, "", level.observed)
+        yield row("twelve months of an arm, in all", "it lasts", level.arm, "", level.total)
 
 
 def _headline(report: ProgramReport) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from engine.experiments.verdict import number, p_words
 STYLE = {"green": "bold green", "yellow": "bold yellow", "red": "bold red", "gray": "bold"}
 
 
-def show(report: Report, html: Path | None = None, console: Console | None = None) -> None:
+def show(report: Report, written: Sequence[Path] = (), console: Console | None = None) -> None:
     """Print verdict, trust checks and figures."""
     out = console or Console(highlight=False)
     style = STYLE[report.verdict.status]
@@ -30,8 +30,8 @@ def show(report: Report, html: Path | None = None, console: Console | None = Non
     out.print(_table(report))
     for one in report.targeting:
         out.print(f"\n{escape(one.sentence)}")
-    if html is not None:
-        out.print(f"\nWritten: {escape(str(html))}", soft_wrap=True)
+    for path in written:
+        out.print(f"\nWritten: {escape(str(path))}", soft_wrap=True)
 
 
 def show_checks(out: Console, checks: Sequence[Check]) -> None:

@@ -151,6 +151,27 @@ def test_the_command_prints_json_and_writes_the_page(tmp_path: Path) -> None:
     assert list(target.parent.iterdir()) == [target]
 
 
+def test_the_table_holds_the_figures_of_the_json(tmp_path: Path) -> None:
+    target = tmp_path / "figures.csv"
+    asked = ["--metric", "spend", "--clamp", "0.999", "--score", "history", "--csv", str(target), "--json"]
+    code, out = run(str(HILLSTROM), *ASKED, *asked)
+    found, rows = json.loads(out), pl.read_csv(target)
+    assert code == 0
+    for metric in found["metrics"]:
+        for one in metric["comparisons"]:
+            own = rows.filter(name=metric["metric"], arm=one["arm"])
+            told = {
+                section: limits
+                for section, *limits in own.select("section", "value", "low", "high").iter_rows()
+            }
+            assert told["effect"] == [one["absolute"][name] for name in ("value", "low", "high")]
+            assert told["expected loss"][0] == one["expected_loss"]["switch"]
+            assert told["chance of more"][0] == one["chance_to_win"]
+            if one["unclamped"]:
+                assert told["effect, unclamped"][0] == one["unclamped"]["absolute"]["value"]
+    assert rows.filter(section="qini").height == 2 == len(found["targeting"])
+
+
 def test_the_command_prints_a_table() -> None:
     code, out = run(str(HILLSTROM), *ASKED)
     assert code == 0
