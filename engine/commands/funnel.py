@@ -7,6 +7,10 @@ from engine.hurdles import ARBITRATION, BUDGET
 from engine.tally import BatchSummary
 
 MOST_SHOWN = 6
+_ELSEWHERE = {
+    "global_holdout": "in the holdout of all programs",
+    "excluded": "by the layer: other programs' customers, and nobody's",
+}
 
 
 def funnel_lines(summary: BatchSummary) -> list[str]:
@@ -16,7 +20,10 @@ def funnel_lines(summary: BatchSummary) -> list[str]:
     lines = [f"{summary.customers:,} customers decided{again}; {learnt}."]
     lines += _shares("Arms:", summary.arms, summary.customers)
     lines += _shares("Actions:", summary.actions, summary.customers)
-    lines += [f"Withheld in the holdout: {summary.withheld:,}; explored: {summary.explored:,}."]
+    elsewhere = {arm: n for arm, n in summary.arms.items() if arm in _ELSEWHERE}
+    held = summary.withheld - sum(elsewhere.values())
+    lines += [f"Withheld in the holdout: {held:,}; explored: {summary.explored:,}."]
+    lines += [f"Withheld {_ELSEWHERE[arm]}: {n:,}." for arm, n in elsewhere.items()]
     return lines + stages(summary.funnel)
 
 

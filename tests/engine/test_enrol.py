@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from engine.calendar import microseconds
+from engine.cli import main
 from engine.domain import Program
 from engine.enrol import enrol
 from engine.erase import buried, erase
@@ -20,6 +24,8 @@ from engine.replay import replay
 from engine.store import Store, assignments, customers, decisions, lots, merges
 from engine.store.lots import EverywhereRow
 from engine.store.rows import CustomerRow, DecisionRow
+from simulator.charter import charter
+from simulator.town import Town
 from tests.engine.programs import AT, TEXT, applied, ask, people, person, settled
 
 ARMS = "arms: {policy: 0.5, random: 0.2, bau: 0.1, holdout: 0.2}"
@@ -288,3 +294,51 @@ def test_the_arms_that_measure_teach_nothing_and_contact_as_the_policy_does(stor
         assert settled(ask(connection, ["c1"], AT + timedelta(days=9), "later"))[0].made is not None
         seen = settled(ask(connection, ["c2"], AT + timedelta(days=9), "later"))[0].made
     assert seen is not None and seen.live.snapshot_version == 1 and seen.live.seen == {}
+
+
+def test_the_command_line_holds_customers_back_merges_them_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, path = tmp_path / "spring.yaml", str(tmp_path / "shop.db")
+    file.write_text(named("spring", "layer: {name: january, share: 0.5}"))
+    (tmp_path / "customers.csv").write_text("customer\n" + "\n".join(ids(0, 400)))
+    assert main(["holdout", "0.25", "--store", path]) == 0
+    assert "25.000% of new customers are held back from every program." in capsys.readouterr().out
+    batch = ["batch", str(tmp_path / "customers.csv"), "-p", str(file), "--out", str(tmp_path / "out.csv")]
+    assert main([*batch, "--store", path]) == 0
+    told = capsys.readouterr().out
+    assert "Withheld in the holdout of all programs: " in told
+    assert "Withheld by the layer: other programs' customers, and nobody's: " in told
+    assert main(["holdout", "--store", path, "--json"]) == 0
+    counts = json.loads(capsys.readouterr().out)
+    assert counts["held"] + counts["free"] == 400
+    assert 60 < counts["held"] < 140
+    assert main(["merge", "c1", "c2", "--store", path]) == 0
+    assert capsys.readouterr().out.startswith("c1 is c2 from now on.")
+    assert main(["merge", "c1", "c2", "--store", path]) == 0
+    assert capsys.readouterr().out == "c1 and c2 are one person already: c2.\n"
+    assert main(["holdout", "0.9", "--store", path]) == 2
+    assert "SHARE == 0.9, must be from 0 to 0.5" in capsys.readouterr().err
+
+
+def test_the_inspector_finds_an_engine_that_lets_a_merge_end_a_holdout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lived(folder: Path) -> Town:
+        folder.mkdir()
+        lot, town = Random(5), Town(folder / "store.db")
+        town.apply(charter(lot, "spring", "arms: {random: 0.6, holdout: 0.4}"))
+        names = ids(0, 40)
+        for name in names:
+            town.tell(name, {"marketing": True, "sms": True}, 40, "Europe/Oslo")
+        for _ in range(3):
+            town.group("spring", names)
+            for one, two in zip(names[::2], names[1::2], strict=True):
+                town.merge(one, two)
+            town.wait(100.0)
+        town.close()
+        return town
+
+    assert not +lived(tmp_path / "sound").inspector.broken
+    monkeypatch.setattr("engine.merge._STRICTEST", ())
+    assert lived(tmp_path / "spoilt").inspector.broken["holdout"] > 0
