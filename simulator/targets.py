@@ -47,8 +47,8 @@ def target(wanted: Wanted, log: Log, fold: Ints, train: Mask | None = None) -> T
     Args:
         wanted: ``uniform``, ``constant:ACTION``, ``logging``, ``pmf:PREFIX`` (columns ``PREFIX<action>``),
             ``learnt`` or ``linear``, ``learnt:dr``, ``learnt:ips``, the path of a YAML file with ``kind`` and
-            ``settings``; or (name, policy) to take a policy as it is; or (name, constructor) for one that learns from this log,
-            always from other folds than it is judged on; or a ready `Target`.
+            ``settings``; or (name, policy) to take a policy as it is; or (name, constructor) for one that
+            learns from this log, always from other folds than it is judged on; or a ready `Target`.
         log: n rows.
         fold: (n,) folds, as `folds` deals them.
         train: (F, F) which folds a policy that is judged on a fold learns from, all others if not given.
