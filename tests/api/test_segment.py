@@ -72,6 +72,21 @@ def test_a_batch_is_taken_whole_or_not_at_all(client: Client) -> None:
     assert other["messageId"] not in stored(client)
 
 
+def test_an_alias_and_a_merge_make_two_ids_one_person(client: Client) -> None:
+    for old, new, path in (("anon-1", "c1", "/v1/alias"), ("anon-2", "c1", "/v1/customers/c1/merge")):
+        client.ask("POST", "/v1/identify", {"userId": old, "traits": {"age": 33, "consent": {"sms": False}}})
+        body = {"previousId": old, "userId": new} if path == "/v1/alias" else {"customer": old}
+        told, again = (client.ask("POST", path, body).json() for _ in range(2))
+        found = "merged" if path == "/v1/alias" else "new"
+        assert (told.get(found, 0), again.get(found, 0)) == (1, 0)
+        assert client.ask("GET", f"/v1/customers/{old}").json()["customer"] == new
+    assert client.ask("GET", "/v1/customers/anon-2").json()["consent"]["sms"] is False
+    asked = {"customer": "anon-1", "program": "spring", "key": "as-before"}
+    assert client.ask("POST", "/v1/decisions", asked).json()["customer"] == "c1"
+    assert refused(client.ask("POST", "/v1/alias", {"userId": "c1"}), 422)
+    assert refused(client.ask("POST", "/v1/customers/c1/merge", {"who": "x"}), 422)
+
+
 def test_an_event_sets_off_a_decision_and_its_retry_gets_the_same_one(client: Client) -> None:
     told = order(event="Cart Abandoned", properties={"spend": 61.5, "colour": "red"})
     first = client.ask("POST", "/v1/track?decide=spring", told).json()
