@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from policies.base import Floats
 from simulator.diagnose import Diagnosis, bearing_units, diagnose, miscalibrated
@@ -151,3 +153,33 @@ def test_clusters_count_once_in_the_effective_sample() -> None:
         propensity=log.propensity[cluster * 6],
     )
     assert verdict(copied, always(log, 0)).ess < 120
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32), n=st.integers(60, 1500), sharp=st.floats(0.0, 4.0), cut=st.floats(0.0, 0.3)
+)
+def test_no_number_without_fifty_effective_rows_and_nineteen_twentieths_of_coverage(
+    seed: int, n: int, sharp: float, cut: float
+) -> None:
+    log, _ = logged(seed, n=n, k=4)
+    rng = np.random.Generator(np.random.PCG64(seed))
+    score = sharp * rng.standard_normal((n, 4))
+    pmf = np.exp(score) / np.exp(score).sum(axis=1, keepdims=True)
+    mask = log.mask.copy()
+    mask[:, 3] = (rng.random(n) >= cut) | (log.action == 3)
+    log = replace(log, mask=mask)
+    found = verdict(log, pmf)
+    weight = pmf[np.arange(n), log.action] / log.propensity
+    size = float(weight.sum()) ** 2 / float(weight @ weight)
+    covered = float(pmf[mask].sum()) / n
+    assert found.ess == pytest.approx(size) and found.coverage <= covered + 1e-12
+    if size < 50 or covered < 0.95:
+        assert found.verdict == "refused" and found.reason
+
+
+def test_many_fallback_rows_make_a_log_weak() -> None:
+    log, _ = logged(20)
+    found = verdict(replace(log, fallback=0.2), always(log, 1))
+    assert found.verdict == "weak" and "A fallback made 20% of the decisions" in found.reason
+    assert verdict(replace(log, fallback=0.01), always(log, 1)).verdict == "supported"

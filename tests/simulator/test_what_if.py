@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -174,3 +176,10 @@ def test_a_plan_on_a_log_that_cannot_be_used_says_why(store: Store) -> None:
         nobody = beside_plan(connection, edit, AT - DAY, 100)
     assert said is not None and nobody is None
     assert said.lines[0].startswith("From the log: unsupported.") and "may still come" in said.lines[0]
+
+
+def test_whoever_speaks_beside_a_plan_can_be_loaded() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    for target in project["project"]["entry-points"][beside.GROUP].values():
+        module, _, name = target.partition(":")
+        assert callable(getattr(import_module(module), name))
