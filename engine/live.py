@@ -40,6 +40,14 @@ class Learnt(msgspec.Struct, frozen=True, array_like=True):
     seen: dict[str, int] = {}
 
 
+class _Read(msgspec.Struct, frozen=True, array_like=True):
+    """A `Learnt` as it is read: the policy's state is not copied out of the body."""
+
+    encoding: Encoding
+    policy: memoryview
+    seen: dict[str, int] = {}
+
+
 def freeze(encoding: Encoding, policy: Kept, seen: Mapping[str, int]) -> bytes:
     """The snapshot body of a policy, the encoding it has learnt under, and its decisions by offer."""
     return msgspec.msgpack.encode(Learnt(encoding, pack(policy), dict(sorted(seen.items()))))
@@ -48,7 +56,7 @@ def freeze(encoding: Encoding, policy: Kept, seen: Mapping[str, int]) -> bytes:
 def thaw(body: bytes) -> tuple[Encoding, Kept, Mapping[str, int]]:
     """What `freeze` was given. Raises `SnapshotError` if the body is not what was written."""
     try:
-        learnt = msgspec.msgpack.decode(body, type=Learnt)
+        learnt = msgspec.msgpack.decode(body, type=_Read)
     except msgspec.MsgspecError as error:
         raise SnapshotError(f"the snapshot's envelope is damaged: {error}") from error
     return learnt.encoding, unpack(learnt.policy), learnt.seen

@@ -43,7 +43,7 @@ def pack(policy: Kept) -> bytes:
     return b"".join([MAGIC, hashlib.sha256(body).digest(), body])
 
 
-def unpack(packed: bytes) -> Kept:
+def unpack(packed: bytes | memoryview) -> Kept:
     """The policy that was packed.
 
     Raises:
@@ -60,16 +60,17 @@ def sha256(packed: bytes) -> str:
     return bytes(_checked(packed)[len(MAGIC) : len(MAGIC) + 32]).hex()
 
 
-def _checked(packed: bytes) -> memoryview:
+def _checked(given: bytes | memoryview) -> memoryview:
+    packed = memoryview(given)  # a slice of it is no copy: snapshots take a hundred megabytes
     if len(packed) < _START or packed[: len(MAGIC)] != MAGIC:
         raise SnapshotError(
             "not a snapshot of this version of nextbest; serve the last good snapshot instead."
         )
-    if hashlib.sha256(packed[len(MAGIC) + 32 :]).digest() != packed[len(MAGIC) : len(MAGIC) + 32]:
+    if hashlib.sha256(packed[len(MAGIC) + 32 :]).digest() != bytes(packed[len(MAGIC) : len(MAGIC) + 32]):
         raise SnapshotError(
             "the snapshot was cut or changed (its SHA-256 differs); serve the last good one instead."
         )
-    return memoryview(packed)
+    return packed
 
 
 def _read(packed: memoryview) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

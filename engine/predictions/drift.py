@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from engine.predictions.distribution import Distribution, quantile_bucket
 from policies.base import Floats, Ints
@@ -68,7 +68,7 @@ def drift(before: Distribution, now: Distribution, against: str) -> Drift | None
     edges = _edges(before)
     q, p = _binned(before, edges), _binned(now, edges)
     psi = _index(p / p.sum(), q / q.sum())
-    chance = float(chi2.ppf(0.95, len(q) - 1)) * (1 / before.n + 1 / now.n)
+    chance = float(chdtri(len(q) - 1, 0.05)) * (1 / before.n + 1 / now.n)
     share, earlier = tuple((p / p.sum()).tolist()), tuple((q / q.sum()).tolist())
     return Drift(against, psi, chance, _distance(before, now), _reading(psi, chance), share, earlier)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from engine.domain import AttributeType, Intent, RuleText
@@ -54,7 +55,8 @@ def parse(
         ProgramError: names file, line, column, owner, what is wrong and the nearest known name.
     """
     try:
-        meaning = fold(read.tree(rule.text, dict(schema), levels or {}))
+        known = tuple((name, tuple(values)) for name, values in (levels or {}).items())
+        meaning = _meaning(rule.text, tuple(schema.items()), known)
     except Fault as fault:
         line, column = place(rule, fault.offset)
         where = f"{source} line {line}, column {column}" if line else source
@@ -62,6 +64,14 @@ def parse(
             f"{where}: {rule.owner}: {rule.intent} rule {quoted(rule.text)}: {fault}"
         ) from None
     return Rule(rule.text, rule.intent, rule.owner, tree.names(meaning), meaning, _when_asked(meaning))
+
+
+@lru_cache(maxsize=4096)
+def _meaning(
+    text: str, schema: tuple[tuple[str, AttributeType], ...], levels: tuple[tuple[str, tuple[str, ...]], ...]
+) -> tree.Node:
+    """What a text means. Every command reads each rule several times, and one takes a millisecond."""
+    return fold(read.tree(text, dict(schema), dict(levels)))
 
 
 def _when_asked(meaning: tree.Node) -> Callable[[Mapping[str, Any]], bool | None]:
