@@ -71,7 +71,7 @@ def test_there_is_no_going_back_to_what_never_was(store: Store) -> None:
     apply(store, TEXT)
     for name, version, words in (
         ("spring", None, "nothing to go back to"),
-        ("spring", 7, "'spring' version 7"),
+        ("spring", 7, "'spring' has no version 7"),
         ("sprong", None, "Did you mean 'spring'"),
     ):
         with pytest.raises(NotFoundError, match=words):

@@ -123,7 +123,7 @@ def test_an_unknown_program_is_named_with_its_nearest(store: Store) -> None:
         programs.put_program(c, "spring", "a", "a", "f", 1)
         with pytest.raises(NotFoundError, match=r"no program 'sprng'\. Did you mean 'spring'\?"):
             programs.program_text(c, "sprng")
-        with pytest.raises(NotFoundError, match="no program 'spring' version 7"):
+        with pytest.raises(NotFoundError, match="'spring' has no version 7"):
             programs.program_text(c, "spring", 7)
 
 
