@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 from pytest import approx, raises
 
+from engine.experiments.metric import Term
 from engine.experiments.sample import Sample, empty, from_sums, measure, merge, merge_all, project
+from engine.experiments.units import aggregates
 from policies.base import Floats
+from tests.experiments.worlds import experiment
 
 COLUMNS = ("y", "d", "x")
 ROWS = st.integers(0, 40).flatmap(lambda n: arrays(np.float64, (n, 3), elements=st.floats(-1e3, 1e3)))
@@ -78,3 +82,15 @@ def test_raw_sums_say_the_same_up_to_the_skewness(rows: Floats) -> None:
 def test_samples_of_different_columns_do_not_merge() -> None:
     with raises(ValueError, match="columns differ"):
         merge(empty(("y",)), empty(("x",)))
+
+
+@given(st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_daily_batches_of_arms_add_up_to_the_whole_experiment(days: int, seed: int) -> None:
+    """Arm by arm, in one pass each, whichever day a unit came on and in whatever order days are added."""
+    frame = experiment(60, seed=seed % 97).with_columns(
+        day=pl.Series(np.random.default_rng(seed).integers(0, days, 120))
+    )
+    terms = [Term("spend"), Term("before"), Term("spend", "orders")]
+    batches = [aggregates(part, "arm", terms) for part in frame.partition_by("day")]
+    for arm, whole in aggregates(frame, "arm", terms).items():
+        same(merge_all([one[arm] for one in reversed(batches) if arm in one]), whole)
