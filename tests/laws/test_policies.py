@@ -45,9 +45,22 @@ def test_every_law_holds_for_heavy_policies(kind: str, chosen: dict[str, Any], s
     laws.check_policy(lambda: make(kind, chosen), seed)
 
 
-@pytest.mark.parametrize("kind", ["linear", "vw"])
-def test_a_million_draws_follow_the_pmf(kind: str) -> None:
-    laws.draws_follow_the_pmf(lambda: make(kind), laws.make_case(7, n=10), draws=1_000_000, level=0.001)
+@pytest.mark.parametrize(
+    ("kind", "chosen"),
+    [
+        ("uniform", {}),
+        ("formula", {"epsilon": 0.1}),
+        *(("linear", {"explore": name}) for name in ("squarecb", "softmax", "greedy")),
+        *(("vw", {"explore": name}) for name in ("epsilon", "squarecb", "softmax", "regcb", "cover", "bag")),
+    ],
+)
+def test_a_million_draws_follow_the_pmf(kind: str, chosen: dict[str, Any]) -> None:
+    case = laws.make_case(7, n=10)
+    laws.draws_follow_the_pmf(lambda: make(kind, chosen), case, draws=1_000_000, level=0.001)
+    policy = make(kind, chosen)
+    policy.learn(case.feedback)
+    pmf = policy.pmf(case.X, case.actions, case.mask, case.prior)
+    assert (pmf[case.mask] > 0.0).all() and (pmf[~case.mask] == 0.0).all()
 
 
 @settings(max_examples=8, deadline=None)
