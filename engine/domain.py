@@ -211,6 +211,14 @@ class PolicySpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """A policy that is judged beside the one that serves, and never decides."""
+
+    name: str
+    policy: PolicySpec
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """(offer, channel, slot); all three empty for no_action."""
 
@@ -261,6 +269,7 @@ class Program:
     arbitration: RuleText | None = None  # expected net value by SQL; see engine.arbitrate if None
     options: int | None = None  # most actions that go to the policy, besides no_action; None = all
     layer: Layer | None = None  # None: open to every customer
+    shadows: tuple[Shadow, ...] = ()
     unit: str = ""  # the attribute that names who is given an arm together; "": each customer alone
 
     def lineage(self, group: str) -> tuple[Group, ...]:

@@ -17,10 +17,10 @@ from sqlalchemy import Connection
 from engine import context
 from engine.calendar import microseconds
 from engine.canary import check_canary
-from engine.domain import Program
+from engine.domain import PolicySpec, Program
 from engine.errors import RefusedError
 from engine.learn import issue
-from engine.live import freeze, live
+from engine.live import built, freeze, live
 from engine.situation import columns, decode
 from engine.store import erasures, learning, quarantine, snapshots
 from engine.store.rows import DueRow, LearntRow
@@ -69,18 +69,23 @@ def relearn(connection: Connection, name: str, at: datetime) -> AfreshLesson:
 
 
 @uncollected()
-def restudy(connection: Connection, name: str, at: datetime, piece: int = PIECE) -> Relearnt:
-    """Learn all that has matured by `at` from nothing, without writing.
+def restudy(
+    connection: Connection, name: str, at: datetime, piece: int = PIECE, policy: PolicySpec | None = None
+) -> Relearnt:
+    """Learn all that has matured by `at` from nothing, with the program's policy or another; writes nothing.
 
     Raises:
         RefusedError: nothing has matured, or what was learnt cannot be served.
     """
-    served, current = live(connection, name).policy, live(connection, name, snapshot=0)
+    current = live(connection, name, snapshot=0)
+    if policy is not None:
+        current = replace(current, policy=built(policy, current.program))
+    served = live(connection, name).policy
     if isinstance(current.policy, Changing) and isinstance(served, Changing) and served.changes:
         current.policy.change(served.changes)
     before_us = microseconds(at - current.program.goal.window)
-    current = replace(current, encoding=_encoding(connection, current.program, before_us))
-    names = _Names(connection, current.program)
+    current = replace(current, encoding=newest_encoding(connection, current.program, before_us))
+    names = Names(connection, current.program)
     marked, reward, skipped = [np.zeros((0, 4), dtype=np.int64)], [np.zeros(0)], list[int]()
     noted: dict[int, str] = {}
     for rows in _pieces(connection, name, before_us, piece):
@@ -104,7 +109,9 @@ def restudy(connection: Connection, name: str, at: datetime, piece: int = PIECE)
     )
 
 
-def republish(connection: Connection, done: Relearnt, at: datetime) -> AfreshLesson:
+def republish(
+    connection: Connection, done: Relearnt, at: datetime, reason: str = "learnt afresh"
+) -> AfreshLesson:
     """Publish what was learnt afresh; learnt is from now on what is in it, and nothing else.
 
     What somebody else has learnt and published meanwhile waits to be learnt again. Snapshots that had learnt
@@ -116,8 +123,7 @@ def republish(connection: Connection, done: Relearnt, at: datetime) -> AfreshLes
     name, n = done.program.name, len(done.reward)
     if erasures.newest(connection, name) != done.erased:
         raise RefusedError(f"program '{name}': somebody was erased meanwhile; learn afresh once more.")
-    reason = f"learnt afresh: {n} decisions, {len(done.skipped)} skipped"
-    version = issue(connection, name, done.body, at, reason)
+    version = issue(connection, name, done.body, at, f"{reason}: {n} decisions, {len(done.skipped)} skipped")
     learning.unlearn_all(connection, name)
     for start in range(0, n, PIECE):
         rows = slice(start, start + PIECE)
@@ -134,7 +140,7 @@ def republish(connection: Connection, done: Relearnt, at: datetime) -> AfreshLes
     return AfreshLesson(n, len(done.skipped), float(done.reward.mean()) if n else None, version)
 
 
-class _Names:
+class Names:
     """Which logged actions a program still has, by their names; each version is read once."""
 
     def __init__(self, connection: Connection, current: Program) -> None:
@@ -151,7 +157,8 @@ class _Names:
         return self._known[version][row.action]
 
 
-def _encoding(connection: Connection, program: Program, before_us: int) -> context.Encoding:
+def newest_encoding(connection: Connection, program: Program, before_us: int) -> context.Encoding:
+    """An encoding fitted to the newest decisions before a moment."""
     rows = learning.newest(connection, program.name, before_us, FITTED)
     return context.fit(program, columns(program, [decode(row.situation) for row in rows]).values)
 

@@ -141,7 +141,7 @@ def remade(connection: Connection, log: Log, programs: Sequence[Program]) -> Rem
     Raises:
         InputError: no decision can be made anew.
     """
-    whole = _widened(log, programs)
+    whole = widened(log, programs)
     place = {name: j for j, name in enumerate(whole.actions.names)}
     pmf = [np.zeros(whole.mask.shape) for _ in programs]
     kept = np.zeros(len(log), dtype=np.bool_)
@@ -161,7 +161,7 @@ def remade(connection: Connection, log: Log, programs: Sequence[Program]) -> Rem
     notes = list(lives.notes)
     if lost := int((~kept).sum()):
         notes.append(f"{lost:,} decisions are left out: the snapshot that served them is gone.")
-    return Remade(_rows(whole, kept), tuple(one[kept] for one in pmf), tuple(notes))
+    return Remade(rows_where(whole, kept), tuple(one[kept] for one in pmf), tuple(notes))
 
 
 def mixed(served: Live, situations: Sequence[Situation]) -> Floats:
@@ -236,7 +236,7 @@ def _by_snapshot(
     yield from waiting.items()
 
 
-def _widened(log: Log, programs: Sequence[Program]) -> Log:
+def widened(log: Log, programs: Sequence[Program]) -> Log:
     """The log with the actions of the programs beside its own; what it never offered is not feasible."""
     known = list(log.actions.names)
     added = [name for one in programs for name in one.action_set().names if name not in known]
@@ -248,7 +248,7 @@ def _widened(log: Log, programs: Sequence[Program]) -> Log:
     return replace(log, actions=Actions.plain(tuple(names)), mask=mask, embedding=None)
 
 
-def _rows(log: Log, kept: Mask) -> Log:
+def rows_where(log: Log, kept: Mask) -> Log:
     """The log of some rows."""
     if kept.all():
         return log

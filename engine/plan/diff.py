@@ -17,7 +17,7 @@ _LISTS = ("rules", "caps")  # of which one gone and one come is one that was cha
 _ALL = {("offer", "channels"), ("offer", "slots"), ("budget", "offers"), ("budget", "channels")}
 _SECTIONS = (
     *("program", "attribute", "prediction", "group", "offer", "channel", "slot", "budget"),
-    *("goal", "arm", "policy", "bau"),
+    *("goal", "arm", "policy", "bau", "shadow"),
 )
 Table = Mapping[Path, Fact]
 

@@ -16,6 +16,7 @@ _ONE = {
     "predictions": "prediction",
     "staleness": "prediction",
     "arms": "arm",
+    "shadows": "shadow",
 }
 _PARTS = ("goal", "policy", "bau")
 _SPOKEN = {"outcomes": "outcome", "caps": "cap", "cooldowns": "cool-down", "starts": "start", "ends": "end"}

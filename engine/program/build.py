@@ -23,6 +23,7 @@ from engine.domain import (
     Quota,
     Ramp,
     RuleText,
+    Shadow,
     Slot,
     Staleness,
     Unit,
@@ -31,6 +32,7 @@ from engine.domain import (
 from engine.program import fields, lots, schema
 from engine.program.check import actions, drawing
 from engine.program.document import Document, Path
+from engine.program.policy import PolicyModel
 from engine.program.words import words
 
 INTENTS: tuple[Intent, ...] = get_args(Intent)
@@ -73,6 +75,7 @@ def program(
         arbitration=_amount(document, ("arbitration",), model.arbitration),
         options=model.options,
         layer=Layer(model.layer.name, model.layer.share) if model.layer else None,
+        shadows=tuple(Shadow(name, _policy(one)) for name, one in model.shadows.items()),
         unit=model.unit or "",
     )
 
@@ -155,5 +158,5 @@ def _arms(written: Mapping[ArmName, Any], model: lots.ArmsModel) -> tuple[tuple[
     return tuple((name, getattr(model, name)) for name in written if name in ARMS)
 
 
-def _policy(model: schema.PolicyModel) -> PolicySpec:
+def _policy(model: PolicyModel) -> PolicySpec:
     return PolicySpec(model.kind, dict(model.model_extra or {}))

@@ -189,11 +189,12 @@ def _size(model: ProgramModel) -> Found:
 
 
 def _policies(model: ProgramModel) -> Found:
-    for field, spec in (("policy", model.policy), ("bau", model.bau)):
+    shadows = ((("shadows", name), spec) for name, spec in model.shadows.items())
+    for path, spec in ((("policy",), model.policy), (("bau",), model.bau), *shadows):
         try:
             make(spec.kind, spec.model_extra or {})
         except PolicyError as error:
-            yield (field,), str(error)
+            yield path, str(error)
 
 
 _CHECKS: tuple[tuple[tuple[str, ...], Callable[[ProgramModel], Found]], ...] = (

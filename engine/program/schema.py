@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from engine.program.fields import (
     CapText,
@@ -24,6 +24,7 @@ from engine.program.fields import (
 )
 from engine.program.known import AttributeForm, PredictionForm
 from engine.program.lots import ArmsModel, LayerModel
+from engine.program.policy import PolicyModel
 from engine.program.supply import BudgetModel, StockForm
 
 
@@ -196,14 +197,6 @@ class GoalModel(Model):
     )
 
 
-class PolicyModel(BaseModel):
-    """A policy by name, and its settings beside it."""
-
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
-
-    kind: str = Field(description="linear, vw, formula, priority, uniform or constant.", examples=["linear"])
-
-
 class ProgramModel(PausedModel):
     """One decision problem: what may be said, how and when, to what end."""
 
@@ -295,4 +288,9 @@ class ProgramModel(PausedModel):
         default=PolicyModel(kind="priority"),
         description="How arm bau decides: today's way.",
         examples=[{"kind": "priority"}],
+    )
+    shadows: dict[NameText, PolicyModel] = Field(
+        default={},
+        description="Policies that never decide, judged beside the one that does; see `nextbest shadows`.",
+        examples=[{"steep": {"kind": "linear", "gamma": 400}}],
     )

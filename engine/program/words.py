@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from engine.errors import nearest
 from engine.program import known, lots, schema, supply
 from engine.program.document import Document, Path
+from engine.program.policy import PolicyModel
 
 _ONE = {
     "offers": "offer",
@@ -38,8 +39,9 @@ _MODELS: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("goal", "outcomes", "*"): schema.WeightModel,
     ("arms",): lots.ArmsModel,
     ("layer",): lots.LayerModel,
-    ("policy",): schema.PolicyModel,
-    ("bau",): schema.PolicyModel,
+    ("policy",): PolicyModel,
+    ("bau",): PolicyModel,
+    ("shadows", "*"): PolicyModel,
 }
 _RULES = {
     "string_type": "must be a text; put it in quotes",

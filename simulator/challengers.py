@@ -1,0 +1,250 @@
+"""Challengers of the policy that serves, judged by the decisions it made: shadows, or any other policy.
+
+The log is gone through once, in its order and in stretches. On each stretch a challenger is asked what it
+would have done with every customer, having learnt just what had matured by the stretch's beginning, so never
+from what it is judged by. The policy that serves goes through the same, since what it learnt by now it did
+not know then. Serving pays nothing: everything a challenger needs to know stands in the log.
+
+Source: Dawid (1984), "Present position and potential developments: the prequential approach", for judging a
+    learner by what it has not seen yet; Thomas, Theocharous and Ghavamzadeh (2015), "High confidence policy
+    improvement", for taking another policy only when the lower bound of its value says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import Connection
+
+from engine.assign import uniforms
+from engine.calendar import MICROSECOND, instant, microseconds
+from engine.choose import Live
+from engine.context import Encoding
+from engine.domain import PolicySpec, Program, Shadow
+from engine.errors import RefusedError
+from engine.live import built, live
+from engine.relearn import PIECE, Names, newest_encoding
+from engine.screen import screen
+from engine.situation import decode
+from engine.store import learning, snapshots
+from engine.store.rows import DueRow
+from engine.teach import earned_by, seen_of, set_aside, teach
+from engine.uncollected import uncollected
+from policies.base import Floats, Ints, Mask, draw
+from simulator.evaluate import fit, judge, table
+from simulator.evaluation import Evaluation, PolicyValue
+from simulator.interval.base import Evidence, Interval, within
+from simulator.interval.gamma import gamma
+from simulator.logs import Log
+from simulator.method import Method
+from simulator.readers.own import stored_log
+from simulator.targets import Target
+from simulator.what_if import PART, mixed, rows_where, widened
+
+SERVING = "serving"
+LAST = 50_000  # newest matured decisions of the log that are gone through
+STRETCHES = 8  # of the last two thirds of them; the first third only teaches
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a challenger stands.
+
+    Attributes:
+        found: its value and its lift over the policy that serves, as evaluations tell them.
+        agreement: share of the decisions of the arm `policy` in which it would have drawn the same action by
+            the same key; None if there is none.
+        ready: whether the lower limit of its lift is above 0.
+        why: the same in words.
+    """
+
+    name: str
+    policy: PolicySpec
+    found: PolicyValue
+    agreement: Interval | None
+    ready: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bout:
+    """The policy that serves and its challengers, in the order asked, on `judged` decisions of `log`."""
+
+    program: Program
+    judged: int
+    evaluation: Evaluation
+    serving: Standing
+    challengers: tuple[Standing, ...]
+
+
+@uncollected()
+def bout(
+    connection: Connection,
+    name: str,
+    challengers: Sequence[Shadow],
+    at: datetime,
+    last: int = LAST,
+    level: float = 0.95,
+) -> Bout:
+    """Judge challengers against the policy that serves a program, by the decisions matured at `at`.
+
+    Args:
+        last: newest decisions that are gone through.
+        level: of the two-sided intervals.
+
+    Raises:
+        RefusedError: an earlier snapshot was made current, or the log is shorter than the goal's window.
+        InputError: no decision of the log can be used.
+    """
+    current = _current(connection, name)
+    program, window_us = current.program, current.program.goal.window // MICROSECOND
+    before_us = microseconds(at) - window_us
+    rows = sorted(learning.newest(connection, name, before_us, last), key=lambda row: (row.at_us, row.seq))
+    edges = _edges(program, np.array([row.at_us for row in rows], dtype=np.int64), window_us)
+    serving = Shadow(SERVING, PolicySpec(current.policy.kind, dict(current.policy.settings)))
+    wanted, encoding = [serving, *challengers], newest_encoding(connection, program, before_us)
+    log = widened(stored_log(connection, program, at, instant(edges[0])), [program])
+    log = rows_where(log, _among(log, rows))
+    lives = [_ready(program, encoding, one.policy) for one in wanted]
+    pmf = [np.zeros(log.mask.shape) for _ in wanted]
+    for asked, own in _stretches(connection, lives, rows, edges, log, window_us):
+        for made, one in zip(pmf, own, strict=True):
+            made[asked] = one
+    return _judged(program, wanted, log, pmf, level)
+
+
+def _current(connection: Connection, name: str) -> Live:
+    served, learnt = snapshots.served_and_learnt(connection, name)
+    if served != learnt:
+        raise RefusedError(
+            f"program '{name}' went back to snapshot {served}; take up learning first, with --rollback "
+            f"{learnt} or --afresh of `nextbest learn`, then judge its challengers."
+        )
+    return live(connection, name)
+
+
+def _edges(program: Program, at_us: Ints, window_us: int) -> list[int]:
+    """Times at which stretches begin; some decision had matured before each."""
+    start = max(at_us[len(at_us) // 3], at_us[0] + window_us + 1) if len(at_us) else 0
+    first = int(np.searchsorted(at_us, start))
+    if first == len(at_us):
+        days = window_us / 86_400_000_000
+        raise RefusedError(
+            f"program '{program.name}': nothing can be judged yet. Its goal waits {days:g} days for "
+            "outcomes, and no decision that has matured was made after another had; come back later."
+        )
+    places = first + (len(at_us) - first) * np.arange(STRETCHES) // STRETCHES
+    return list(dict.fromkeys(at_us[places].tolist()))
+
+
+def _among(log: Log, rows: Sequence[DueRow]) -> Mask:
+    known = {row.id for row in rows}
+    return np.array([id in known for id in log.frame["id"].to_list()], dtype=np.bool_)
+
+
+def _ready(program: Program, encoding: Encoding, policy: PolicySpec) -> Live:
+    """A program whose every customer is in the arm `policy`, with a policy that has learnt nothing yet."""
+    alone = replace(program, arms=(("policy", 1.0),))
+    own, bau = built(policy, program), built(program.bau, program)
+    return Live(alone, alone.action_set(), screen(alone), encoding, own, bau, 1)
+
+
+def _stretches(
+    connection: Connection,
+    lives: list[Live],
+    rows: Sequence[DueRow],
+    edges: Sequence[int],
+    log: Log,
+    window_us: int,
+) -> Iterator[tuple[Ints, list[Floats]]]:
+    """Rows of the log, and (m, k) what each would have done in them, by what it knew at that time."""
+    at_us = np.array([row.at_us for row in rows], dtype=np.int64)
+    situation = {row.id: row.situation for row in rows}
+    place = {name: j for j, name in enumerate(log.actions.names)}
+    order = np.array([place[name] for name in lives[0].actions.names])
+    ids, taught = log.frame["id"].to_list(), 0
+    assert log.at is not None
+    for edge, end in zip(edges, [*edges[1:], int(at_us[-1]) + 1], strict=True):
+        matured = int(np.searchsorted(at_us, edge - window_us))
+        lives[:] = _taught(connection, lives, rows[taught:matured])
+        taught = matured
+        asked = np.flatnonzero((log.at >= edge) & (log.at < end))
+        for start in range(0, len(asked), PART):
+            part = asked[start : start + PART]
+            logged = [decode(situation[ids[i]]) for i in part.tolist()]
+            yield part, [_placed(mixed(one, logged), order, len(place)) for one in lives]
+
+
+def _placed(pmf: Floats, order: Ints, k: int) -> Floats:
+    """The columns of a program's actions where the log has them."""
+    made = np.zeros((len(pmf), k))
+    made[:, order] = pmf
+    return made
+
+
+def _taught(connection: Connection, lives: Sequence[Live], rows: Sequence[DueRow]) -> list[Live]:
+    """All of them taught the same rows, as learning afresh would teach them."""
+    program, names, made = lives[0].program, Names(connection, lives[0].program), list(lives)
+    for start in range(0, len(rows), PIECE):
+        piece = rows[start : start + PIECE]
+        aside = set_aside(connection, program, piece)
+        chosen = [row for row in piece if row.seq not in aside and names.known(row)]
+        earned, _ = earned_by(connection, program, chosen)
+        for one in made:
+            teach(connection, one, chosen, earned, 1.0)
+        seen = seen_of(connection, made[0], chosen)
+        made = [replace(one, seen=seen) for one in made]
+    return made
+
+
+def _judged(
+    program: Program, wanted: Sequence[Shadow], log: Log, pmf: Sequence[Floats], level: float
+) -> Bout:
+    how = Method(level=level)
+    fitted = fit(log, how)
+    judged = [judge(Target(one.name, own), fitted, how) for one, own in zip(wanted, pmf, strict=True)]
+    found = table(judged, fitted, how, SERVING)
+    agreed = _agreement(program, log, pmf, level)
+    first, *others = (
+        _standing(one, value, share) for one, value, share in zip(wanted, found.policies, agreed, strict=True)
+    )
+    return Bout(program, len(log), found, first, tuple(others))
+
+
+def _standing(one: Shadow, found: PolicyValue, agreement: Interval | None) -> Standing:
+    low = found.lift.low
+    ready = one.name != SERVING and found.verdict != "refused" and low is not None and low > 0
+    return Standing(one.name, one.policy, found, agreement, ready, _why(one, found, ready))
+
+
+def _why(one: Shadow, found: PolicyValue, ready: bool) -> str:
+    lift = found.lift
+    if one.name == SERVING:
+        return "serves"
+    if found.verdict == "refused":
+        return f"cannot be judged: {found.reason.rstrip('.')}"
+    if lift.value is None or lift.low is None or lift.high is None:
+        return "cannot be compared: what serves cannot be judged from this log"
+    told = f"{lift.value:+.4g} a decision ({lift.low:+.4g} to {lift.high:+.4g})"
+    if ready:
+        return f"better beyond chance: {told}"
+    return f"worse beyond chance: {told}" if lift.high < 0 else f"not shown to be better: {told}"
+
+
+def _agreement(program: Program, log: Log, pmf: Sequence[Floats], level: float) -> Iterator[Interval | None]:
+    """How often each would have drawn what was drawn, by the same keys, where the policy decided."""
+    own = np.flatnonzero((log.frame["arm"] == "policy").to_numpy())
+    if not len(own):
+        yield from (None for _ in pmf)
+        return
+    place: Mapping[str, int] = {name: j for j, name in enumerate(log.actions.names)}
+    order = np.array([place[name] for name in program.action_set().names])
+    u = uniforms(program.name, log.frame["key"].gather(own).to_list())
+    cluster = None if log.cluster is None else np.unique(log.cluster[own], return_inverse=True)[1]
+    for one in pmf:
+        same = (order[draw(one[np.ix_(own, order)], u)[0]] == log.action[own]).astype(np.float64)
+        evidence = Evidence(same, np.ones(len(same)), same - same.mean(), cluster)
+        yield within(gamma(evidence, level), 0.0, 1.0)
