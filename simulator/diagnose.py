@@ -24,6 +24,7 @@ FIRM_SIZE = 200.0  # ... and above which it is not called weak
 LEAST_COVERAGE = 0.95  # of the target's probability, on actions the log has tried
 LARGEST_SHARE = 0.05  # of all weight, on one unit
 LEAST_BEARING = 10.0  # effective number of units that carry the variance
+FEWEST_MET = 3.0  # how much fewer of them the target may have met than it could expect
 STRICT = 0.999  # level of the tests: one false alarm in a thousand healthy logs
 MISFIT = 0.05  # how far a mean weight may surely be from 1
 
@@ -146,15 +147,21 @@ def _doubts(log: Log, pmf: Floats | None, weight: Floats, size: float, evidence:
 
 
 def bearing_units(log: Log, weight: Floats, evidence: Evidence) -> float:
-    """Effective number of units that the result rests on.
+    """Effective number of units that the result rests on, had the rewards fallen on any of them.
 
     The least of three: units whose weighted rewards stand off from the least reward (the buyers among the
-    many who do not buy), or from the largest, and units whose terms stand off from the mean.
+    many who do not buy), or from the largest, and units whose weighted surprises carry the variance. Weights
+    and rewards count apart, not row by row: a verdict that knew which rows were rewarded would call the very
+    logs supported in which the heavy rows happened to earn nothing. Only a target that hardly met a reward
+    is told so by the rows themselves.
     """
-    part = _by_unit(evidence.term - evidence.term.mean(), evidence.cluster)
-    above = _by_unit(weight * (log.reward - log.reward.min()), log.cluster)
-    below = _by_unit(weight * (log.reward.max() - log.reward), log.cluster)
-    return min(_size(part * part), _size(above), _size(below))
+    w = _by_unit(weight, log.cluster)
+    above = _by_unit(log.reward - log.reward.min(), log.cluster)
+    below = _by_unit(log.reward.max() - log.reward, log.cluster)
+    surprise = _by_unit(evidence.surprise, log.cluster)
+    whole = min(_size(w) * _size(above), _size(w) * _size(below), _size(w * w) * _size(surprise * surprise))
+    met = _size(_by_unit(weight * (log.reward - log.reward.min()), log.cluster))
+    return min(whole / len(w), FEWEST_MET * met)
 
 
 def _by_unit(x: Floats, cluster: Ints | None) -> Floats:
