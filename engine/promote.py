@@ -13,7 +13,7 @@ from engine.errors import RefusedError
 from engine.plan.diff import diff
 from engine.program import loads
 from engine.program.edit import with_policy
-from engine.relearn import Relearnt, republish
+from engine.relearn import PROMOTED, Relearnt, republish
 from engine.store import programs
 
 
@@ -42,6 +42,6 @@ def promote(
     edited, made = with_policy(text.encode(), policy, source)
     if other := [one for one in diff(before, edited) if one.where != "policy"]:
         raise RefusedError(f"{source}: with its policy replaced, {other[0]}; edit the file and apply it.")
-    lesson = republish(connection, done, at, f"promoted {policy.kind}")
+    lesson = republish(connection, done, at, f"{PROMOTED} {policy.kind}")
     version = apply_text(connection, edited, made, at, by).version
     return Promotion(version, lesson.snapshot, lesson.decisions)

@@ -28,6 +28,8 @@ from engine.teach import Reasons, decided_under, earned_by, marks, seen_of, set_
 from engine.uncollected import uncollected
 from policies.base import Changing, Floats, Ints
 
+AFRESH, PROMOTED = "learnt afresh", "promoted"
+STEPS = (AFRESH, PROMOTED)  # how the reasons of snapshots begin with which another policy may serve
 PIECE = 20_000  # decisions in memory at once
 FITTED = 50_000  # the encoding is fitted to so many of the newest decisions
 
@@ -110,7 +112,7 @@ def restudy(
 
 
 def republish(
-    connection: Connection, done: Relearnt, at: datetime, reason: str = "learnt afresh"
+    connection: Connection, done: Relearnt, at: datetime, reason: str = AFRESH
 ) -> AfreshLesson:
     """Publish what was learnt afresh; learnt is from now on what is in it, and nothing else.
 

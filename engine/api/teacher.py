@@ -1,13 +1,14 @@
 """Learning beside serving: every few minutes, in a thread of its own, a small piece at a time.
 
-Decisions go on while it reads and learns. They wait only while what was learnt is published.
+Decisions go on while it reads and learns. They wait only while what was learnt is published. Once an hour it
+looks at the guardrail of each program (`engine.guard`), and goes back where customers fare worse.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -17,6 +18,7 @@ from engine.store import Store, programs
 
 PIECE = 20_000  # decisions learnt at once, for one snapshot
 PAUSE_S = 0.05
+LOOKS = timedelta(hours=1)  # between two looks at a program's guardrail
 log = structlog.get_logger()
 
 
@@ -34,6 +36,7 @@ class Teacher:
         self._every_s = every_s
         self._now = now
         self._told: dict[str, str] = {}
+        self._looked: dict[str, datetime] = {}
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="teacher", daemon=True)
         self._thread.start()
@@ -63,6 +66,28 @@ class Teacher:
                 self._told[name] = str(error)
             else:
                 self._told.pop(name, None)
+                self._guard(name)
+
+    def _guard(self, name: str) -> None:
+        """Look at a program's guardrail if it is time; go back to the last good snapshot if harm is shown."""
+        from engine.guard import go_back, guard
+
+        at = self._now()
+        if name in self._looked and at - self._looked[name] < LOOKS:
+            return
+        self._looked[name] = at
+        with self._store.read() as connection:
+            found = guard(connection, name, at)
+        if not found.harm or found.step is None:
+            return
+        if found.step.before is None:
+            log.error("harm is shown, there is no snapshot to go back to", program=name, harm=found.harm)
+            return
+        with self._store.write() as connection:
+            copy = go_back(connection, name, found, at)
+        log.error(
+            "harm is shown, the last good snapshot serves", program=name, harm=found.harm, snapshot=copy
+        )
 
     def _piece(self, name: str) -> bool:
         """Learn one piece of a program; True if there may be more."""

@@ -34,6 +34,10 @@ QuarantineOption = Annotated[
 RollbackOption = Annotated[
     int | None, typer.Option(metavar="N", help="Publish snapshot N again, as the newest one.")
 ]
+GuardOption = Annotated[
+    bool,
+    typer.Option("--guard", help="Go back to the snapshot before the last step if customers fare worse."),
+]
 
 
 def learn(
@@ -43,13 +47,14 @@ def learn(
     snapshots: SnapshotsOption = False,
     quarantine: QuarantineOption = False,
     rollback: RollbackOption = None,
+    guard: GuardOption = False,
     store: StoreOption = None,
     json: JsonOption = False,
-) -> None:
+) -> int:
     """Learn from matured decisions and publish a snapshot; run it as often as you like."""
-    if afresh + snapshots + quarantine + (rollback is not None) > 1:
+    if afresh + snapshots + quarantine + guard + (rollback is not None) > 1:
         raise InputError(
-            "--afresh, --snapshots, --quarantine and --rollback do different things; give one of them."
+            "--afresh, --snapshots, --quarantine, --guard and --rollback do different things; give one."
         )
     when = moment(at)
     with at_work(store, program, when) as (its_store, loaded):
@@ -59,10 +64,13 @@ def learn(
             _tell_odd(its_store, loaded.name, json)
         elif rollback is not None:
             _go_back(its_store, loaded.name, rollback, when, json)
+        elif guard:
+            return _guard(its_store, loaded.name, when, json)
         elif afresh:
             _learn_afresh(its_store, loaded.name, when, json)
         else:
             _learn_on(its_store, loaded.name, when, json)
+    return 0
 
 
 def _learn_on(store: Store, name: str, when: datetime, json: bool) -> None:
@@ -148,3 +156,29 @@ def _go_back(store: Store, name: str, number: int, when: datetime, json: bool) -
         "until you learn with --afresh or go back to the snapshot that was learnt last."
     )
     return None
+
+
+def _guard(store: Store, name: str, when: datetime, json: bool) -> int:
+    """1 if harm is shown."""
+    from engine.guard import go_back, guard
+
+    with store.read() as connection:
+        found = guard(connection, name, when)
+    back = None
+    if found.harm and found.step is not None and found.step.before is not None:
+        with store.write() as connection:
+            back = go_back(connection, name, found, when)
+    if json:
+        show_json({"step": found.step, "looks": found.looks, "harm": found.harm, "snapshot": back})
+        return 1 if found.harm else 0
+    if found.step is None:
+        print(f"Nothing to guard: no other policy of '{name}' was promoted or learnt afresh.")
+    elif not found.looks:
+        print(f"Nothing to compare yet since snapshot {found.step.version}.")
+    for one in found.looks:
+        print(f"{'HARM  ' if one.harm else 'no harm shown  '}{one}")
+    if back is not None and found.step is not None:
+        print(f"Snapshot {back} is published: a copy of {found.step.before}. Learning waits.")
+    elif found.harm:
+        print("There is no snapshot to go back to; pause the program, or apply another policy.")
+    return 1 if found.harm else 0

@@ -1,4 +1,7 @@
-"""The audit: a line for every change of which version of a program is current. It is only added to."""
+"""The audit: a line for every change of which version of a program is current. It is only added to.
+
+A guardrail that takes a program back to an earlier snapshot adds one as well; its version stays.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ class AuditRow:
 
     Attributes:
         who: as the caller says, or the user of the operating system.
-        how: by which means: "apply", "rollback", "-p".
+        how: by which means: "apply", "rollback", "-p", "promote", "guardrail".
         version_before, sha256_before: what was current; None where there was none.
         changes: the difference in words, one change a line.
         seq: place in the audit, given by the store; 0 before it is stored.
