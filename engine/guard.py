@@ -34,7 +34,7 @@ CLAMP = 0.999  # what one customer brought counts up to this quantile of those w
 GUARD = Signature("nextbest", "guardrail")
 WORTH = "worth of outcomes"
 _CONTROLS = ("bau", "random", "holdout")  # of harm: contacted by other rules; of worth: never contacted first
-_DAY_US = 86_400_000_000
+_SECOND_US = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +91,10 @@ def guard(
     customers = since.arms_since(connection, name, *span)
     totals = _totals(since.outcomes_since(connection, name, *span), program.goal)
     kinds = harmful(program.goal, sorted(totals))
-    days = (span[1] - span[0]) / _DAY_US
+    seconds = (span[1] - span[0]) // _SECOND_US
     wanted = [(kind, _CONTROLS, margin) for kind in kinds] + [(WORTH, _CONTROLS[::-1], 0.0)]
     each = 1 - (1 - level) / len(wanted)
-    looks = (_look(metric, arms, customers, totals, (days, limit, each)) for metric, arms, limit in wanted)
+    looks = (_look(metric, arms, customers, totals, (seconds, limit, each)) for metric, arms, limit in wanted)
     return Guarded(step, tuple(one for one in looks if one is not None))
 
 
@@ -152,10 +152,10 @@ def _look(
     controls: Sequence[str],
     customers: Mapping[str, int],
     totals: Mapping[str, Mapping[str, list[float]]],
-    terms: tuple[float, float, float],
+    terms: tuple[int, float, float],
 ) -> Look | None:
     """None where the arms are too small, or too little happened."""
-    days, margin, level = terms
+    seconds, margin, level = terms
     control = next((arm for arm in controls if customers.get(arm, 0) >= CUSTOMERS), None)
     if control is None or customers.get("policy", 0) < CUSTOMERS:
         return None
@@ -170,7 +170,7 @@ def _look(
     )
     if c.variance + t.variance == 0.0:
         return None
-    effect = sequential.planned(welch.difference(c, t), days, PLANNED, level)
+    effect = sequential.planned(welch.difference(c, t), seconds, PLANNED * 86_400, level)
     harm = effect.high < 0.0 if metric == WORTH else effect.low > margin
     return Look(metric, control, effect, harm)
 

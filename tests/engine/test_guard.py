@@ -77,7 +77,7 @@ def test_looking_every_day_chance_is_seldom_taken_for_harm() -> None:
             for one in brought.values():
                 one += 20.0 * (rng.random(len(one)) < 0.02)
             totals = {guard.WORTH: {arm: list(one[one > 0]) for arm, one in brought.items()}}
-            look = guard._look(guard.WORTH, ("bau",), customers, totals, (float(day), 0.0, 0.95))
+            look = guard._look(guard.WORTH, ("bau",), customers, totals, (day * 86_400, 0.0, 0.95))
             if look is not None and look.harm:
                 alarms += 1
                 break
