@@ -85,7 +85,7 @@ def guard(
         level: of all intervals together, at all looks together.
     """
     step = newest_step(connection, name)
-    if step is None or step.since_us >= microseconds(at):
+    if step is None or microseconds(at) - step.since_us < _SECOND_US:
         return Guarded(step, ())
     program, span = stored_program(connection, name), (step.since_us, microseconds(at))
     customers = since.arms_since(connection, name, *span)
