@@ -1,4 +1,4 @@
-"""Exploration: scores (n, k) -> probabilities (n, k), in closed form, so every propensity is exact.
+"""Exploration in closed form: scores (n, k) -> probabilities (n, k), so every propensity is exact.
 
 Everywhere `mask` is (n, k), True where an action is feasible, with at least one True in every row.
 Probabilities are 0 off the mask and sum to 1 on it. `floor` is the probability mass, in [0, 1], that is
@@ -20,7 +20,7 @@ def uniform(mask: Mask) -> Floats:
 
 def greedy(scores: Floats, mask: Mask, epsilon: float) -> Floats:
     """The best action, ties sharing equally, after a mass `epsilon` shared by all feasible ones."""
-    return _mix(uniform(mask & (_gap(scores, mask) == 0.0)), mask, epsilon)
+    return mix(uniform(mask & (gap(scores, mask) == 0.0)), mask, epsilon)
 
 
 def softmax(scores: Floats, mask: Mask, temperature: float | Floats, floor: float) -> Floats:
@@ -33,8 +33,8 @@ def softmax(scores: Floats, mask: Mask, temperature: float | Floats, floor: floa
         floor: mass spread equally over the feasible set.
     """
     heat = np.reshape(np.asarray(temperature, dtype=np.float64), (-1, 1))
-    odds = np.exp(-_gap(scores, mask) / heat) * mask
-    return _mix(odds / odds.sum(axis=1, keepdims=True), mask, floor)
+    odds = np.exp(-gap(scores, mask) / heat) * mask
+    return mix(odds / odds.sum(axis=1, keepdims=True), mask, floor)
 
 
 def squarecb(scores: Floats, mask: Mask, gamma: float | Floats, floor: float) -> Floats:
@@ -72,11 +72,12 @@ def squarecb(scores: Floats, mask: Mask, gamma: float | Floats, floor: float) ->
     return pmf
 
 
-def _gap(scores: Floats, mask: Mask) -> Floats:
+def gap(scores: Floats, mask: Mask) -> Floats:
     """(n, k) how far a feasible action's score lies below the best feasible one; 0 off the mask."""
     known = np.where(mask, np.ascontiguousarray(scores), -np.inf)
     return np.where(mask, known.max(axis=1, keepdims=True) - known, 0.0)
 
 
-def _mix(pmf: Floats, mask: Mask, floor: float) -> Floats:
+def mix(pmf: Floats, mask: Mask, floor: float) -> Floats:
+    """(n, k) the pmf after a mass `floor` shared by all feasible actions."""
     return (1.0 - floor) * pmf + floor * uniform(mask)

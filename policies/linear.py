@@ -20,6 +20,7 @@ import numpy as np
 
 from policies import explore as exploration
 from policies import grid, optimism
+from policies.allowance import within
 from policies.base import Actions, Changes, Feedback, FeedbackError, Floats, Ints, Mask, check
 from policies.epochs import Epochs
 from policies.memory import Memory
@@ -27,9 +28,11 @@ from policies.settings import PolicyError, choice, number, truth, whole
 from policies.solver import Solver
 from policies.stakes import stakes
 from policies.state import State
+from policies.thompson import thompson
 from policies.waves import Waves, draw_waves, expand
 
 LARGEST = 1e100  # of a reward; its square must stay finite
+EXPLORERS = ("squarecb", "softmax", "thompson", "greedy")
 _CHUNK = 16384  # rows expanded at once for learning
 _ASKED = 256  # rows expanded at once for asking: they stay in the processor's cache
 
@@ -44,11 +47,15 @@ class Linear:
         waves: number of random Fourier features; 0 for a plain linear model.
         bandwidth: of the waves: they see the kernel exp(-|x - x'|^2 / (bandwidth^2 d)).
         optimism: what is added to a score before exploring, in standard deviations of it; 0 for nothing.
-        explore: "squarecb", "softmax" or "greedy".
+            Thompson sampling, which draws by the deviations themselves, adds nothing.
+        explore: "squarecb", "softmax", "thompson" or "greedy".
         gamma: squarecb's steepness: gamma * sqrt(t) / spread after t rows. Theory has sqrt(K t / regret of
             the regression); K actions with weights of their own have K times the regret, so K cancels.
             Steeper than that by default, for optimism explores as well.
         temperature: softmax's temperature, in spreads of the reward.
+        samples: of Thompson sampling; more of them leave less Monte Carlo error, see `policies.thompson`.
+        budget: share of a decision's expected value that exploring may cost; None for no limit, see
+            `policies.allowance`.
         floor: probability mass spread equally over the feasible set.
         trust: how many rows of context the prior is worth to the steepness of exploration.
         forget: "auto" to learn anew when predictions have turned, "off" never; see `policies.epochs`.
@@ -69,6 +76,8 @@ class Linear:
         explore: str = "squarecb",
         gamma: float = 100.0,
         temperature: float = 0.1,
+        samples: int = 256,
+        budget: float | None = None,
         floor: float = 0.001,
         trust: float = 100.0,
         forget: str = "auto",
@@ -81,9 +90,11 @@ class Linear:
             "waves": whole("waves", waves, 0, 10_000),
             "bandwidth": number("bandwidth", bandwidth, 1e-3, 1e3),
             "optimism": number("optimism", optimism, 0.0, 1e3),
-            "explore": choice("explore", explore, ("squarecb", "softmax", "greedy")),
+            "explore": choice("explore", explore, EXPLORERS),
             "gamma": number("gamma", gamma, 0.0, 1e6),
             "temperature": number("temperature", temperature, 1e-6, 1e6),
+            "samples": whole("samples", samples, 2, 100_000),
+            "budget": None if budget is None else number("budget", budget, 0.0, 1.0),
             "floor": number("floor", floor, 0.0, 1.0),
             "trust": number("trust", trust, 0.0, 1e9),
             "forget": choice("forget", forget, ("auto", "off")),
@@ -101,21 +112,9 @@ class Linear:
 
     def explore(self, scores: Floats, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
         """(n, k) the probabilities that follow from `scores`, for who has them already."""
-        if self.settings["explore"] == "greedy":
-            return exploration.greedy(scores, mask, self.floor)
-        rows, spread, half = stakes(mask, prior, self.settings["trust"], *self._totals())
-        if self._learnt_names() and self.settings["optimism"]:
-            unknown = optimism.variances(X, self._tables(actions)[3], self._carried(X))
-            hopeful = optimism.bonus(unknown, spread, half)
-            hopeful *= self.settings["optimism"]
-            hopeful += scores
-            scores = hopeful
-        if self.settings["explore"] == "softmax":
-            temperature = np.where(spread > 0.0, self.settings["temperature"] * spread, 1.0)
-            return exploration.softmax(scores, mask, temperature, self.floor)
-        steepness = self.settings["gamma"] * np.sqrt(rows)
-        gamma = np.divide(steepness, spread, out=np.zeros_like(spread), where=spread > 0.0)
-        return exploration.squarecb(scores, mask, gamma, self.floor)
+        pmf = self._explored(scores, X, actions, mask, prior)
+        share = self.settings["budget"]
+        return pmf if share is None else within(pmf, scores, mask, share, self.floor)
 
     def learn(self, feedback: Feedback) -> None:
         """Take rows in, or back where their weight is negative.
@@ -189,6 +188,35 @@ class Linear:
     def change(self, changes: Changes) -> None:
         """Take over when another learner saw changes, unless this one never forgets."""
         self._changes = changes if self.settings["forget"] == "auto" else None
+
+    def _explored(self, scores: Floats, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
+        """(n, k) probabilities, whatever exploring costs."""
+        chosen, how = self.settings, self.settings["explore"]
+        if how == "greedy":
+            return exploration.greedy(scores, mask, self.floor)
+        rows, spread, half = stakes(mask, prior, chosen["trust"], *self._totals())
+        if how == "thompson":
+            return thompson(
+                scores, self._doubt(X, actions, spread, half), mask, chosen["samples"], self.floor
+            )
+        if self._learnt_names() and chosen["optimism"]:
+            hopeful = self._doubt(X, actions, spread, half)
+            hopeful *= chosen["optimism"]
+            hopeful += scores
+            scores = hopeful
+        if how == "softmax":
+            temperature = np.where(spread > 0.0, chosen["temperature"] * spread, 1.0)
+            return exploration.softmax(scores, mask, temperature, self.floor)
+        steepness = chosen["gamma"] * np.sqrt(rows)
+        gamma = np.divide(steepness, spread, out=np.zeros_like(spread), where=spread > 0.0)
+        return exploration.squarecb(scores, mask, gamma, self.floor)
+
+    def _doubt(self, X: Floats, actions: Actions, spread: Floats, half: Floats) -> Floats:
+        """(n, k) standard deviations of the scores; before learning half the range of the predictions."""
+        if not self._learnt_names():
+            return np.repeat(half[:, None], len(actions), axis=1)
+        unknown = optimism.variances(X, self._tables(actions)[3], self._carried(X))
+        return optimism.bonus(unknown, spread, half)
 
     def _learnt(self, X: Floats, actions: Actions) -> Floats:
         waves, W = self._waves_for(X.shape[1]), self._tables(actions)[2]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from policies import laws
 from policies.base import Actions, Feedback, Floats, Mask, Policy
+from policies.linear import EXPLORERS
 from policies.make import make
 
 QUICK: list[tuple[str, dict[str, Any]]] = [
@@ -23,6 +24,9 @@ QUICK: list[tuple[str, dict[str, Any]]] = [
     ("linear", {"waves": 16, "floor": 0.0}),
     ("linear", {"waves": 16, "explore": "softmax", "floor": 0.1}),
     ("linear", {"waves": 0, "explore": "greedy", "ridge": 0.1}),
+    ("linear", {"waves": 0, "explore": "thompson", "samples": 50}),
+    ("linear", {"waves": 0, "explore": "thompson", "budget": 0.02, "floor": 0.05}),
+    ("linear", {"waves": 16, "budget": 0.02}),
 ]
 SLOW: list[tuple[str, dict[str, Any]]] = [
     ("linear", {}),
@@ -50,7 +54,8 @@ def test_every_law_holds_for_heavy_policies(kind: str, chosen: dict[str, Any], s
     [
         ("uniform", {}),
         ("formula", {"epsilon": 0.1}),
-        *(("linear", {"explore": name}) for name in ("squarecb", "softmax", "greedy")),
+        *(("linear", {"explore": name}) for name in ("squarecb", "softmax", "thompson", "greedy")),
+        ("linear", {"budget": 0.02}),
         *(("vw", {"explore": name}) for name in ("epsilon", "squarecb", "softmax", "regcb", "cover", "bag")),
     ],
 )
@@ -64,7 +69,7 @@ def test_a_million_draws_follow_the_pmf(kind: str, chosen: dict[str, Any]) -> No
 
 
 @settings(max_examples=8, deadline=None)
-@given(seed=st.integers(0, 2**32), explore=st.sampled_from(["squarecb", "softmax", "greedy"]))
+@given(seed=st.integers(0, 2**32), explore=st.sampled_from(EXPLORERS))
 def test_additive_learning_leaves_the_same_bits_in_any_order(seed: int, explore: str) -> None:
     case = laws.make_case(seed)
     shuffled = np.random.Generator(np.random.PCG64(seed)).permutation(len(case.X))
