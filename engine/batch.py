@@ -34,8 +34,9 @@ from engine.roster import Roster
 from engine.store import Store, customers, decisions
 from engine.store.rows import DecisionRow, PredictionRow
 from engine.tally import BatchSummary, tally
-from engine.uncollected import uncollected
+from engine.uncollected import keep_freed_memory, uncollected
 
+SAMPLE = 256  # ids of a piece that are looked up before it is put in order
 CHUNK = 16_384  # customers of one transaction; API decisions go on between two
 
 
@@ -74,12 +75,13 @@ def run(
     Raises:
         InputError: the name was used before and `resume` is False.
     """
+    keep_freed_memory()
     lives, counted = Lives(), tally(batch.program)
     if not resume:
         _refuse_used_name(store, batch, roster)
     solved = _prices(store, lives, batch, roster) if batch.program.budgets else None
     for table in roster.tables():
-        order, told = _order(batch.program, table), []
+        order, told = _order(store, batch.program, table), []
         for part in table[order].iter_slices(CHUNK):
             with store.write() as connection:
                 current = lives.get(connection, batch.program.name)
@@ -91,14 +93,16 @@ def run(
     return counted.summary(current.snapshot_version)
 
 
-def _order(program: Program, table: pl.DataFrame) -> pl.Series:
+def _order(store: Store, program: Program, table: pl.DataFrame) -> pl.Series:
     """The order in which the rows are decided.
 
-    By id, since what a transaction changes of the store's indexes then lies together. As they stand where
-    who comes first gets what is scarce.
+    By id where some are known, since what a transaction touches of the store's indexes then lies together. As
+    they stand where nobody seems to be, and where who comes first gets what is scarce.
     """
-    if program.budgets:
-        return pl.int_range(table.height, eager=True)
+    sample = table["customer"].gather_every(-(-table.height // SAMPLE)).to_list()
+    with store.read() as connection:
+        if program.budgets or not customers.seen(connection, sample):
+            return pl.int_range(table.height, eager=True)
     return table["customer"].arg_sort()
 
 
@@ -210,8 +214,8 @@ def _texts(rows: Sequence[DecisionRow], program: Program) -> list[pl.Series]:
 
 
 def _refuse_used_name(store: Store, batch: Batch, roster: Roster) -> None:
-    table = next(roster.tables())
-    first = table["customer"][_order(batch.program, table)].head(CHUNK)
+    ids = next(roster.tables())["customer"]
+    first = dict.fromkeys([*ids.head(CHUNK), *ids.sort().head(CHUNK)])  # those of the first transaction
     keys = [f"{batch.name}:{one}" for one in first]
     with store.read() as connection:
         used = decisions.decisions_by_key(connection, batch.program.name, keys)

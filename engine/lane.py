@@ -28,7 +28,7 @@ from engine.coded import Coded, coded, same, where
 from engine.columns import from_series
 from engine.domain import Program
 from engine.enrol import by_hash_alone, enrol
-from engine.feasible import Funnel, funnel, merge
+from engine.feasible import Funnel, Reason, counted, told
 from engine.profiles import CONSENT
 from engine.request import decision_ids
 from engine.screen import passed
@@ -38,7 +38,7 @@ from engine.store.directory import Hashes, hashes
 from engine.unfold import CHOICE, Header, masks
 from engine.values import types
 
-TOGETHER = 1024  # customers chosen for at once: their (n, k) arrays stay near the processor
+TOGETHER = 512  # customers chosen for at once: their (n, k) arrays stay near the processor
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,17 @@ def decide_strangers(
         keep: whether what the file says of them becomes their profile.
     """
     asked = _asked(connection, current, part, name, at)
-    chosen, funnels = [], []
+    chosen, dropped, reasons = [], [], tuple[Reason, ...]()
     for start in range(0, part.height, TOGETHER):
         choices = choose(current, asked.between(start, start + TOGETHER))
         chosen.append(_Chosen.of(choices))
-        funnels.append(funnel(choices.feasible))
+        dropped.append(counted(choices.feasible))
+        reasons = choices.feasible.reasons  # those of the program, the same every time
     made = _joined(chosen)
     _log(connection, current, asked, made, part, _Batch(name, microseconds(at), keep))
-    return Settled(_table(current, asked, made), merge(funnels))
+    counts, nothing = (sum(each) for each in zip(*dropped, strict=True))
+    shape = (part.height, len(current.program.actions))
+    return Settled(_table(current, asked, made), told(reasons, shape, counts, nothing))
 
 
 @dataclass(frozen=True, slots=True)

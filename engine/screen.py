@@ -64,7 +64,7 @@ def _by_column(screen: Screen, columns: Mapping[str, Sequence[Any]], n: int) -> 
         test({name: one[at : at + _TOGETHER] for name, one in every.items()}, min(_TOGETHER, n - at))
         for at in range(0, n, _TOGETHER)
     ]
-    return np.hstack(parts).T
+    return np.ascontiguousarray(np.hstack(parts).T)
 
 
 @once

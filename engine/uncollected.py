@@ -1,10 +1,14 @@
-"""Work on very many small objects without the cycle collector walking over all of them again and again."""
+"""Work on very many small objects, or on large arrays that come and go, at what the work itself costs."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+_TRIM, _MAP = -1, -3  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD
+_KEPT, _LARGE = 1 << 28, 1 << 25
 
 
 @contextmanager
@@ -17,3 +21,17 @@ def uncollected() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep memory that arrays of megabytes give back, where it is glibc.
+
+    Otherwise it goes to the system at once, and every page is asked for and cleared anew, which takes longer
+    than the arithmetic.
+    """
+    try:
+        tune = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    tune(_TRIM, _KEPT)
+    tune(_MAP, _LARGE)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from policies.base import Floats, Mask
+from policies.masks import Words, kept, words
 
 
 def uniform(mask: Mask) -> Floats:
@@ -52,24 +53,29 @@ def squarecb(scores: Floats, mask: Mask, gamma: float | Floats, floor: float) ->
         Oracles", Algorithm 1, with the number of feasible actions as mu.
     """
     steepness = np.reshape(np.asarray(gamma, dtype=np.float64), (-1, 1))
-    feasible, off = np.count_nonzero(mask, axis=1)[:, None], ~mask
-    pmf = np.array(scores, dtype=np.float64, order="C")
-    np.copyto(pmf, -np.inf, where=off)
-    np.subtract(
-        pmf.max(axis=1, keepdims=True), pmf, out=pmf
-    )  # from here on in place: passes are what it costs
+    feasible, inside = np.count_nonzero(mask, axis=1)[:, None], words(mask)
+    pmf = kept(scores, inside, -np.inf)
+    np.subtract(pmf.max(axis=1, keepdims=True), pmf, out=pmf)  # from here in place: passes are what it costs
     best = pmf == 0.0
     with np.errstate(invalid="ignore"):  # 0 * inf, off the mask
         pmf *= steepness
     pmf += feasible
     np.divide(1.0, pmf, out=pmf)
-    np.copyto(pmf, 0.0, where=best | off)
+    leading = words(best)
+    inside &= ~leading
+    pmf = kept(pmf, inside)
     rest = (1.0 - pmf.sum(axis=1, keepdims=True)) * (1.0 / np.count_nonzero(best, axis=1)[:, None])
-    np.copyto(pmf, rest, where=best)
+    least = floor * (1.0 / feasible)
     pmf *= 1.0 - floor
-    pmf += floor * (1.0 / feasible)
-    np.copyto(pmf, 0.0, where=off)
-    return pmf
+    pmf += least
+    return _either(pmf, inside, (1.0 - floor) * rest + least, leading)
+
+
+def _either(values: Floats, where: Words, row: Floats, there: Words) -> Floats:
+    """(n, k) the values where one mask is True, the number of the row (n, 1) where the other is, else 0."""
+    chosen = values.view(np.int64) & where
+    chosen |= row.view(np.int64) & there
+    return chosen.view(np.float64)
 
 
 def gap(scores: Floats, mask: Mask) -> Floats:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from policies.base import Floats, Mask
+from policies.masks import kept, words
 
 
 def totals(sums: Iterable[tuple[float, float, float]]) -> tuple[float, float]:
@@ -32,8 +33,9 @@ def stakes(mask: Mask, prior: Floats, trust: float, n: float, about: float) -> t
         n: rows learnt.
         about: their squared deviations.
     """
-    low = np.where(mask, prior, np.inf).min(axis=1)
-    half = (np.where(mask, prior, -np.inf).max(axis=1) - low) / 2.0
+    inside = words(mask)
+    low = kept(prior, inside, np.inf).min(axis=1)
+    half = (kept(prior, inside, -np.inf).max(axis=1) - low) / 2.0
     worth = np.where(half > 0.0, trust, 0.0)
     rows = n + worth
     return rows, np.sqrt((about + worth * half * half) / np.maximum(rows, 1.0)), half
