@@ -17,9 +17,9 @@ from engine.situation import Situation, encode
 VALUE, CONSENT, _AS_OF = "value.", "consent.", "as_of."
 
 
-def pack(
+def table(
     fixed: Sequence[pl.Series], values: pl.DataFrame, consent: pl.DataFrame, as_of: Mapping[str, int]
-) -> bytes:
+) -> pl.DataFrame:
     """n situations of customers without any past.
 
     Args:
@@ -33,8 +33,13 @@ def pack(
     columns += [series.alias(VALUE + series.name) for series in values]
     columns += [series.alias(CONSENT + series.name) for series in consent]
     columns += [pl.repeat(at, len(values), eager=True).alias(_AS_OF + name) for name, at in as_of.items()]
+    return pl.DataFrame(columns)
+
+
+def pack(situations: pl.DataFrame) -> bytes:
+    """The block of a `table`."""
     written = BytesIO()
-    pl.DataFrame(columns).write_ipc(written, compression="lz4")
+    situations.write_ipc(written, compression="lz4")
     return written.getvalue()
 
 

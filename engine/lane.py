@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from engine import derived
 from engine.arms import EXPLORING, NEVER_CONTACTED
 from engine.assign import arms
-from engine.block import pack
+from engine.block import pack, table
 from engine.calendar import microseconds
 from engine.choose import Choices, Live, choose
 from engine.coded import Coded, coded, same, where
@@ -38,6 +38,7 @@ from engine.store.directory import Hashes, hashes
 from engine.unfold import CHOICE, Header, masks
 from engine.values import types
 
+FOLD = 2048  # decisions of one fold: whoever is asked for alone has to be found in no more
 TOGETHER = 512  # customers chosen for at once: their (n, k) arrays stay near the processor
 
 
@@ -216,7 +217,7 @@ class _Batch:
 def _log(
     connection: Connection, current: Live, asked: _Asked, made: _Chosen, part: pl.DataFrame, batch: _Batch
 ) -> None:
-    """Keep the decisions as a fold of the log."""
+    """Keep the decisions as folds of the log."""
     program, s = current.program, asked.situations
     values = [name for name in value_names(program) if name in part.columns]
     header = Header(
@@ -231,29 +232,23 @@ def _log(
         made.feasible.shape[1],
         tuple((one.name, one.offer, one.channel, one.slot) for one in program.actions),
     )
-    zone = (
-        part["zone"] if "zone" in part.columns else pl.repeat(None, part.height, dtype=pl.String, eager=True)
-    )
     fixed = [
         part["customer"],
         pl.repeat(batch.name, part.height, eager=True).alias("batch"),
         pl.repeat(batch.at_us, part.height, eager=True).alias("at_us"),
         _spelt("arm", s.arm),
-        zone.alias("zone"),
+        _spelt("zone", s.zone),
         *_choices(s, made),
     ]
     consent = part.select(pl.col(name).alias(name.removeprefix(CONSENT)) for name in _purposes(part))
     dated = dict.fromkeys(_dated(program, part), batch.at_us)
-    number = blocks.put_block(connection, pack(fixed, part.select(values), consent, dated))
-    folds.put(
-        connection,
-        number,
-        program.name,
-        batch.name,
-        msgspec.msgpack.encode(header),
-        hashes(s.customer),
-        asked.id_hash,
-    )
+    columns, common = table(fixed, part.select(values), consent, dated), msgspec.msgpack.encode(header)
+    customer = hashes(s.customer)
+    for start in range(0, part.height, FOLD):
+        rows = slice(start, start + FOLD)
+        number = blocks.put_block(connection, pack(columns[rows]))
+        own = (customer[rows], asked.id_hash[rows])
+        folds.put(connection, number, program.name, batch.name, common, *own)
 
 
 def _choices(s: Situations, made: _Chosen) -> list[pl.Series]:
@@ -268,7 +263,7 @@ def _choices(s: Situations, made: _Chosen) -> list[pl.Series]:
     return [pl.Series(f"{CHOICE}{name}", column) for name, column in columns.items()] + masks(made.feasible)
 
 
-def _spelt(name: str, values: Sequence[str]) -> pl.Series:
+def _spelt(name: str, values: Sequence[str | None]) -> pl.Series:
     found = coded(values)
     return pl.Series(name, found.levels, dtype=pl.String).gather(found.place)
 

@@ -111,9 +111,7 @@ def restudy(
     )
 
 
-def republish(
-    connection: Connection, done: Relearnt, at: datetime, reason: str = AFRESH
-) -> AfreshLesson:
+def republish(connection: Connection, done: Relearnt, at: datetime, reason: str = AFRESH) -> AfreshLesson:
     """Publish what was learnt afresh; learnt is from now on what is in it, and nothing else.
 
     What somebody else has learnt and published meanwhile waits to be learnt again. Snapshots that had learnt
