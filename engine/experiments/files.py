@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def numbers(frame: pl.DataFrame, columns: Iterable[str], place: str) -> pl.DataF
         as_number = column.cast(pl.Float64, strict=False)
         if as_number.null_count() > column.null_count():
             _refuse(column.is_not_null() & as_number.is_null(), column, place, "is not a number")
-        if not as_number.is_finite().all():
+        if not math.isfinite(as_number.sum()) and not as_number.is_finite().all():  # a sum is quicker
             _refuse(as_number.is_finite().not_().fill_null(False), column, place, "is not a finite number")
         frame = frame.with_columns(as_number.alias(name))
     return frame

@@ -184,11 +184,10 @@ def _told(one: MetricResult, still: Mapping[tuple[str, str], int], experiment: E
 
 def _count(units: pl.DataFrame, experiment: Experiment, name: str) -> dict[str, int]:
     """Units (or clusters) of each arm, the control first."""
-    what = pl.col(experiment.cluster).n_unique() if experiment.cluster else pl.len()
-    counted = (
-        units.drop_nulls(experiment.arm).group_by(experiment.arm).agg(what.alias("n")).sort(experiment.arm)
-    )
-    count: dict[str, int] = dict(counted.iter_rows())
+    count = {
+        arm: part[experiment.cluster].n_unique() if experiment.cluster else len(part)
+        for arm, part in by_arm(units.drop_nulls(experiment.arm), experiment.arm)
+    }
     if experiment.control not in count:
         remedy = nearest(experiment.control, count)
         raise InputError(f"{name} has no arm '{experiment.control}' in column '{experiment.arm}'.{remedy}")

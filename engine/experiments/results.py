@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import polars as pl
 
 from engine.errors import InputError
@@ -13,8 +14,9 @@ from engine.experiments.compare import Reading, Setting, compare, per_cost
 from engine.experiments.experiment import Experiment
 from engine.experiments.fieller import RatioInterval
 from engine.experiments.metric import Term
-from engine.experiments.sample import Sample, merge
-from engine.experiments.units import aggregates
+from engine.experiments.quantile import upper
+from engine.experiments.sample import Sample, measure_columns, replaced
+from engine.experiments.units import aggregates, by_arm, values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +109,9 @@ def clamping(column: pl.Series, clamp: float | None) -> tuple[float, float] | No
     least, most = column.min(), column.max()
     if clamp is None or not column.is_between(least, most, closed="none").any():
         return None
-    high = column.quantile(clamp, "higher")
-    low = column.quantile(1 - clamp, "lower") if isinstance(least, float) and least < 0 else least
-    if not isinstance(high, float) or not isinstance(low, float) or low >= high:
+    high = upper(column.drop_nulls(), clamp)
+    low = -upper(-column.drop_nulls(), clamp) if isinstance(least, float) and least < 0 else least
+    if not isinstance(low, float) or low >= high:
         return None
     cuts = high < float(str(most)) or low > float(str(least))
     return (low, high) if cuts else None
@@ -119,22 +121,22 @@ def _both(
     units: pl.DataFrame, experiment: Experiment, term: Term, arms: Sequence[str], limits: tuple[float, float]
 ) -> tuple[dict[str, Sample], dict[str, Sample]]:
     """Statistics clamped and unclamped: they differ only in the few units beyond the limits."""
-    value = pl.col(term.numerator)
     if experiment.cluster or experiment.propensity:
-        cut = units.with_columns(value.clip(*limits))
+        cut = units.with_columns(pl.col(term.numerator).clip(*limits))
         return _samples(cut, experiment, term, arms), _samples(units, experiment, term, arms)
-    others = [one.numerator for one in (*_covariates(experiment), *_cost(experiment))]
-    rows = units.select(list(dict.fromkeys([experiment.arm, term.numerator, *others])))
-    within = rows[term.numerator].is_between(*limits)
-    beyond = rows.filter(~within)
-    most = _measured(rows.filter(within), experiment, term)
-    few = (_measured(one, experiment, term) for one in (beyond.with_columns(value.clip(*limits)), beyond))
-    clamped, whole = ({**rest, **most, **_merged(most, rest)} for rest in few)
+    terms = (term, *_covariates(experiment), *_cost(experiment))
+    names = tuple(dict.fromkeys(one.numerator for one in terms))
+    rows = units.select(experiment.arm, *names).drop_nulls()
+    clamped, whole = {}, {}
+    for arm, part in by_arm(rows, experiment.arm):
+        values = values_of(part, names)
+        counted = np.clip(values[0], *limits)
+        beyond = np.flatnonzero(counted != values[0])
+        own = np.stack([value[beyond] for value in values], axis=1)
+        held = np.stack([counted[beyond], *own.T[1:]], axis=1)
+        clamped[arm] = measure_columns(names, [counted, *values[1:]])
+        whole[arm] = replaced(clamped[arm], held, own)
     return _known(clamped, term, arms), _known(whole, term, arms)
-
-
-def _merged(one: Mapping[str, Sample], other: Mapping[str, Sample]) -> dict[str, Sample]:
-    return {arm: merge(sample, other[arm]) for arm, sample in one.items() if arm in other}
 
 
 def _samples(

@@ -7,7 +7,7 @@ twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from policies.base import Floats
 
-_CHUNK = 16_384  # rows whose triple products fit the cache
+_CELLS = 81_920  # numbers that fit the cache: columns, and their products in pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,56 @@ class Moments:
 
 
 def measure(columns: tuple[str, ...], rows: Floats) -> Sample:
-    """Sufficient statistics of (n, p) rows in one pass.
+    """Sufficient statistics of (n, p) rows.
 
     >>> measure(("x",), np.array([[1.0], [3.0]])).mean
     array([2.])
     """
-    chunks = (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))
-    return reduce(merge, (_measure(columns, chunk) for chunk in chunks), empty(columns))
+    return measure_columns(columns, list(rows.T))
+
+
+def measure_columns(columns: tuple[str, ...], values: Sequence[Floats]) -> Sample:
+    """`measure` of p columns of shape (n,) each, which are not copied.
+
+    The means come first, then the products about them, a piece that fits the cache at a time.
+    """
+    p, n = len(columns), len(values[0])
+    if not n:
+        return empty(columns)
+    mean = np.array([value.mean() for value in values])
+    i, j = np.triu_indices(p)
+    room = np.empty((p + len(i), max(_CELLS // (p + len(i)), 1)))
+    total = np.zeros((len(room), p))
+    for start in range(0, n, room.shape[1]):
+        piece = room[:, : n - start]
+        for k, value in enumerate(values):
+            np.subtract(value[start : start + room.shape[1]], mean[k], out=piece[k])
+        for k in range(len(i)):
+            np.multiply(piece[i[k]], piece[j[k]], out=piece[p + k])
+        total += piece @ piece[:p].T
+    third = np.empty((p, p, p))
+    third[i, j] = third[j, i] = total[p:]
+    return Sample(columns, n, mean, total[:p], third)
+
+
+def replaced(sample: Sample, gone: Floats, come: Floats) -> Sample:
+    """The statistics once k of the units have other values: clamped ones their own, for instance.
+
+    Args:
+        gone, come: (k, p) the values as they were measured, and those in their place.
+    """
+    was, now = gone - sample.mean, come - sample.mean
+    shift = (now - was).sum(axis=0) / sample.n
+    second = sample.second + now.T @ now - was.T @ was
+    third = sample.third + _triples(now) - _triples(was)
+    cube = np.multiply.outer(np.multiply.outer(shift, shift), shift)
+    return Sample(
+        sample.columns,
+        sample.n,
+        sample.mean + shift,
+        second - sample.n * np.multiply.outer(shift, shift),
+        third - _spread(second, shift) + 2 * sample.n * cube,
+    )
 
 
 def empty(columns: tuple[str, ...]) -> Sample:
@@ -124,12 +167,11 @@ def from_sums(columns: tuple[str, ...], n: int, total: Floats, product: Floats) 
     return Sample(columns, n, mean, second, np.zeros((len(columns),) * 3))
 
 
-def _measure(columns: tuple[str, ...], rows: Floats) -> Sample:
-    n, p = rows.shape
-    mean = rows.mean(axis=0)
-    deviation = rows - mean
-    pairs = (deviation[:, :, None] * deviation[:, None, :]).reshape(n, p * p)
-    return Sample(columns, n, mean, deviation.T @ deviation, (pairs.T @ deviation).reshape(p, p, p))
+def _triples(deviation: Floats) -> Floats:
+    """(p, p, p) sums of triple products of (k, p) deviations."""
+    k, p = deviation.shape
+    pairs = (deviation[:, :, None] * deviation[:, None, :]).reshape(k, p * p)
+    return np.asarray((pairs.T @ deviation).reshape(p, p, p))
 
 
 def _spread(matrix: Floats, gap: Floats) -> Floats:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from engine.experiments.metric import Term
-from engine.experiments.sample import Sample, measure
+from engine.experiments.sample import Sample, measure_columns
+from policies.base import Floats
 
 _FEW_ARMS = 16
+_FIRST = 10_000  # rows that mostly name every arm
 ROWS = "(rows)"  # units in a cluster: the denominator that turns cluster totals into means per unit
 
 
@@ -81,7 +83,12 @@ def aggregates(
         names = (*names, ROWS)
     if cluster:
         rows = rows.group_by(keys, maintain_order=True).agg(pl.col(names).sum())
-    return {name: measure(names, part.select(names).to_numpy()) for name, part in by_arm(rows, arm)}
+    return {name: measure_columns(names, values_of(part, names)) for name, part in by_arm(rows, arm)}
+
+
+def values_of(rows: pl.DataFrame, names: Sequence[str]) -> list[Floats]:
+    """Each column as numbers; those without empty cells are not copied."""
+    return [rows[name].cast(pl.Float64).to_numpy() for name in names]
 
 
 def by_arm(rows: pl.DataFrame, arm: str) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -99,7 +106,9 @@ def sorted_by(rows: pl.DataFrame, arm: str) -> pl.DataFrame:
     Arms become numbers with names, and a filter an arm is a tenth of the work of a sort while there are few.
     """
     called = rows[arm] if rows[arm].dtype == pl.String else rows[arm].cast(pl.String)
-    names = called.unique().sort()
+    names = called.head(_FIRST).unique().sort()
+    if len(names) > _FEW_ARMS or sum(called.eq_missing(name).sum() for name in names) < len(called):
+        names = called.unique().sort()
     kind = pl.Enum(names.drop_nulls())
     if not 1 < len(names) <= _FEW_ARMS:
         return rows.with_columns(called.cast(kind)).sort(arm, maintain_order=True)
@@ -107,7 +116,7 @@ def sorted_by(rows: pl.DataFrame, arm: str) -> pl.DataFrame:
     parts = [others.filter(called.eq_missing(name)) for name in names]
     named = zip(names, parts, strict=True)
     whole = pl.concat([pl.repeat(name, len(part), dtype=kind, eager=True) for name, part in named])
-    return pl.concat(parts, rechunk=True).with_columns(whole.alias(arm)).select(rows.columns)
+    return pl.concat(parts, rechunk=False).with_columns(whole.alias(arm)).select(rows.columns)
 
 
 def clustered(term: Term, cluster: str | None) -> Term:

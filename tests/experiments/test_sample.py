@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose
 from pytest import approx, raises
 
 from engine.experiments.metric import Term
-from engine.experiments.sample import Sample, empty, from_sums, measure, merge, merge_all, project
+from engine.experiments.quantile import upper
+from engine.experiments.sample import Sample, empty, from_sums, measure, merge, merge_all, project, replaced
 from engine.experiments.units import aggregates
 from policies.base import Floats
 from tests.experiments.worlds import experiment
@@ -94,3 +95,29 @@ def test_daily_batches_of_arms_add_up_to_the_whole_experiment(days: int, seed: i
     batches = [aggregates(part, "arm", terms) for part in frame.partition_by("day")]
     for arm, whole in aggregates(frame, "arm", terms).items():
         same(merge_all([one[arm] for one in reversed(batches) if arm in one]), whole)
+
+
+@given(arrays(np.float64, (30, 2), elements=st.floats(-1e3, 1e3)), st.integers(0, 30))
+def test_replacing_the_values_of_some_units_is_measuring_the_others(rows: Floats, k: int) -> None:
+    cut = rows.copy()
+    cut[:k] = np.clip(cut[:k], -10, 10)
+    found, wanted = replaced(measure(("y", "x"), cut), cut[:k], rows[:k]), measure(("y", "x"), rows)
+    scale = max(1.0, float(np.abs(rows).max()))
+    assert_allclose(found.mean, wanted.mean, atol=1e-12 * scale)
+    assert_allclose(found.second, wanted.second, atol=1e-10 * scale**2)
+    assert_allclose(found.third, wanted.third, atol=1e-10 * scale**3)
+
+
+@given(
+    st.lists(st.sampled_from([-3.0, -1.0, 0.0, 0.0, 0.5, 2.0, 9.0]), min_size=1, max_size=50),
+    st.sampled_from([0.6, 0.9, 0.99, 0.999]),
+)
+def test_the_upper_quantile_is_polars_own(values: list[float], q: float) -> None:
+    assert upper(pl.Series(values), q) == pl.Series(values).quantile(q, "higher")
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.6, 0.99, 0.999]))
+@settings(max_examples=20)
+def test_the_upper_quantile_of_many_is_found_though_a_sample_points_to_it(seed: int, q: float) -> None:
+    value = pl.Series(np.sort(np.random.default_rng(seed).lognormal(sigma=2.0, size=30_001)))
+    assert upper(value, q) == value.quantile(q, "higher")
