@@ -13,7 +13,7 @@ from engine.arbitrate import cost
 from engine.domain import Action, Program
 from policies.base import Floats, Ints, Mask
 from simulator.luck import uniform
-from simulator.world import Customers, Law, State, World
+from simulator.world import Customers, Law, State, World, advance
 
 _DAY = timedelta(days=1)
 
@@ -39,6 +39,10 @@ class Outcomes:
     def __len__(self) -> int:
         return len(self.row)
 
+    def take(self, rows: Mask) -> Outcomes:
+        """Some of them."""
+        return Outcomes(self.row[rows], self.law[rows], self.kind[rows], self.days[rows], self.value[rows])
+
     def per_customer(self, kind: str, n: int) -> Ints:
         """(n,) number of outcomes of a kind that follow each decision, in time or not."""
         return np.bincount(self.row[self.kind == kind], minlength=n)
@@ -63,6 +67,18 @@ def outcomes(
         happened[law.name] = occurs & happened[law.cause] if law.cause else occurs
         found.append(_follow(law, origin[law.name], np.flatnonzero(happened[law.name]), customers, day))
     return _join(found)
+
+
+def reported(world: World, found: Outcomes) -> Outcomes:
+    """The outcomes of which anybody will ever be told."""
+    return found.take(~np.isin(found.law, world.unreported))
+
+
+def after(world: World, state: State, actions: Sequence[Action], action: Ints, found: Outcomes) -> State:
+    """The state on the morning after customer i was given ``actions[action[i]]`` and `found` followed."""
+    n = len(action)
+    left = found.per_customer(world.ends, n) > 0
+    return advance(world, state, world.choice(actions).of(action), found.per_customer(world.sells, n), left)
 
 
 def _follow(law: Law, origin: str, row: Ints, customers: Customers, day: int) -> Outcomes:
@@ -93,9 +109,14 @@ def _join(parts: Sequence[Outcomes]) -> Outcomes:
 
 def earned(program: Program, action: Ints, outcomes: Outcomes) -> Floats:
     """(n,) net reward of each decision: its outcomes in the goal's window, less the cost of the action."""
-    worth = np.zeros(len(outcomes))
+    counted = worth(program, outcomes) * (outcomes.days < program.goal.window / _DAY)
+    return np.bincount(outcomes.row, weights=counted, minlength=len(action)) - cost(program)[action]
+
+
+def worth(program: Program, outcomes: Outcomes) -> Floats:
+    """(m,) what each outcome is worth under the goal, whenever it comes."""
+    found = np.zeros(len(outcomes))
     for kind, weight in program.goal.outcomes.items():
         of_kind = outcomes.kind == kind
-        worth[of_kind] = weight.amount + weight.share * outcomes.value[of_kind]
-    worth *= outcomes.days < program.goal.window / _DAY
-    return np.bincount(outcomes.row, weights=worth, minlength=len(action)) - cost(program)[action]
+        found[of_kind] = weight.amount + weight.share * outcomes.value[of_kind]
+    return found

@@ -14,10 +14,10 @@ from engine.experiments.report import Report, analyse
 from engine.experiments.sample import measure, project
 from engine.experiments.welch import Effect, Interval, interval
 from policies.base import Floats, Ints
-from simulator.happen import outcomes
+from simulator.happen import after, outcomes
 from simulator.season import Rung
 from simulator.truth import response
-from simulator.world import Customers, World, advance
+from simulator.world import Customers, World
 
 METRIC = "net reward"
 
@@ -54,9 +54,7 @@ def left_alone(world: World, program: Program, customers: Customers, days: int) 
     for day in range(days):
         total += response(world, quiet, customers, state, day)[:, 0]
         found = outcomes(world, customers, state, day, quiet.actions, nobody)
-        bought = found.per_customer("purchase", len(customers))
-        left = found.per_customer("unsubscribe", len(customers)) > 0
-        state = advance(world, state, world.choice(quiet.actions).of(nobody), bought, left)
+        state = after(world, state, quiet.actions, nobody, found)
     return total
 
 

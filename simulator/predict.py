@@ -36,13 +36,14 @@ def predict(
 ) -> tuple[Scores, ...]:
     """Propensity scores of every model that the program ties to an offer.
 
-    The score is the expected number of purchases within the goal's window when the offer is sent, over
-    channels and slots alike, to a customer not contacted before. Unasked purchases count: it is a propensity,
-    not an uplift. It is learnt on other customers from observable attributes only, blurred, and calibrated on
-    those: of customers with a score of 3 %, about 3 % buy. Another version has other noise.
+    The score is the expected number of purchases, or of what the world sells, within the goal's window when
+    the offer is sent, over channels and slots alike, to a customer not contacted before. Unasked purchases
+    count: it is a propensity, not an uplift. It is learnt on other customers from observable attributes only,
+    blurred, and calibrated on those: of customers with a score of 3 %, about 3 % buy. Another version has
+    other noise.
     """
     past = world.people(_PAST_SEED, np.arange(_PAST, dtype=np.int64))
-    bought = count(world, program, past, world.fresh(_PAST), 0, "purchase")
+    bought = count(world, program, past, world.fresh(_PAST), 0, world.sells)
     X, X_past = _features(program, customers, past), _features(program, past, past)
     made = []
     for model, offer in program.predictions.items():

@@ -31,13 +31,13 @@ class Record:
         early: (k,) how often the policy's arm was given each action in the first seven days.
     """
 
-    def __init__(self, program: Program, customers: Customers) -> None:
+    def __init__(self, program: Program, customers: Customers, ends: str = "unsubscribe") -> None:
         n = len(customers)
         self.tallies: list[Tally] = []
         self.pages: deque[Page] = deque(maxlen=LAST)
         self.trials: deque[Trial] = deque(maxlen=_TRIED)
         self.early: Ints = np.zeros(len(program.actions), dtype=np.int64)
-        self._program, self._customers = program, customers
+        self._program, self._customers, self._ends = program, customers, ends
         self._channel = _channels(program)
         self._arm = np.full(n, "", dtype="U8")
         self._moved = np.zeros(n, dtype=np.bool_)
@@ -51,7 +51,7 @@ class Record:
 
         Args:
             expected: (n, k) expected net reward of every action that morning.
-            found: what follows, whenever it comes.
+            found: what follows and is told, whenever it comes.
             live: what decided.
         """
         reward = earned(self._program, made.action, found)
@@ -98,7 +98,7 @@ class Record:
             self.early += np.bincount(page.action, minlength=len(self.early))
 
     def _note_withdrawals(self, made: Decisions, found: Outcomes) -> None:
-        gone = found.kind == "unsubscribe"
+        gone = found.kind == self._ends
         at_us = made.at_us + np.rint(found.days[gone] * _DAY_US).astype(np.int64)
         np.minimum.at(self._withdrawn, found.row[gone], at_us)
 

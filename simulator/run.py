@@ -34,7 +34,9 @@ from engine.track import Event, IdentifyEvent, OutcomeEvent, track
 from engine.uncollected import uncollected
 from policies.base import Floats, Ints
 from simulator.ask import decide_all
-from simulator.happen import Outcomes, outcomes
+from simulator.clones import is_clone
+from simulator.clones.serve import Served
+from simulator.happen import Outcomes, after, outcomes, reported
 from simulator.hindsight import off_policy
 from simulator.ladder import experiment, ladder, left_alone
 from simulator.predict import predict
@@ -42,7 +44,7 @@ from simulator.record import Record
 from simulator.season import Decisions, Judged, Season, label
 from simulator.truth import response
 from simulator.uses import uses
-from simulator.world import Customers, State, World, advance
+from simulator.world import Customers, World
 
 START = datetime(2026, 1, 5, 7, 30, tzinfo=UTC)  # a Monday, ten hours before 18:30 in most of the zones
 DAY = timedelta(days=1)
@@ -85,7 +87,8 @@ def run(
         n: customers.
         days: of decisions, one each morning for everyone; the goal's window after the last is waited for.
         seed: of the world, of the assignment to arms and of the draws.
-        policy: what serves the arm `policy`; the world's own program says if None.
+        policy: what serves the arm `policy`; the world's own program says if None. A kind such as
+            ``clone:pega`` is a documented-behaviour clone (`simulator.clones`).
         arms: share of each arm; the program's if None.
         every: days from one run of learning to the next.
         chunk: most customers decided for in one transaction.
@@ -99,14 +102,16 @@ def run(
     for name, number in (("customers", n), ("days", days), ("every", every), ("chunk", chunk)):
         if number < 1:
             raise InputError(f"{name} == {number}, must be 1 or more.")
-    text = program_text(world, seed, policy, arms)
+    name = "" if policy is None else policy.kind
+    text = program_text(world, seed, PolicySpec("uniform") if is_clone(name) else policy, arms)
     with _opened(path) as store:
         customers = world.customers(n, seed)
         program = loads(text, f"{world.name}.yaml")
         stage = Stage(world, customers, customers.names, program, store, chunk)
         _prepare(stage, text)
-        record = Record(program, customers)
-        last = _live_through(stage, record, days, seed, every, progress)
+        record = Record(program, customers, world.ends)
+        served = Served(name, world, program, customers, seed) if is_clone(name) else None
+        last = _live_through(stage, record, days, seed, every, served, progress)
         return _told(stage, record, last, days, seed)
 
 
@@ -120,7 +125,7 @@ def _told(stage: Stage, record: Record, last: Live, days: int, seed: int) -> Sea
         len(stage.customers),
         days,
         seed,
-        label(program.policy),
+        label(last.program.policy),
         last.program,
         last.snapshot_version,
         tuple(record.tallies),
@@ -197,32 +202,37 @@ def _prepare(stage: Stage, text: bytes) -> None:
 
 
 def _live_through(
-    stage: Stage, record: Record, days: int, seed: int, every: int, progress: Callable[[int], None]
+    stage: Stage,
+    record: Record,
+    days: int,
+    seed: int,
+    every: int,
+    served: Served | None,
+    progress: Callable[[int], None],
 ) -> Live:
     """Day after day; returns what decided on the last."""
-    world, people, lives = stage.world, stage.customers, Lives()
+    world, people, lives = stage.world, stage.customers, served or Lives()
     state, post = world.fresh(len(people)), dict[int, list[Event]]()
     for day in range(days):
         _arrive(stage, post.pop(day, []), day)
         if day % every == 0:
             with stage.store.write() as connection:
                 learn(connection, stage.program.name, START + day * DAY)
+        if served is not None:
+            served.morning(day)
         live, made = _decide(stage, lives, day, seed)
         expected = response(world, stage.program, people, state, day)
         found = outcomes(world, people, state, day, stage.program.actions, made.action)
-        record.take(made, expected, found, live)
-        _post(stage, post, made, found)
-        state = _next(stage, state, made, found)
+        told = reported(world, found)
+        record.take(made, expected, told, live)
+        _post(stage, post, made, told)
+        if served is not None:
+            served.evening(made, told)
+        state = after(world, state, stage.program.actions, made.action, found)
         progress(day + 1)
     for day in sorted(post):
         _arrive(stage, post[day], day)
     return live
-
-
-def _next(stage: Stage, state: State, made: Decisions, found: Outcomes) -> State:
-    n, choice = len(made), stage.world.choice(stage.program.actions)
-    left = found.per_customer("unsubscribe", n) > 0
-    return advance(stage.world, state, choice.of(made.action), found.per_customer("purchase", n), left)
 
 
 def _arrive(stage: Stage, events: list[Event], day: int) -> None:
@@ -251,14 +261,14 @@ def _post(stage: Stage, post: dict[int, list[Event]], made: Decisions, found: Ou
         arrived.append(
             OutcomeEvent(f"{name}:{made.day}:{law}", name, kind, instant(at_us), value, made.ids[row])
         )
-        if kind == "unsubscribe":
+        if kind == stage.world.ends:
             arrived.append(IdentifyEvent(name, consent=withdrawn))
 
 
 def _decide(stage: Stage, lives: Lives, day: int, seed: int) -> tuple[Live, Decisions]:
     """The morning's decisions for everyone."""
-    at = START + day * DAY
-    requests = [Request(one, stage.program.name, f"{seed}:{day}:{one}", at) for one in stage.names]
+    at, name, moment = START + day * DAY, stage.program.name, dict(stage.world.moment(day))
+    requests = [Request(one, name, f"{seed}:{day}:{one}", at, moment) for one in stage.names]
     rows, rounds = decide_all(stage.store, lives, requests, stage.chunk)
     return rounds[-1][0], _decisions(day, microseconds(at), rows, [choices for _, choices in rounds])
 

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from engine.experiments.welch import Interval
+from simulator import clones
 from simulator.season import LAST, Rung, Season
 
 
@@ -99,6 +100,7 @@ def document(season: Season) -> dict[str, Any]:
     verdict = None if season.report is None else asdict(season.report.verdict)
     return {
         **plain,
+        "clone": clones.told(season.policy),
         "ladder": [asdict(one) for one in season.ladder],
         "verdict": verdict,
         "audit": {**asdict(season.audit), "violations": season.audit.violations},

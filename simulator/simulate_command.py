@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 
 def simulate(
-    world: Annotated[str, typer.Argument(help="The world: retail, newsletter, null.")],
+    world: Annotated[
+        str,
+        typer.Argument(help="One of those in docs/worlds.md, such as retail."),
+    ],
     policy: Annotated[
         list[str] | None,
         typer.Option(
-            help="linear, vw, formula, priority, uniform or constant:ACTION; may be repeated. "
+            help="linear, vw, formula, priority, uniform, constant:ACTION, or clone:VENDOR (a "
+            "documented-behaviour clone: pega, adobe, ...); may be repeated. "
             "[default: linear]"
         ),
     ] = None,
@@ -41,7 +45,7 @@ def simulate(
 
 
 def spec(name: str, world: World) -> PolicySpec:
-    """The policy meant by ``kind`` or ``constant:ACTION``.
+    """The policy meant by ``kind``, ``constant:ACTION`` or ``clone:VENDOR``.
 
     Raises:
         NotFoundError: there is no such policy, or no such action in the world's program.
@@ -49,7 +53,11 @@ def spec(name: str, world: World) -> PolicySpec:
     from engine.domain import PolicySpec
     from engine.program import loads
     from policies.make import KINDS
+    from simulator.clones import clone, is_clone
 
+    if is_clone(name):
+        clone(name)
+        return PolicySpec(name)
     kind, _, action = name.partition(":")
     if kind not in KINDS or bool(action) != (kind == "constant"):
         known = ["constant:ACTION", *(one for one in KINDS if one != "constant")]
@@ -85,12 +93,16 @@ def _show_json(seasons: Sequence[Season]) -> None:
 def _show(world: World, seasons: Sequence[Season]) -> None:
     from rich.console import Console
 
+    from simulator import clones
     from simulator import season_tables as tables
 
     console, first = Console(), seasons[0]
     console.print(
         f"Simulated: {world.title}. {first.customers:,} customers, {first.days} days, seed {first.seed}.\n"
     )
+    for one in seasons:
+        if (about := clones.told(one.policy)) is not None:
+            console.print(f"{one.policy}: {about}.\n", soft_wrap=False)
     console.print(tables.earnings(seasons))
     console.print(tables.deeds(seasons))
     for one in seasons:

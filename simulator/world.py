@@ -71,7 +71,7 @@ class State:
         fatigue: (n,) contacts so far, each fading.
         worn: (n, offers) contacts with each offer so far, each fading.
         sated: (n,) purchases so far, each fading.
-        left: (n,) True once unsubscribed.
+        left: (n,) True once out of reach: unsubscribed, or gone.
     """
 
     fatigue: Floats
@@ -150,6 +150,11 @@ class World:
     Attributes:
         people: (seed, (n,) index) -> customers, each depending on seed and its own index only.
         laws: (customers, state, day, choice) -> laws, causes before effects. Day 0 is a Monday.
+        moment: day -> what every request of that morning carries, seen by the program.
+        sells: the kind of outcome that sates, and that scores predict.
+        responds: the kind of outcome that says a contact was taken up.
+        ends: the kind of outcome after which a customer is out of reach.
+        unreported: names of laws that happen and are never told; the truth counts what they bring.
     """
 
     name: str
@@ -160,6 +165,11 @@ class World:
     memory: Memory
     people: Callable[[int, Ints], Customers]
     laws: Callable[[Customers, State, int, Choice], tuple[Law, ...]]
+    moment: Callable[[int], Mapping[str, Any]] = lambda day: {}
+    sells: str = "purchase"
+    ends: str = "unsubscribe"
+    responds: str = "click"
+    unreported: tuple[str, ...] = ()
 
     def program(self) -> str:
         """The text of the world's program file."""
@@ -208,8 +218,9 @@ def advance(world: World, state: State, choice: Choice, bought: Ints, left: Mask
 
     Args:
         choice: (n, 1) what each customer was given; no_action for those not asked about.
-        bought: (n,) purchases that follow from that day's decision, counted that day however late they come.
-        left: (n,) True where the customer unsubscribed.
+        bought: (n,) purchases, or what the world sells, that follow from that day's decision, counted that
+            day however late they come.
+        left: (n,) True where the customer went out of reach.
     """
     contact = choice.contact[:, 0]
     sent = np.where(contact[:, None], choice.offer == np.arange(len(world.offers)), False)

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from engine.errors import NotFoundError, nearest
 from simulator.world import World
-from simulator.worlds import newsletter, null, retail
+from simulator.worlds import adversarial, airline, b2b, newsletter, null, retail, subscription, telco
 
-WORLDS = {one.name: one for one in (retail.RETAIL, newsletter.NEWSLETTER, null.NULL)}
+WORLDS = {
+    one.name: one
+    for one in (
+        retail.RETAIL,
+        newsletter.NEWSLETTER,
+        telco.TELCO,
+        airline.AIRLINE,
+        subscription.SUBSCRIPTION,
+        b2b.B2B,
+        adversarial.ADVERSARIAL,
+        null.NULL,
+    )
+}
 
 
 def world(name: str) -> World:

@@ -6,13 +6,11 @@ meets thresholds of age and tenure, attention saturates, and offer, channel, slo
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from policies.base import Floats
 from simulator.world import Choice, Customers, Law, Memory, State, World
+from simulator.worlds.parts import hill, one
 from simulator.worlds.shoppers import BRAND, QUIET, SPEND, people
 
 OFFERS = ("winter_sale", "new_arrivals", "free_delivery", "loyalty_gift")
@@ -34,7 +32,7 @@ def laws(customers: Customers, state: State, day: int, choice: Choice) -> tuple[
     basket = SPEND.mean * (0.65 + 0.7 * _spender(customers))
     paid = basket * _BASKET[choice.offer]
     ready = _ready(customers, state, day)
-    induced = 0.28 * ready**0.7 * (0.35 + 0.65 * _hill(_pull(customers, choice), 0.5))
+    induced = 0.28 * ready**0.7 * (0.35 + 0.65 * hill(_pull(customers, choice), 0.5))
     organic = _organic(customers, seen, ready)
     unasked = _unasked(seen, choice, basket)
     return (
@@ -48,12 +46,12 @@ def laws(customers: Customers, state: State, day: int, choice: Choice) -> tuple[
 
 def _seen(customers: Customers, state: State, choice: Choice) -> Floats:
     """(n, k) chance to notice the contact: channel by age, slot by the customer's hours, fatigue."""
-    age, evening = _one(customers.attributes["age"]), _one(customers.latent["evening"])
+    age, evening = one(customers.attributes["age"]), one(customers.latent["evening"])
     reach = np.where(choice.channel == 1, np.where(age < 60, 0.92, 0.55), np.where(age < 25, 0.45, 0.7))
     awake = np.where(choice.slot == 1, evening, 1 - evening)
     attention = 0.25 + 0.75 * awake**2 / (awake**2 + 0.2) * 1.2
-    seen: Floats = reach * attention * np.exp(-0.25 * _one(state.fatigue))
-    return np.where(choice.contact & ~_one(state.left), seen, 0.0)
+    seen: Floats = reach * attention * np.exp(-0.25 * one(state.fatigue))
+    return np.where(choice.contact & ~one(state.left), seen, 0.0)
 
 
 def _click(customers: Customers, state: State, choice: Choice) -> Floats:
@@ -62,7 +60,7 @@ def _click(customers: Customers, state: State, choice: Choice) -> Floats:
     fresh = np.exp(-0.35 * state.worn[rows, choice.offer])
     urgent = 1 + 0.3 * ((choice.offer == 0) & (choice.channel == 1) & (choice.slot == 1))
     pull = _pull(customers, choice) * _FIT[choice.offer, choice.channel] * urgent
-    return np.minimum(0.75 * _hill(pull, 0.8), 0.95) * fresh
+    return np.minimum(0.75 * hill(pull, 0.8), 0.95) * fresh
 
 
 def _pull(customers: Customers, choice: Choice) -> Floats:
@@ -70,24 +68,24 @@ def _pull(customers: Customers, choice: Choice) -> Floats:
     rows = np.arange(len(customers))[:, None]
     seen, kind = customers.attributes, customers.latent["type"].astype(np.int64)[:, None]
     pull = _TASTE[kind, choice.offer] + 0.2 * customers.latent["taste"][rows, choice.offer]
-    pull += _DISCOUNT[choice.offer] * (_one(customers.latent["price"]) - 0.5)
-    pull += 0.35 * ((choice.offer == 1) & (_one(seen["age"]) < 35))
-    pull += 0.35 * ((choice.offer == 2) & (_one(seen["area"]) == "Rural"))
-    pull += 0.45 * ((choice.offer == 3) & (_one(seen["tenure_days"]) > 1000))
+    pull += _DISCOUNT[choice.offer] * (one(customers.latent["price"]) - 0.5)
+    pull += 0.35 * ((choice.offer == 1) & (one(seen["age"]) < 35))
+    pull += 0.35 * ((choice.offer == 2) & (one(seen["area"]) == "Rural"))
+    pull += 0.45 * ((choice.offer == 3) & (one(seen["tenure_days"]) > 1000))
     return np.maximum(pull, 0.0)
 
 
 def _ready(customers: Customers, state: State, day: int) -> Floats:
     """(n, 1) readiness to buy at all, in (0, 1.4): by recency, weekday and payday; a purchase sates."""
-    recency = _one(customers.attributes["recency"])
+    recency = one(customers.attributes["recency"])
     season = (1.2 if day % 7 in (4, 5) else 1.0) * (1.15 if day % 30 < 4 else 0.97)
-    return season * (0.08 + 0.92 * np.exp(-(recency - 1) / 6)) * np.exp(-0.8 * _one(state.sated))
+    return season * (0.08 + 0.92 * np.exp(-(recency - 1) / 6)) * np.exp(-0.8 * one(state.sated))
 
 
 def _organic(customers: Customers, seen: Floats, ready: Floats) -> Floats:
     """(n, k) chance to buy unasked today; a quiet customer who sees a message would rather not."""
-    put_off = np.where(_one(customers.latent["type"]) == QUIET, 0.7, 0.0)
-    loves = np.where(_one(customers.latent["type"]) == BRAND, 1.5, 0.9)
+    put_off = np.where(one(customers.latent["type"]) == QUIET, 0.7, 0.0)
+    loves = np.where(one(customers.latent["type"]) == BRAND, 1.5, 0.9)
     return 0.009 * ready * loves * (1 - put_off * seen)
 
 
@@ -99,25 +97,15 @@ def _unasked(seen: Floats, choice: Choice, basket: Floats) -> Floats:
 
 def _annoyed(customers: Customers, state: State, choice: Choice) -> Floats:
     """(n, k) chance to unsubscribe once seen: what does not concern us annoys, and what comes too often."""
-    quiet = np.where(_one(customers.latent["type"]) == QUIET, 0.02, 0.001)
-    idle = 0.02 * (1 - _hill(_pull(customers, choice), 0.2))
-    tired = 0.03 * _hill(_one(state.fatigue), 9.0)
+    quiet = np.where(one(customers.latent["type"]) == QUIET, 0.02, 0.001)
+    idle = 0.02 * (1 - hill(_pull(customers, choice), 0.2))
+    tired = 0.03 * hill(one(state.fatigue), 9.0)
     return (quiet + idle + tired) * np.where(choice.channel == 1, 1.5, 1.0)
 
 
 def _spender(customers: Customers) -> Floats:
-    history: Floats = _one(customers.attributes["history"])
+    history: Floats = one(customers.attributes["history"])
     return history / (history + 250)
-
-
-def _hill(x: Floats, half: float) -> Floats:
-    """Saturation: 0 at 0, 1/2 where the square of x is `half`, 1 far beyond."""
-    return x**2 / (x**2 + half)
-
-
-def _one(column: NDArray[Any]) -> NDArray[Any]:
-    """(n,) as (n, 1), to broadcast over actions."""
-    return column[:, None]
 
 
 RETAIL = World(

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, ndtr, ndtri
+from scipy.special import expit, ndtr
 
 from policies.base import Floats, Ints
-from simulator.luck import uniform
 from simulator.marginal import Marginal
 from simulator.world import Customers
+from simulator.worlds.parts import ZONES, Luck
 
 _AT = (0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
 # fmt: off
@@ -29,20 +29,13 @@ RECENCY = np.cumsum([  # customers whose last purchase was 1, 2, .. 12 months ag
 # fmt: on
 _CORRELATION = -0.236  # of the normal copula whose rank correlation is -0.226
 
-ZONES = {"NO": "Europe/Oslo", "SE": "Europe/Stockholm", "DK": "Europe/Copenhagen", "FI": "Europe/Helsinki"}
 BARGAIN, BRAND, QUIET = 0, 1, 2  # hidden types: hunts bargains, loves the brand, wants to be left alone
 
 
 def people(seed: int, index: Ints) -> Customers:
     """Customers of the retail worlds: what they are, what can be seen of it, what they allow."""
-
-    def u(stream: str) -> Floats:
-        return uniform(seed, stream, index)
-
-    def z(stream: str) -> Floats:
-        normal: Floats = ndtri(np.maximum(u(stream), 1e-16))
-        return normal
-
+    luck = Luck(seed, index)
+    u, z = luck.uniform, luck.normal
     older, busy = z("recency"), z("history")
     busy = _CORRELATION * older + np.sqrt(1 - _CORRELATION**2) * busy
     recency = 1 + np.searchsorted(RECENCY[:-1], ndtr(older), side="right")
@@ -52,7 +45,7 @@ def people(seed: int, index: Ints) -> Customers:
     kind = _kind(recency, history, u("type"))
     price = expit(1.3 * (kind == BARGAIN) - 1.0 * (kind == BRAND) + 0.9 * z("price"))
     evening = expit(1.7 * z("evening") + 0.03 * (40 - age))
-    country = _level(("NO", "SE", "DK", "FI"), (0.35, 0.35, 0.2, 0.1), u("country"))
+    country = luck.level(("NO", "SE", "DK", "FI"), (0.35, 0.35, 0.2, 0.1), "country")
     attributes: dict[str, NDArray[np.generic]] = {
         "age": age,
         "tenure_days": tenure,
@@ -64,9 +57,9 @@ def people(seed: int, index: Ints) -> Customers:
             np.int64
         ),
         "newbie": tenure < 365,
-        "area": _level(("Rural", "Suburban", "Urban"), (0.15, 0.45, 0.4), u("area")),
+        "area": luck.level(("Rural", "Suburban", "Urban"), (0.15, 0.45, 0.4), "area"),
         "country": country,
-        "bought_by": _level(("Phone", "Web", "Multichannel"), (0.438, 0.441, 0.121), u("bought by")),
+        "bought_by": luck.level(("Phone", "Web", "Multichannel"), (0.438, 0.441, 0.121), "bought by"),
     }
     consent = {"marketing": u("marketing consent") < 0.92, "sms": u("sms consent") < 0.65}
     taste = np.stack([z(f"taste {j}") for j in range(4)], axis=1)
@@ -81,7 +74,3 @@ def _kind(recency: Ints, history: Floats, u: Floats) -> Ints:
     share = np.cumsum(lean, axis=1) / lean.sum(axis=1, keepdims=True)
     kind: Ints = (u[:, None] >= share[:, :2]).sum(axis=1)
     return kind
-
-
-def _level(levels: tuple[str, ...], shares: tuple[float, ...], u: Floats) -> NDArray[np.str_]:
-    return np.array(levels)[np.searchsorted(np.cumsum(shares)[:-1], u, side="right")]

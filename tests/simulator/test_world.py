@@ -51,10 +51,11 @@ def test_another_seed_has_other_customers() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_program_knows_exactly_what_its_customers_show(name: str) -> None:
     day = season(name, 50)
-    assert {a.name for a in day.program.attributes} == set(day.customers.attributes)
+    moment = day.world.moment(3)
+    assert {a.name for a in day.program.attributes} == {*day.customers.attributes, *moment}
     columns = {name: column.tolist() for name, column in day.customers.attributes.items()}
     for i in range(50):
-        values = {attribute: column[i] for attribute, column in columns.items()}
+        values = {attribute: column[i] for attribute, column in columns.items()} | dict(moment)
         assert checked(day.program, values, f"row {i}") == values
     for attribute in day.program.attributes:
         assert not attribute.levels or set(columns[attribute.name]) <= set(attribute.levels)
