@@ -28,7 +28,7 @@ lint: .venv/dev.stamp  ## style, types and import direction only (seconds)
 	@$(BIN)/mypy --strict
 	@$(BIN)/lint-imports
 
-bench: .venv/dev.stamp  ## measure what is claimed, one JSON line each (FILES="a.csv.gz ..." adds the bake-offs)
+bench: .venv/bench.stamp  ## measure what is claimed, one JSON line each (FILES="a.csv.gz ..." adds the bake-offs)
 	@for name in hillstrom log core serve stored kills batch budgets violations validity coverage; do $(BIN)/python -m benchmarks.$$name --json || exit 1; done
 	@for name in $(if $(FILES),bakeoff ope_classification); do \
 	  $(BIN)/python -m benchmarks.$$name $(FILES) --json || exit 1; \
@@ -50,3 +50,6 @@ clean:  ## remove .venv and everything the tools left behind
 
 .venv/dev.stamp: .venv/run.stamp requirements-dev.txt
 	@sh tools/install dev
+
+.venv/bench.stamp: .venv/dev.stamp requirements-bench.txt
+	@sh tools/install bench

@@ -8,7 +8,7 @@ folds. The error is abs(estimate - truth) / truth, its mean over the runs is pri
 
 obp 0.4.1 printed, over 30 runs: dm .437, ipw .029, snipw .022, dr .015, dr-os .016 (Saito et al. 2021, "Open
 Bandit Dataset and Pipeline"). `python -m benchmarks.ope_digits --json` needs scikit-learn, which nextbest
-does not: `pip install "scikit-learn>=1.5,<2"`.
+does not: `make bench` installs it from requirements-bench.txt.
 """
 
 from __future__ import annotations

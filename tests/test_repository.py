@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("engine", "policies", "simulator")
 LINES = 300
 LONGER: frozenset[str] = frozenset()  # modules allowed to be longer, each with its reason; empty on purpose
-REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "requirements-build.txt")
+REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt", "requirements-build.txt")
 HOSTS = tuple(
     f"{name}.{end}" for name, end in (("pypi", "org"), ("pythonhosted", "org"), ("anaconda", "org"))
 )
@@ -68,6 +68,7 @@ def ranges() -> Iterator[tuple[str, Requirement]]:
     for name, listed in (
         ("requirements.txt", project()["project"]["dependencies"]),
         ("requirements-dev.txt", project()["project"]["dependencies"] + groups["dev"]),
+        ("requirements-bench.txt", groups["bench"]),
         ("requirements-build.txt", groups["build"] + project()["build-system"]["requires"]),
     ):
         yield from ((name, Requirement(one)) for one in listed)
