@@ -38,6 +38,9 @@ GuardOption = Annotated[
     bool,
     typer.Option("--guard", help="Go back to the snapshot before the last step if customers fare worse."),
 ]
+ApprenticeOption = Annotated[
+    bool, typer.Option("--apprentice", help="Tell how well today's rules can be learnt; publish nothing.")
+]
 
 
 def learn(
@@ -48,13 +51,15 @@ def learn(
     quarantine: QuarantineOption = False,
     rollback: RollbackOption = None,
     guard: GuardOption = False,
+    apprentice: ApprenticeOption = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> int:
     """Learn from matured decisions and publish a snapshot; run it as often as you like."""
-    if afresh + snapshots + quarantine + guard + (rollback is not None) > 1:
+    if afresh + snapshots + quarantine + guard + apprentice + (rollback is not None) > 1:
         raise InputError(
-            "--afresh, --snapshots, --quarantine, --guard and --rollback do different things; give one."
+            "--afresh, --snapshots, --quarantine, --guard, --apprentice and --rollback do different things; "
+            "give one of them."
         )
     when = moment(at)
     with at_work(store, program, when) as (its_store, loaded):
@@ -64,6 +69,8 @@ def learn(
             _tell_odd(its_store, loaded.name, json)
         elif rollback is not None:
             _go_back(its_store, loaded.name, rollback, when, json)
+        elif apprentice:
+            _tell_apprentice(its_store, loaded.name, json)
         elif guard:
             return _guard(its_store, loaded.name, when, json)
         elif afresh:
@@ -182,3 +189,18 @@ def _guard(store: Store, name: str, when: datetime, json: bool) -> int:
     elif found.harm:
         print("There is no snapshot to go back to; pause the program, or apply another policy.")
     return 1 if found.harm else 0
+
+
+def _tell_apprentice(store: Store, name: str, json: bool) -> None:
+    from engine.apprentice import apprentice
+
+    with store.read() as connection:
+        found = apprentice(connection, name)
+    if json:
+        return show_json(dataclasses.asdict(found))
+    print(f"Learnt from {found.learnt:,} decisions of today's rules; of later ones, the same would be done:")
+    print(f"  {'':<24} {'customers':>9}  {'apprentice':<24}  policy")
+    for label, one in (("all", found.overall), *found.by_offer.items()):
+        shares = [f"{s.value:.1%} ({s.low:.1%} to {s.high:.1%})" for s in (one.apprentice, one.policy)]
+        print(f"  {label:<24} {one.apprentice.n:>9,}  {shares[0]:<24}  {shares[1]}")
+    return None

@@ -74,6 +74,17 @@ _NEWEST = prepare(
     .order_by(_decision.c.seq.desc())
     .limit(bindparam("limit"))
 )
+_OF_ARM = prepare(
+    select(*due_columns(null()))
+    .where(
+        _decision.c.program == bindparam("program"),
+        _decision.c.arm == bindparam("arm"),
+        _decision.c.fallback.is_(None),
+        ~is_withdrawn(),
+    )
+    .order_by(_decision.c.seq.desc())
+    .limit(bindparam("limit"))
+)
 _PENDING_AGAIN = prepare(
     insert_new(_pending).from_select(
         ["program", "at_us", "decision"],
@@ -166,6 +177,12 @@ def newest(c: Connection, program: str, before_us: int, limit: int) -> list[DueR
     """The last `limit` decisions made before `before_us`, newest first; see `matured`."""
     folds.program(c, program)
     return due_rows(c, run(c, _NEWEST, program=program, before_us=before_us, limit=limit))
+
+
+def newest_of_arm(c: Connection, program: str, arm: str, limit: int) -> list[DueRow]:
+    """The last `limit` decisions made in an arm, matured or not, newest first; see `matured`."""
+    folds.program(c, program)
+    return due_rows(c, run(c, _OF_ARM, program=program, arm=arm, limit=limit))
 
 
 def beyond(c: Connection, program: str, decisions: Sequence[int], most: int, window_us: int) -> set[int]:
