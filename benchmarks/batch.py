@@ -18,7 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +47,8 @@ STAGES = {
     "scores": ("linear.py", ("scores",)),
     "exploration": ("choose.py", ("_pmf",)),
     "draw": ("base.py", ("draw",)),
-    "log: rows": ("decisions.py", ("append_values",)),
-    "log: blocks": ("block.py", ("pack",)),
+    "log": ("lane.py", ("_log",)),
+    "table": ("lane.py", ("_table",)),
     "write decisions": ("outbox.py", ("take", "_join")),
 }
 
@@ -74,8 +76,10 @@ def customers_file(folder: Path, n: int, ordered: bool = False) -> Path:
 
 def measure(folder: Path, n: int, ordered: bool, policy: str, options: list[str]) -> dict[str, Any]:
     """Decide for n customers in a fresh store."""
-    customers, out = customers_file(folder, n, ordered), folder / "decisions.parquet"
-    store = prepare(folder, policy)
+    with ProcessPoolExecutor(1, get_context("spawn")) as elsewhere:  # a process starts at its parent's peak
+        customers = elsewhere.submit(customers_file, folder, n, ordered).result()
+        store = elsewhere.submit(prepare, folder, policy).result()
+    out = folder / "decisions.parquet"
     line = [sys.executable, "-m", "engine.cli", "batch", str(customers), "-p", "big", "--out", str(out)]
     started = time.perf_counter()
     child = subprocess.Popen([*line, "--store", str(store), "--json", *options], stdout=subprocess.DEVNULL)
