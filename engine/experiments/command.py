@@ -23,8 +23,11 @@ _SHARE = re.compile(r"\s*(?P<arm>[^=]+?)\s*=\s*(?P<share>[0-9.eE+-]+)\s*(?:,|$)"
 
 def report(
     what: Annotated[
-        str, typer.Argument(help="A program in the store; or a CSV (.csv, .csv.gz) or Parquet file.")
-    ],
+        str | None, typer.Argument(help="A program in the store; or a CSV (.csv, .csv.gz) or Parquet file.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All programs together, against the global holdout.")
+    ] = False,
     arm: Annotated[str | None, typer.Option(help="File: column that names the arm.")] = None,
     control: Annotated[str | None, typer.Option(help="File: the arm to compare with.")] = None,
     metric: Annotated[list[str] | None, typer.Option(help="Column whose mean is compared.")] = None,
@@ -99,6 +102,15 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Report a program or a file: trust checks, effects with intervals, a verdict."""
+    if every:
+        if what is not None:
+            raise InputError(f"--all is every program of the store; leave out '{what}', or --all.")
+        from engine.experiments.together_command import report_all
+
+        report_all(level, days, html, csv, as_json, at, store)
+        return
+    if what is None:
+        raise InputError("Name a program or a file, or give --all for all programs together.")
     if not is_file(what):
         from engine.experiments.program import Also
         from engine.experiments.program_metrics import ACTIVE_AT

@@ -42,6 +42,7 @@ class Reading:
         sequential: interval for the difference that holds at every look.
         belief: the Bayesian reading.
         variance_kept: share of the variance left after adjustment, 1 without covariates.
+        effect: the difference with its error, to be read at another level.
     """
 
     n: tuple[int, int]
@@ -52,6 +53,7 @@ class Reading:
     sequential: Interval
     belief: Belief
     variance_kept: float
+    effect: Effect
 
     @property
     def always(self) -> Interval:
@@ -87,6 +89,7 @@ def compare(
         sequential=always(effect, control.n + treatment.n, setting),
         belief=bayes.normal(effect),
         variance_kept=(effect.se / raw.se) ** 2,
+        effect=effect,
     )
 
 

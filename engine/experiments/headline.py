@@ -14,6 +14,7 @@ from engine.experiments.verdict import Verdict, number
 
 _MONTHLY = 28.0  # days from which on a sum may be told by the month
 _AGAINST = {
+    "global_holdout": "no contact by any program",
     "holdout": "no contact",
     "bau": "today's rules",
     "random": "contacts by lot",
@@ -23,6 +24,7 @@ _AGAINST = {
     "policy": "the policy with customers it learns from",
 }
 _WHO = {
+    "programs": "All programs together",
     "policy": "Decisioning",
     "evaluation": "Decisioning",
     "bau": "Today's rules",

@@ -75,9 +75,14 @@ def steps(
     )
 
 
+def served(arms: Sequence[str]) -> str | None:
+    """The arm that stands for the policy: `evaluation` where there is one, which never taught it."""
+    return next((arm for arm in ("evaluation", "policy") if arm in arms), None)
+
+
 def _pairs(arms: Sequence[str]) -> list[tuple[str, str, str]]:
     """What is compared with what, and what that tells."""
-    top = next((arm for arm in ("evaluation", "policy") if arm in arms), None)
+    top = served(arms)
     rungs = [arm for arm in arms if arm in _RUNGS or arm == top]
     pairs = list(pairwise(rungs))
     if top and "bau" in arms and ("bau", top) not in pairs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -12,7 +13,7 @@ from engine.experiments.metric import Term
 from engine.experiments.metric import level as value
 from engine.experiments.sample import Sample
 from engine.experiments.stored import CONTACTS, COST, MARGIN, OFFERS, REVENUE, REWARD
-from engine.experiments.units import aggregates
+from engine.experiments.units import aggregates, clustered
 from engine.experiments.welch import Interval
 
 MONTH = 30.4375  # days
@@ -67,33 +68,40 @@ class Money:
     ratios: tuple[Ratio, ...]
 
 
-def money(units: pl.DataFrame, arm: str, control: str, acquired: str | None, setting: Setting) -> Money:
+def money(
+    units: pl.DataFrame,
+    arm: str,
+    control: str,
+    acquired: str | None,
+    setting: Setting,
+    propensity: str | None = None,
+) -> Money:
     """The account of an arm: nothing is clamped and nothing adjusted, so that the lines add up.
 
     Args:
         units: one row a customer, as `stored.Panel` has them.
         acquired: the column that counts what makes a customer a buyer; None if nothing does.
         setting: how to read the differences.
+        propensity: column with the probability of each customer's arm, where shares changed.
     """
     bought = (pl.col(acquired) > 0).cast(pl.Float64) if acquired else pl.lit(0.0)
     rows = units.filter(pl.col("arm").is_in([arm, control])).with_columns(bought.alias(_BUYER))
-    samples = aggregates(rows, "arm", [Term(name) for name in (*_MEANING, COST, _BUYER)])
+    terms = {name: clustered(Term(name), propensity) for name in (*_MEANING, COST, _BUYER)}
+    samples = aggregates(rows, "arm", list(terms.values()), propensity=propensity)
     c, t = samples[control], samples[arm]
-    amounts = tuple(_amount(name, c, t, setting) for name in _MEANING)
-    return Money(arm, control, t.n, amounts, _ratios(c, t, setting.level))
+    amounts = tuple(_amount(name, terms[name], c, t, setting) for name in _MEANING)
+    return Money(arm, control, t.n, amounts, _ratios(terms, c, t, setting.level))
 
 
-def _amount(name: str, control: Sample, arm: Sample, setting: Setting) -> Amount:
-    term = Term(name)
+def _amount(name: str, term: Term, control: Sample, arm: Sample, setting: Setting) -> Amount:
     reading, gap = compare(control, arm, term, setting=setting), value(arm, term) - value(control, term)
     one = Interval(gap, gap, gap) if reading is None else reading.always
     return Amount(name, _MEANING[name], one, scaled(one, arm.n))
 
 
-def _ratios(control: Sample, arm: Sample, level: float) -> tuple[Ratio, ...]:
+def _ratios(terms: Mapping[str, Term], control: Sample, arm: Sample, level: float) -> tuple[Ratio, ...]:
     """Revenue and margin per unit of cost, and cost per buyer won; left out where nothing was spent."""
-    spent = arm.mean[arm.at(COST)] - control.mean[control.at(COST)]
-    if not spent:
+    if value(arm, terms[COST]) == value(control, terms[COST]):
         return ()
     wanted = (
         ("iROAS", "Extra revenue for each 1 spent on contacts and offers", REVENUE, COST, "the extra cost"),
@@ -114,7 +122,7 @@ def _ratios(control: Sample, arm: Sample, level: float) -> tuple[Ratio, ...]:
     )
     made = []
     for name, meaning, above, below, what in wanted:
-        found = per_cost(control, arm, Term(above), Term(below), level)
+        found = per_cost(control, arm, terms[above], terms[below], level)
         made.append(Ratio(name, meaning, found, _told(found, what)))
     return tuple(made)
 

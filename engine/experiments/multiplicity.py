@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 
 def holm(p: Sequence[float]) -> list[float]:
     """Holm (1979), step-down Bonferroni: chance of any false claim at most alpha. For primary metrics."""
     return _adjust(p, [len(p) - i for i in range(len(p))], ascending=True)
+
+
+def stepwise(tests: Sequence[T], alpha: float, rejects: Callable[[T, float], bool]) -> list[bool]:
+    """`holm` for tests without p-values: which of them are proven, at most an error of alpha over all.
+
+    Args:
+        rejects: whether a test rejects at an error; it must reject at a larger one as well.
+    """
+    open_ = set(range(len(tests)))
+    while found := {i for i in open_ if rejects(tests[i], alpha / len(open_))}:
+        open_ -= found
+    return [i not in open_ for i in range(len(tests))]
 
 
 def hochberg(p: Sequence[float]) -> list[float]:

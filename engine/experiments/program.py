@@ -16,7 +16,7 @@ from engine.experiments.compare import Reading, Setting
 from engine.experiments.daily import Look, Week, cumulative, marks, weekly
 from engine.experiments.guardrails import Watch
 from engine.experiments.headline import Pace, headline, pace
-from engine.experiments.ladder import ORDER, Step, steps
+from engine.experiments.ladder import ORDER, Step, served, steps
 from engine.experiments.lifetime import HALF_LIFE, Lifetime, lifetime
 from engine.experiments.money import Money, money
 from engine.experiments.planning import DEFAULT, Outlook, Wanted, outlook
@@ -243,11 +243,11 @@ def _arms(found: Panel) -> list[str]:
 def _watched(
     found: Panel, units: pl.DataFrame, arms: list[str], margin: float, level: float
 ) -> tuple[Watch, ...]:
-    """Every harm: the arms above the control against it, and the policy against today's rules."""
+    """Every harm: the arms above the control against it, and the served arm against today's rules."""
     kinds = guardrails.harmful(found.program.goal, found.kinds)
     pairs = [(arm, arms[0]) for arm in arms[1:]]
-    if "bau" in arms[1:] and "policy" in arms:
-        pairs.append(("policy", "bau"))
+    if "bau" in arms[1:] and (top := served(arms)):
+        pairs.append((top, "bau"))
     return tuple(guardrails.watch(units, kind, *pair, margin, level) for kind in kinds for pair in pairs)
 
 

@@ -45,14 +45,14 @@ def report_stored(program: str, asked: Asked, at: str | None, store: Path | None
     from engine.experiments.program import report_program
 
     when = moment(at)
-    _within("--level", asked.level, 0.5, 1.0)
-    _within("--days", asked.days, 0.0, 36_525.0)
-    _within("--margin", asked.margin, 0.0, 1.0)
-    _within("--half-life", asked.also.half_life, 0.0, math.inf)
+    within("--level", asked.level, 0.5, 1.0)
+    within("--days", asked.days, 0.0, 36_525.0)
+    within("--margin", asked.margin, 0.0, 1.0)
+    within("--half-life", asked.also.half_life, 0.0, math.inf)
     for day in asked.also.active_at:
-        _within("--active-at", day, 0, 3653)
+        within("--active-at", day, 0, 3653)
     if asked.effect is not None:
-        _within("--effect", asked.effect, 0.0, math.inf)
+        within("--effect", asked.effect, 0.0, math.inf)
     with opened(store, make=False) as its_store, its_store.read() as connection:
         try:
             wanted = Wanted(asked.effect, asked.days)
@@ -110,6 +110,6 @@ def write(path: Path, text: str) -> None:
         ) from error
 
 
-def _within(option: str, value: float, low: float, high: float) -> None:
+def within(option: str, value: float, low: float, high: float) -> None:
     if not low < value < high:
         raise InputError(f"{option} == {value:g}, must lie between {low:g} and {high:g}; correct it.")

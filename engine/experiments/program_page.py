@@ -48,8 +48,8 @@ def render(report: ProgramReport) -> str:
             plot=Markup(forest(figures.metrics[:_DRAWN], figures.experiment.level)),
             more=len(figures.metrics) > _DRAWN,
             steps=[_step(one) for one in report.ladder],
-            amounts=_amounts(report.money),
-            ratios=[_ratio(one) for one in report.money.ratios],
+            amounts=amounts(report.money),
+            ratios=[ratio(one) for one in report.money.ratios],
             watches=_watches(report.guardrails),
             tables=[page.figures(metric) for metric in figures.metrics],
             lifetime=report.lifetime,
@@ -92,7 +92,8 @@ def _step(one: Step) -> dict[str, Any]:
     }
 
 
-def _amounts(account: Money) -> list[dict[str, str]]:
+def amounts(account: Money) -> list[dict[str, str]]:
+    """The lines of an account in words."""
     return [
         {
             "meaning": one.meaning,
@@ -105,7 +106,8 @@ def _amounts(account: Money) -> list[dict[str, str]]:
     ]
 
 
-def _ratio(one: Ratio) -> dict[str, str]:
+def ratio(one: Ratio) -> dict[str, str]:
+    """A ratio in words."""
     return {"name": one.name, "meaning": one.meaning, "sentence": one.sentence}
 
 

@@ -10,12 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from engine.experiments.lifetime import sentences as sentences_of_lifetime
+from engine.experiments.money import Money
 from engine.experiments.planning import Outlook, sentences
 from engine.experiments.program import ProgramReport
 from engine.experiments.terminal import STYLE, show_checks
 from engine.experiments.verdict import number, p_words
 from engine.experiments.welch import Interval
 
+_MONEY = ("in total", "read any day", "per customer")
 _MARK = {
     "green": "[green]kept[/]",
     "yellow": "[yellow]open[/]",
@@ -34,7 +36,7 @@ def show(report: ProgramReport, written: Sequence[Path] = (), console: Console |
     out.print()
     out.print(_ladder(report))
     out.print()
-    out.print(_money(report))
+    out.print(account(report.money))
     for ratio in report.money.ratios:
         out.print(f" {escape(ratio.meaning)}: {escape(ratio.sentence)}")
     out.print()
@@ -83,11 +85,10 @@ def _ladder(report: ProgramReport) -> Table:
     return table
 
 
-def _money(report: ProgramReport) -> Table:
-    account = report.money
-    title = f"{account.arm} against {account.control}, {account.customers:,} customers"
-    table = _table(title, "in total", "read any day", "per customer")
-    for one in account.amounts:
+def account(found: Money) -> Table:
+    """An account of money, in total and per customer."""
+    table = _table(f"{found.arm} against {found.control}, {found.customers:,} customers", *_MONEY)
+    for one in found.amounts:
         table.add_row(one.meaning, *_figures(one.total), number(one.customer.value, one.customer))
     return table
 

@@ -68,4 +68,5 @@ def _reading(control: Moments, arm: Moments, experiment: Experiment) -> Reading 
         sequential=always(effect, control.n + arm.n, setting),
         belief=bayes.normal(effect),
         variance_kept=1.0,
+        effect=effect,
     )

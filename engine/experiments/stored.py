@@ -24,7 +24,7 @@ REWARD, REVENUE, MARGIN, BEFORE = "net reward", "revenue", "margin", "reward bef
 COST, CONTACTS, OFFERS = "cost", "cost of contacts", "cost of offers"  # the first is the sum of the others
 _OUTSIDE = ("global_holdout", "excluded")
 _NUMBER = "number of "  # before a kind of outcome, so that no kind is taken for a column of ours
-_TYPES: Mapping[type, Any] = {str: pl.String, int: pl.Int64, float: pl.Float64}
+TYPES: Mapping[type, Any] = {str: pl.String, int: pl.Int64, float: pl.Float64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ def _daily(since: pl.DataFrame, spent: pl.DataFrame) -> pl.DataFrame:
 
 
 def _frame(rows: flows.Rows, columns: Mapping[str, type]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema={name: _TYPES[kind] for name, kind in columns.items()}, orient="row")
+    return pl.DataFrame(rows, schema={name: TYPES[kind] for name, kind in columns.items()}, orient="row")
 
 
 def _worth(program: Program, earned: pl.DataFrame) -> pl.DataFrame:
@@ -179,14 +179,14 @@ def _worth(program: Program, earned: pl.DataFrame) -> pl.DataFrame:
 
 def _priced(spent: pl.DataFrame, versions: Mapping[int, Program]) -> pl.DataFrame:
     """With what the contacts of each row cost, channel and offer apart, by the version that sent them."""
-    prices = [
+    listed = [
         (number, action, *price)
         for number, program in versions.items()
-        for action, price in enumerate(_prices(program))
+        for action, price in enumerate(prices(program))
     ]
     schema = {"version": pl.Int64, "action": pl.Int64, CONTACTS: pl.Float64, OFFERS: pl.Float64}
     joined = spent.join(
-        pl.DataFrame(prices, schema=schema, orient="row"),
+        pl.DataFrame(listed, schema=schema, orient="row"),
         on=["version", "action"],
         how="left",
         maintain_order="left",
@@ -194,7 +194,7 @@ def _priced(spent: pl.DataFrame, versions: Mapping[int, Program]) -> pl.DataFram
     return joined.with_columns(pl.col(CONTACTS, OFFERS) * pl.col("count"))
 
 
-def _prices(program: Program) -> list[tuple[float, float]]:
+def prices(program: Program) -> list[tuple[float, float]]:
     """What each action costs: its channel's contact, and its offer."""
     channels = {one.name: float(one.cost) for one in program.channels}
     offers = {one.name: float(one.cost) for one in program.offers}

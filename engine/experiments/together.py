@@ -1,0 +1,148 @@
+"""What all programs earned together: everybody they could reach against the holdout of all programs.
+
+The figures count whole customers from the draw of the global holdout on, by what they did since. A kind of
+outcome that programs weigh differently counts at the least of what they say it is worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+from sqlalchemy import Connection
+
+from engine.applied import stored_program
+from engine.calendar import microseconds
+from engine.domain import Program
+from engine.experiments.compare import Setting
+from engine.experiments.conduct import MERGED
+from engine.experiments.headline import Pace, headline, pace
+from engine.experiments.money import Money, money, scaled
+from engine.experiments.planning import DEFAULT, Wanted
+from engine.experiments.portfolio import Line, portfolio
+from engine.experiments.program import CLAMP
+from engine.experiments.reachable import ARM, CHANCE, CONTROL, DRAWN, reachable
+from engine.experiments.report import Report, analyse
+from engine.experiments.stored import (
+    BEFORE,
+    MARGIN,
+    REVENUE,
+    REWARD,
+)
+from engine.experiments.trust import Check
+from engine.experiments.verdict import Verdict
+from engine.experiments.welch import Interval
+from engine.store import programs
+from engine.store.flows import DAY_US
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What all programs earned over contacting nobody, and each program's part, corrected for their number.
+
+    Attributes:
+        at, since_us, days: the moment; the first draw; mean days since it.
+        pace: what the headline's figure counts for.
+        headline: the figure of the first sentence; None where nothing varies.
+        figures: net reward, revenue and margin per customer.
+        money: the account of everybody the programs could reach.
+        lines: program by program.
+        notes: who was left out, and what counts for less.
+    """
+
+    at: datetime
+    since_us: int
+    days: float
+    pace: Pace
+    verdict: Verdict
+    headline: Interval | None
+    trust: tuple[Check, ...]
+    figures: Report
+    money: Money
+    lines: tuple[Line, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def trusted(self) -> bool:
+        """Every trust check passed."""
+        return all(one.passed for one in self.trust)
+
+
+def report_together(
+    connection: Connection, at: datetime, level: float = 0.95, wanted: Wanted = DEFAULT
+) -> Together:
+    """Compare everybody whom programs may contact with the global holdout, as of `at`.
+
+    Raises:
+        RefusedError: no global holdout was set, or it or the others have fewer than two customers.
+    """
+    names = programs.program_names(connection)
+    known = {name: stored_program(connection, name) for name in names}
+    units, notes = reachable(connection, known, microseconds(at))
+    days = (microseconds(at) - float(str(units["drawn_us"].mean()))) / DAY_US
+    setting = Setting(level, elapsed=max(days, 1 / 24) / wanted.days)
+    shares = units.select(pl.col(CHANCE).filter(arm=CONTROL).unique())[CHANCE].to_list()
+    weighed = CHANCE if len(shares) > 1 else None
+    figures = analyse(
+        units,
+        arm="arm",
+        control=CONTROL,
+        metrics=[REWARD, *(name for name in (REVENUE, MARGIN) if units[name].n_unique() > 1)],
+        covariates=[BEFORE] if units[BEFORE].n_unique() > 1 else [],
+        expected_split=None if weighed else {CONTROL: shares[0], ARM: 1 - shares[0]},
+        propensity=weighed,
+        assigned_at=DRAWN,
+        clamp=CLAMP,
+        level=level,
+        elapsed=setting.elapsed,
+        at=at,
+        name="the store",
+    )
+    reading = next((one.reading for one in figures.metrics[0].comparisons), None)
+    checks = (*figures.trust, _contamination(units), _exposure(units), _maturity(known.values(), days))
+    told = pace(days)
+    return Together(
+        at=at,
+        since_us=int(str(units["drawn_us"].min())),
+        days=days,
+        pace=told,
+        verdict=headline(ARM, CONTROL, reading, told, level, (), [one for one in checks if not one.passed]),
+        headline=None if reading is None else scaled(reading.always, told.factor),
+        trust=checks,
+        figures=figures,
+        money=money(units, ARM, CONTROL, None, setting, weighed),
+        lines=portfolio(connection, names, at, level, wanted),
+        notes=notes,
+    )
+
+
+def _contamination(units: pl.DataFrame) -> Check:
+    """Was anybody contacted whom no program may contact, and who met both by several ids?"""
+    title = "Nobody in the holdout of all programs contacted?"
+    touched = units.filter(pl.col("arm") == CONTROL, pl.col("contacts") > 0, ~pl.col("mixed")).height
+    crossed = dict(units.group_by("arm").agg(pl.col("mixed").mean()).sort("arm").iter_rows())
+    told = f"{touched:,} of them were contacted; {units['mixed'].sum():,} customers with several ids met both"
+    passed = not touched and max(crossed.values()) <= MERGED
+    sentence = f"{told}." if passed else f"{told}. Find out by which way, and tell ids apart sooner."
+    return Check("contamination", title, passed, sentence, count=touched)
+
+
+def _exposure(units: pl.DataFrame) -> Check:
+    others = units.filter(arm=ARM)
+    share = others.filter(pl.col("contacts") > 0).height / others.height
+    title = "Did contacts go out?"
+    if share > 0:
+        return Check("exposure", title, True, f"{share:.0%} of the others were contacted at least once.")
+    sentence = "Not one customer was contacted by any program. Look at the funnels with nextbest plan."
+    return Check("exposure", title, False, sentence)
+
+
+def _maturity(known: Iterable[Program], days: float) -> Check:
+    """Was there time for outcomes to come? The longest of the goals' windows."""
+    window = max(one.goal.window.total_seconds() for one in known) / 86_400
+    told = f"{days:.1f} days per customer on average, the longest goal waits {window:g} for an outcome"
+    passed = days >= window
+    title = "Long enough to see outcomes?"
+    return Check("maturity", title, passed, f"{told}." if passed else f"{told}: come back later.")

@@ -1,0 +1,50 @@
+"""What all programs earned together, as one offline HTML page."""
+
+from __future__ import annotations
+
+from engine.calendar import instant
+from engine.experiments import page
+from engine.experiments.portfolio import Line
+from engine.experiments.program_page import amounts, ratio
+from engine.experiments.together import Together
+
+
+def render(report: Together) -> str:
+    """The page of a report on all programs."""
+    figures = report.figures
+    return (
+        page.environment()
+        .get_template("together.html.j2")
+        .render(
+            found=report,
+            report=figures,
+            verdict=report.verdict,
+            checks=report.trust,
+            trusted=report.trusted,
+            level=f"{100 * figures.experiment.level:g} %",
+            mark=page.MARKS[report.verdict.status],
+            word=page.WORDS[report.verdict.status],
+            since=f"{instant(report.since_us):%d %B %Y}",
+            until=f"{report.at:%d %B %Y}",
+            units=sum(figures.units.values()),
+            amounts=amounts(report.money),
+            ratios=[ratio(one) for one in report.money.ratios],
+            lines=[_line(one) for one in report.lines],
+            tables=[page.figures(metric) for metric in figures.metrics],
+            settings=page.settings(figures.experiment),
+            costs=False,
+        )
+    )
+
+
+def _line(one: Line) -> dict[str, str]:
+    shown = {"program": one.program, "sentence": one.sentence, "per": one.per}
+    if one.effect is None or one.corrected is None:
+        return {**shown, "effect": "–", "span": "", "corrected": "–", "word": "no figure"}
+    return {
+        **shown,
+        "effect": page.signed(one.effect.value, one.effect),
+        "span": page.span(one.effect),
+        "corrected": page.span(one.corrected),
+        "word": "proven" if one.proven else "open",
+    }
