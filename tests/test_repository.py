@@ -21,7 +21,12 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("engine", "policies", "simulator")
 LINES = 300
 LONGER: frozenset[str] = frozenset()  # modules allowed to be longer, each with its reason; empty on purpose
-REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt", "requirements-build.txt")
+REQUIREMENTS = (
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-bench.txt",
+    "requirements-build.txt",
+)
 HOSTS = tuple(
     f"{name}.{end}" for name, end in (("pypi", "org"), ("pythonhosted", "org"), ("anaconda", "org"))
 )
