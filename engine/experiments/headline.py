@@ -77,7 +77,7 @@ def headline(
     head = f"{who} earned {number(abs(span.value), span)} {more} {pace.per} than {against} ({told})"
     harmed = [one for one in watched if one.status == "red"]
     if span.low > 0:
-        return _kept(f"{head}; keep it.", harmed)
+        return _kept(f"{head}; keep it.", watched, harmed)
     if span.high < 0:
         guidance = f"{who} earned less than {against}, beyond chance. Stop it, and look for the reason below."
         return Verdict(f"{head}; stop it.", "Stop it", guidance, "red")
@@ -88,10 +88,11 @@ def headline(
     return Verdict(f"{head}; not decided yet.", "Not decided yet", _warned(guidance, harmed), "yellow")
 
 
-def _kept(sentence: str, harmed: Sequence[Watch]) -> Verdict:
+def _kept(sentence: str, watched: Sequence[Watch], harmed: Sequence[Watch]) -> Verdict:
     guidance = "The gain is beyond chance on whatever day this is read."
     if not harmed:
-        return Verdict(sentence, "Keep it", f"{guidance} No guardrail was broken.", "green")
+        unharmed = f"{guidance} No guardrail was broken." if watched else guidance
+        return Verdict(sentence, "Keep it", unharmed, "green")
     return Verdict(sentence, "Keep it, with a warning", _warned(guidance, harmed), "yellow")
 
 

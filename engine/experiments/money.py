@@ -90,7 +90,7 @@ def money(
     samples = aggregates(rows, "arm", list(terms.values()), propensity=propensity)
     c, t = samples[control], samples[arm]
     amounts = tuple(_amount(name, terms[name], c, t, setting) for name in _MEANING)
-    return Money(arm, control, t.n, amounts, _ratios(terms, c, t, setting.level))
+    return Money(arm, control, t.n, amounts, _ratios(terms, c, t, setting.level, acquired))
 
 
 def _amount(name: str, term: Term, control: Sample, arm: Sample, setting: Setting) -> Amount:
@@ -99,7 +99,9 @@ def _amount(name: str, term: Term, control: Sample, arm: Sample, setting: Settin
     return Amount(name, _MEANING[name], one, scaled(one, arm.n))
 
 
-def _ratios(terms: Mapping[str, Term], control: Sample, arm: Sample, level: float) -> tuple[Ratio, ...]:
+def _ratios(
+    terms: Mapping[str, Term], control: Sample, arm: Sample, level: float, acquired: str | None
+) -> tuple[Ratio, ...]:
     """Revenue and margin per unit of cost, and cost per buyer won; left out where nothing was spent."""
     if value(arm, terms[COST]) == value(control, terms[COST]):
         return ()
@@ -121,7 +123,7 @@ def _ratios(terms: Mapping[str, Term], control: Sample, arm: Sample, level: floa
         ),
     )
     made = []
-    for name, meaning, above, below, what in wanted:
+    for name, meaning, above, below, what in wanted if acquired else wanted[:-1]:
         found = per_cost(control, arm, terms[above], terms[below], level)
         made.append(Ratio(name, meaning, found, _told(found, what)))
     return tuple(made)
