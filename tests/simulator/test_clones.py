@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from policies.base import Floats, Ints
 from simulator.clones import CLONES, clone, told
 from simulator.clones.base import Clone, Heard, Sent, Setting
 from simulator.run import run
+from simulator.season import Season
 from simulator.season_tables import document
 from simulator.worlds import world
 
@@ -60,7 +62,7 @@ def _pmf(made: Clone, X: Floats, mask: np.ndarray[tuple[int, int], np.dtype[np.b
 
 
 @pytest.mark.parametrize("name", sorted(CLONES))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 1000), n=st.integers(1, 40))
 def test_probabilities_are_a_distribution_over_what_is_feasible_and_a_row_stands_alone(
     name: str, seed: int, n: int
@@ -80,7 +82,7 @@ def test_probabilities_are_a_distribution_over_what_is_feasible_and_a_row_stands
 def test_what_is_answered_most_comes_to_be_sent_most(name: str) -> None:
     rate = np.full(K, 0.05)
     rate[5] = 0.6
-    made = _lived(name, rate, rounds=40)
+    made = _lived(name, rate, rounds=25, n=400)
     pmf = _pmf(made, np.random.default_rng(2).standard_normal((200, D)), np.ones((200, K), dtype=np.bool_))
     assert pmf.mean(axis=0).argmax() == 5 or _shares_a_feature_with(5, int(pmf.mean(axis=0).argmax()))
 
@@ -114,7 +116,7 @@ def test_personalizer_explores_a_fifth_and_discards_what_comes_after_a_day() -> 
     rate[7] = 1.0
     every = np.ones((3, K), dtype=np.bool_)
     X = np.random.default_rng(1).standard_normal((3, D))
-    heard, deaf = _lived("personalizer", rate, rounds=20), _lived("personalizer", rate, rounds=20, after=1.5)
+    heard, deaf = _lived("personalizer", rate, 10, 150), _lived("personalizer", rate, 10, 150, after=1.5)
     pmf = _pmf(heard, X, every)
     assert pmf[:, 7] == pytest.approx(0.8 + 0.2 / K) and pmf[:, 0] == pytest.approx(0.2 / K)
     assert _pmf(deaf, X, every).max() < 0.8
@@ -122,8 +124,8 @@ def test_personalizer_explores_a_fifth_and_discards_what_comes_after_a_day() -> 
 
 def test_pega_reaches_two_percent_with_a_new_action_and_everyone_at_200_positives() -> None:
     X, every = np.zeros((1, D)), np.ones((1, K), dtype=np.bool_)
-    fresh = np.mean([_pmf(_new("pega", seed), X, every)[0, 0] for seed in range(40)])
-    assert fresh == pytest.approx(0.98 ** (K - 1), abs=0.05)
+    fresh = np.mean([_pmf(_new("pega", seed), X, every)[0, 0] for seed in range(12)])
+    assert fresh == pytest.approx(0.98 ** (K - 1), abs=0.08)
     mature = _lived("pega", np.full(K, 0.9), rounds=12)
     assert _pmf(mature, X, every)[0, 0] == 0.0
 
@@ -143,15 +145,20 @@ def test_aampe_believes_of_each_customer_what_that_customer_did() -> None:
     assert (pmf[:20, 1] > 0.9).all() and (pmf[20:, other] > 0.9).all()
 
 
+@cache
+def _ours() -> Season:
+    return run(world("newsletter"), 80, 3, 1)
+
+
 @pytest.mark.parametrize("name", sorted(CLONES))
 def test_a_season_is_the_engines_and_says_that_it_is_a_clones(name: str) -> None:
-    lived = run(world("newsletter"), 120, 4, 1, PolicySpec(f"clone:{name}"), chunk=50)
+    lived = run(world("newsletter"), 80, 3, 1, PolicySpec(f"clone:{name}"), chunk=50)
     assert lived.audit.violations == 0 and lived.policy == f"clone:{name}"
     told_of = document(lived)
     assert told_of["clone"].startswith("documented-behaviour clone: ")
-    again = run(world("newsletter"), 120, 4, 1, PolicySpec(f"clone:{name}"))
+    again = run(world("newsletter"), 80, 3, 1, PolicySpec(f"clone:{name}"))
     assert document(again) == told_of
-    ours = run(world("newsletter"), 120, 4, 1)
+    ours = _ours()
     assert document(ours)["clone"] is None
     for arm in ("random", "bau", "holdout"):
         assert lived.rung(arm) == ours.rung(arm)  # type: ignore[arg-type]
