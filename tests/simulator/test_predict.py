@@ -17,15 +17,16 @@ AT = datetime(2026, 11, 2, 7, tzinfo=UTC)
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_score_is_the_share_that_buys(name: str) -> None:
-    """In each fifth of the scores the truth is the score, within 6 %."""
+    """In each fifth of the scores the truth is the score, within 8 %, or 3 % of the mean of all."""
     n = 40_000
     now = season(name, n)
-    bought = count(now.world, now.program, now.customers, now.world.fresh(n), 0, "purchase")
+    bought = count(now.world, now.program, now.customers, now.world.fresh(n), 0, now.world.sells)
     for scores in predict(now.world, now.program, now.customers, AT, "1"):
         offer = now.program.predictions[scores.model]
         truth = bought[:, [action.offer == offer for action in now.program.actions]].mean(axis=1)
         for part in np.array_split(np.argsort(scores.score), 5):
-            assert scores.score[part].mean() == pytest.approx(truth[part].mean(), rel=0.06)
+            near = pytest.approx(truth[part].mean(), rel=0.08, abs=0.03 * truth.mean())
+            assert scores.score[part].mean() == near
 
 
 def test_a_score_tells_customers_apart_but_not_exactly() -> None:
