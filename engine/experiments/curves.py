@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 _HEIGHT = 2.5  # inches
 
 
-def waterfall(steps: Sequence[Step], ground: float, arms: Sequence[str]) -> str:
+def waterfall(steps: Sequence[Step], ground: float, lowest: str) -> str:
     """Every arm of the ladder standing on the one below: what is added, with its interval for any day.
 
     Args:
-        steps: of the ladder; those after the last rung are left to the table.
+        steps: of the ladder; those that stand on no arm reached so far are left to the table.
         ground: level of the lowest arm.
-        arms: the arms, lowest first.
+        lowest: that arm.
     """
-    climbed = [one for one in steps[: len(arms) - 1] if one.reading is not None]
+    climbed = [one for one in climb(steps, lowest) if one.reading is not None]
     with _drawing() as (figure, axes):
         axes.bar([0], [ground], width=0.55, color=MUTED, zorder=2)
         top = ground
@@ -48,12 +48,21 @@ def waterfall(steps: Sequence[Step], ground: float, arms: Sequence[str]) -> str:
             at = max(top, top + gain, top + limits.high)
             axes.annotate(told, (x, at), (0, 3), textcoords="offset points", ha="center", color=INK)
             top += gain
-        names = [arms[0], *(one.arm for one in climbed)]
+        names = [lowest, *(one.arm for one in climbed)]
         axes.set_xticks(range(len(names)), names, color=INK)
         axes.axhline(0, color=MUTED, linewidth=1, zorder=1)
         axes.margins(y=0.12)
         told = "; ".join(f"{one.worth}, {one.arm} over {one.below}: {_said(one)}" for one in climbed)
-        return inline(figure, "waterfall", "Net reward from arm to arm", f"{arms[0]}: {ground:.2f}. {told}.")
+        return inline(figure, "waterfall", "Net reward from arm to arm", f"{lowest}: {ground:.2f}. {told}.")
+
+
+def climb(steps: Sequence[Step], lowest: str) -> list[Step]:
+    """The steps that stand on one another, from the lowest arm up."""
+    found: list[Step] = []
+    for one in steps:
+        if one.below == (found[-1].arm if found else lowest):
+            found.append(one)
+    return found
 
 
 def growth(looks: Sequence[Look], marks: Sequence[tuple[int, str]] = ()) -> str:

@@ -75,7 +75,7 @@ def render(report: ProgramReport) -> str:
 def _waterfall(report: ProgramReport) -> str:
     """The ladder as a picture: it needs a level to stand on."""
     first = next((one.reading for one in report.ladder if one.reading is not None), None)
-    return "" if first is None else curves.waterfall(report.ladder, first.mean[0], list(report.arms))
+    return "" if first is None else curves.waterfall(report.ladder, first.mean[0], report.arms[0])
 
 
 def _step(one: Step) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from engine.calendar import microseconds
+from engine.experiments.curves import climb
+from engine.experiments.ladder import Step
 from engine.experiments.page import prose
 from engine.experiments.program import Also, ProgramReport, report_program
 from engine.experiments.program_page import render
@@ -100,3 +102,9 @@ def test_the_page_prints_on_four_sheets(report: ProgramReport, tmp_path: Path) -
 
 def test_prose_has_true_minus_signs_and_leaves_options_alone() -> None:
     assert prose("-1 to (-2), e-mail, --plan, 5 %") == "−1 to (−2), e-mail, --plan, 5\N{NO-BREAK SPACE}%"
+
+
+def test_the_waterfall_climbs_every_rung_once() -> None:
+    pairs = (("holdout", "bau"), ("bau", "evaluation"), ("policy", "evaluation"), ("no_levers", "evaluation"))
+    steps = [Step(below, arm, "worth", None) for below, arm in pairs]
+    assert [(one.below, one.arm) for one in climb(steps, "holdout")] == list(pairs[:2])
