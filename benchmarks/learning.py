@@ -2,6 +2,8 @@
 
 - `events_per_core_s`: rows that the default policy learns per processor second in batches of 20,000, the
   quickest of them, with `columns` + 1 features in all (no waves) and 10 actions.
+- `of_sums`: that, as a share of the rows whose sums of squares alone BLAS adds up in the same run (dsyrk),
+  which is what cannot be left out.
 - `publish_s`: processor seconds from the last row learnt until the packed snapshot is there.
 - `damaged`: so often a store has a good snapshot and a newer one that was cut, had one bit flipped, two
   stretches swapped, or holds the body of another snapshot. `detected` is how often it was refused and the
@@ -25,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import structlog
+from scipy.linalg.blas import dsyrk
 from sqlalchemy import Connection
 
 from engine import context
@@ -75,19 +78,30 @@ def rows(n: int, d: int, seed: int) -> Feedback:
 def speed(columns: int, batches: int) -> dict[str, float]:
     """Rows a processor second, and processor seconds to publish."""
     policy, taught = Linear(waves=0), rows(BATCH, columns, 1)
-    times = []
+    times, sums = [], []
     for _ in range(batches):
         start = time.process_time()
         policy.learn(taught)
         times.append(time.process_time() - start)
+        sums.append(summed(taught))
     learnt = time.process_time()
     size = len(pack(policy))
     return {
         "columns": columns,
         "events_per_core_s": BATCH / min(times),
+        "of_sums": min(sums) / min(times),
         "publish_s": time.process_time() - learnt,
         "snapshot_mb": size / 1e6,
     }
+
+
+def summed(taught: Feedback) -> float:
+    """Processor seconds in which BLAS adds up the squares of the same rows, action by action."""
+    of_action = [taught.X[taught.action == a] for a in range(len(ACTIONS))]
+    start = time.process_time()
+    for X in of_action:
+        dsyrk(1.0, X.T)
+    return time.process_time() - start
 
 
 def damaged(body: bytes, other: bytes, rng: np.random.Generator) -> bytes:

@@ -142,10 +142,10 @@ class Epochs:
         theta = [solution.theta[name] for name in sorted(solution.theta)]
         return carried(theta, math.sqrt(about / rows), self._columns)
 
-    def _by_time(self, time: Floats) -> Iterator[tuple[Memory, Mask]]:
-        """The memories and the (n,) rows that belong to each."""
+    def _by_time(self, time: Floats) -> Iterator[tuple[Memory, Mask | slice]]:
+        """The memories and which of the n rows belong to each."""
         if self._before is None:
-            yield self.now, np.ones(len(time), dtype=np.bool_)
+            yield self.now, slice(None)
             return
         for memory, rows in (
             (self.now, time > self._cuts[1]),

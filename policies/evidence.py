@@ -21,6 +21,10 @@ nothing on average whatever its variance depends on.
 
 The scale is the best of a few, for the evidence is flat at its top and may have more than one. How likely
 the rewards make each of them, none being preferred beforehand, is what `policies.optimism` averages over.
+Q grows with s, and no L is below 0. So -n/2 (log(2 pi Q(s) / n) + 1) bounds the evidence of every larger
+scale, and where that is hopeless these are not worked out: a Cholesky factor an action and scale is what it
+costs.
+
 Only sums enter, so learners that saw the same rows choose the same scale, in any order, merged or not.
 
 Source: MacKay (1992), "Bayesian interpolation", section 4; Bishop (2006), "Pattern recognition and machine
@@ -35,13 +39,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import cho_factor, cholesky, solve_triangular
 
 from policies.base import Floats
 from policies.moments import Moments
 from policies.pool import Layout, crossed
 
 SCALES = (1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6)  # what the settings' precisions are multiplied with
+HOPELESS = 50.0  # so far below the best, in logarithms, a scale has a belief below 1e-21: it is taken as 0
 _LEAST = 1e-12  # of y'y: Q is known no better than that
 
 
@@ -63,14 +68,14 @@ class Part:
 
 
 def part(G: Floats, b: Floats, ridge: Floats, p: int) -> Part:
-    """One action: G (D, D), b (D,), ridge (D,) its precision, p pooled columns, the first ones.
+    """One action: G (D, D) by its lower half, b (D,), ridge (D,) its precision, p pooled columns, the first.
 
     The columns are taken backwards, so that the last p x p block of the Cholesky factor is the root of what
     is left of the pooled ones when all others are eliminated.
     """
     A, start = G[::-1, ::-1].copy(), len(b) - p
     A.flat[:: len(b) + 1] += ridge[::-1]
-    L = cholesky(A.T, lower=True, overwrite_a=True, check_finite=False)
+    L, _ = cho_factor(A.T, lower=True, overwrite_a=True, check_finite=False)  # its upper half means nothing
     u = solve_triangular(L, b[::-1], lower=True, check_finite=False)
     near = np.eye(p)[::-1] * ridge[:p]
     back = solve_triangular(L[start:, start:], near, lower=True, check_finite=False)
@@ -78,10 +83,15 @@ def part(G: Floats, b: Floats, ridge: Floats, p: int) -> Part:
     return Part(volume, float(u @ u), np.diag(ridge[:p]) - back.T @ back, back.T @ u[start:])
 
 
+def _part(one: Moments, ridge: Floats, p: int) -> Part:
+    D = len(ridge)
+    return part(one.G[:D, :D], one.b[0, :D], ridge, p)
+
+
 def evidence(
     parts: Sequence[Part], Z: Floats, pool: float, square: float, n: float, dispersion: Floats
-) -> float:
-    """Logarithm of the evidence of n rows with the noise profiled out.
+) -> tuple[float, float]:
+    """Logarithm of the evidence of n rows with the noise profiled out, and what no larger scale exceeds.
 
     Args:
         parts: of the k learnt actions.
@@ -97,7 +107,8 @@ def evidence(
     u = solve_triangular(L, c, lower=True, check_finite=False)
     volumes.append(2.0 * float(np.log(np.diag(L)).sum()) - len(A) * math.log(pool))
     Q = max(square - explained - float(u @ u), _LEAST * square)
-    return -n / 2.0 * (math.log(2.0 * math.pi * Q / n) + 1.0) - float(dispersion @ volumes) / 2.0
+    most = -n / 2.0 * (math.log(2.0 * math.pi * Q / n) + 1.0)
+    return most - float(dispersion @ volumes) / 2.0, most
 
 
 def dispersion(moments: Sequence[Moments], columns: int) -> Floats:
@@ -117,7 +128,7 @@ def belief(
     ridge: Floats,
     pool: float,
     columns: int,
-    parts: dict[str, tuple[Part, ...]],
+    parts: dict[str, list[Part]],
 ) -> Floats:
     """(7,) probability of each of `SCALES`; that of the largest is 1 where only zeros were learnt.
 
@@ -127,23 +138,30 @@ def belief(
         ridge: (D,) precision of an action's first D weights at scale 1; other features are not looked at.
         pool: precision of the factors' weights at scale 1.
         columns: how many of the D features are [1, x].
-        parts: of actions by name, one a scale, kept from the last time; those missing are added.
+        parts: of actions by name, one a scale, the first ones, kept from the last time; those missing are
+            added as far as they are needed.
 
     Raises:
         LinAlgError: the sums are not those of any rows.
     """
-    known, D = [moments[name] for name in layout.names], len(ridge)
+    known = [moments[name] for name in layout.names]
     for name in layout.names:
         if name not in parts or len(parts[name][0].pull) != layout.p:
-            G, b = moments[name].G[:D, :D], moments[name].b[0, :D]
-            parts[name] = tuple(part(G, b, scale * ridge, layout.p) for scale in SCALES)
+            parts[name] = [_part(moments[name], SCALES[0] * ridge, layout.p)]
     n, square = sum(one.n for one in known), sum(float(one.square[0, 0]) for one in known)
     if not (square > 0.0 and n > 0.0):
         return certain(SCALES[-1])
     rho = dispersion(known, columns)
-    at = zip(*(parts[name] for name in layout.names), strict=True)
-    value = [evidence(one, layout.Z, s * pool, square, n, rho) for one, s in zip(at, SCALES, strict=True)]
-    odds = np.exp(np.array(value) - max(value))
+    value = np.full(len(SCALES), -np.inf)
+    for i, scale in enumerate(SCALES):
+        for name in layout.names:
+            if len(parts[name]) == i:
+                parts[name].append(_part(moments[name], scale * ridge, layout.p))
+        at = [parts[name][i] for name in layout.names]
+        value[i], most = evidence(at, layout.Z, scale * pool, square, n, rho)
+        if most < value.max() - HOPELESS:
+            break
+    odds = np.exp(value - value.max())
     return np.asarray(odds / odds.sum())
 
 

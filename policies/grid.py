@@ -23,7 +23,11 @@ MANY = 64  # rows, from which on it is worth looking for columns of zeros
 
 def snap(X: Floats) -> Floats:
     """(n, d) contexts clipped to +-8 and rounded to 2**-12: the grid `product` is exact on."""
-    return np.rint(np.clip(X, -BOUND, BOUND) * 2.0**X_BITS) * 2.0**-X_BITS
+    snapped = np.clip(X, -BOUND, BOUND)
+    snapped *= 2.0**X_BITS
+    np.rint(snapped, out=snapped)
+    snapped *= 2.0**-X_BITS
+    return snapped
 
 
 def product(X: Floats, W: Floats) -> Floats:

@@ -127,7 +127,7 @@ class Linear:
         waves, epochs = self._started(feedback.X.shape[1])
         y, served = feedback.reward - feedback.prior, self._served(feedback.actions)
         for start in range(0, len(y), _CHUNK):
-            rows = slice(start, start + _CHUNK)
+            rows = start + np.argsort(feedback.action[start : start + _CHUNK], kind="stable")
             phi, action, time = expand(feedback.X[rows], waves), feedback.action[rows], feedback.time[rows]
             given = (y[rows], feedback.weight[rows], time)
             if served is not None and epochs.seen(y[rows], predicted(phi, served, action), *given[1:]):

@@ -6,6 +6,7 @@ Either may come from a snapshot; sums are then unpacked only when learning goes 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -56,10 +57,14 @@ class Memory:
         return self._unpacked[name].n if name in self._unpacked else 0.0
 
     def add(self, actions: Actions, action: Ints, phi: Floats, y: Floats, weight: Floats) -> None:
-        """Take in rows, or back where their weight is negative: phi (n, D) on the grid, y over the prior."""
+        """Take in rows, or back where their weight is negative: phi (n, D) on the grid, y over the prior.
+
+        Rows of one action are taken in at once if they stand together.
+        """
         moments, columns = self._unpacked, self._shape[0]
-        for a in np.unique(action):
-            rows, name = action == a, actions.names[a]
+        edges = [0, *(np.flatnonzero(np.diff(action)) + 1).tolist(), len(action)]
+        for start, end in pairwise(edges):
+            rows, name = slice(start, end), actions.names[action[start]]
             if name not in moments:
                 moments[name] = Moments.empty(sum(self._shape))
             moments[name].add(phi[rows], y[rows], weight[rows], columns)

@@ -39,8 +39,10 @@ class Fit:
 
 
 def fit(G: Floats, b: Floats, ridge: Floats, p: int) -> Fit:
-    """Solve one action: G (D, D), b (D,), ridge (D,) its precision around v, p pooled columns."""
-    factor = cho_factor(G + np.diag(ridge), lower=True, check_finite=False)
+    """Solve one action: G (D, D) by its lower half, b (D,), ridge (D,) its precision, p pooled columns."""
+    A = G.copy()
+    A.flat[:: len(b) + 1] += ridge
+    factor = cho_factor(A.T, lower=False, overwrite_a=True, check_finite=False)
     borrowed = np.eye(len(b), p) * ridge[:p]
     solved = cho_solve(factor, np.column_stack([b, borrowed]), check_finite=False)
     return Fit(np.ascontiguousarray(solved[:, 0]), np.ascontiguousarray(solved[:, 1:]))

@@ -38,9 +38,12 @@ def pack(policy: Kept) -> bytes:
         "arrays": [[name, one.dtype.name, list(one.shape)] for name, one in arrays.items()],
     }
     text = json.dumps(header, sort_keys=True, allow_nan=False).encode()
-    raw = [one.astype(_TYPES[one.dtype.name], copy=False).tobytes() for one in arrays.values()]
-    body = b"".join([struct.pack("<Q", len(text)), text, *raw])
-    return b"".join([MAGIC, hashlib.sha256(body).digest(), body])
+    flat = [one.astype(_TYPES[one.dtype.name], copy=False).reshape(-1) for one in arrays.values()]
+    body: list[bytes | memoryview] = [struct.pack("<Q", len(text)), text, *(one.data for one in flat)]
+    digest = hashlib.sha256()
+    for part in body:
+        digest.update(part)
+    return b"".join([MAGIC, digest.digest(), *body])
 
 
 def unpack(packed: bytes | memoryview) -> Kept:

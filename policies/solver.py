@@ -40,7 +40,7 @@ class Solver:
     def __init__(self, ridge: float, pool: float, tune: bool) -> None:
         self._ridge, self._pool, self._tune = ridge, pool, tune
         self._fits: dict[str, Fit] = {}
-        self._parts: dict[str, tuple[Part, ...]] = {}
+        self._parts: dict[str, list[Part]] = {}
         self._moments: dict[str, Moments] = {}  # with what is carried over as features
         self._scale = 1.0  # at which the fits were solved
 

@@ -44,7 +44,7 @@ class Carried:
     def moments(self, one: Moments) -> Moments:
         """Sums over [phi[:at], U' phi, phi[at:]] from those over phi."""
         T = self._map()
-        return Moments(T.T @ one.G @ T, one.b @ T, one.square, one.lift, one.n)
+        return Moments(T.T @ one.whole() @ T, one.b @ T, one.square, one.lift, one.n)
 
     def precision(self, ridge: Floats) -> Floats:
         """(D + r,) prior precision from that of the D weights."""

@@ -51,6 +51,17 @@ def test_a_change_is_seen_and_learnt_from_few_rows() -> None:
     assert right(seen, 1) > 0.9
 
 
+@pytest.mark.parametrize(("size", "lessons"), [(100, 3), (300, 1)])
+def test_a_learner_read_from_its_snapshot_for_every_lesson_sees_a_change(size: int, lessons: int) -> None:
+    policy = Linear(waves=0)
+    for i in range(2400 // size):
+        policy = unpack(pack(lived(policy, world(i, size, 0, i))))
+    assert isinstance(policy, Linear) and policy.changes is None
+    for i in range(lessons):
+        policy = unpack(pack(lived(policy, world(50 + i, size, 1, 50 + i))))
+    assert isinstance(policy, Linear) and policy.changes is not None
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     seed=st.integers(0, 2**32), size=st.sampled_from([1, 20, 300]), signal=st.sampled_from([0.0, 0.3, 3.0])

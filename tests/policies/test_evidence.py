@@ -12,7 +12,7 @@ from scipy.stats import multivariate_normal
 
 from policies import grid
 from policies.base import Floats
-from policies.evidence import SCALES, belief, dispersion, evidence, likeliest, part
+from policies.evidence import SCALES, Part, belief, dispersion, evidence, likeliest, part
 from policies.laws import Case, make_case
 from policies.moments import Moments
 from policies.pool import Layout, lay_out
@@ -54,7 +54,7 @@ def absorbed(moments: dict[str, Moments], layout: Layout, scale: float, rho: Flo
     ridge = scale * RIDGE * np.ones(known[0].b.shape[1])
     parts = [part(one.G, one.b[0], ridge, layout.p) for one in known]
     square, n = sum(float(one.square[0, 0]) for one in known), sum(one.n for one in known)
-    return evidence(parts, layout.Z, scale * POOL, square, n, rho)
+    return evidence(parts, layout.Z, scale * POOL, square, n, rho)[0]
 
 
 @settings(max_examples=15, deadline=None)
@@ -70,7 +70,8 @@ def test_the_evidence_of_two_rows_by_hand() -> None:
     parts = [part(np.array([[2.0]]), np.array([4.0]), np.array([1.0]), 0)]  # y = 1, 3 around one mean
     Q = 10.0 - 16.0 / 3.0
     by_hand = -(np.log(2 * np.pi * Q / 2) + 1) - np.log(3.0) / 2
-    found = evidence(parts, np.zeros((1, 0)), 1.0, 10.0, 2.0, np.ones(2))
+    found, most = evidence(parts, np.zeros((1, 0)), 1.0, 10.0, 2.0, np.ones(2))
+    assert most == pytest.approx(by_hand + np.log(3.0) / 2, abs=1e-12)
     assert found == pytest.approx(by_hand, abs=1e-12)
 
 
@@ -87,6 +88,24 @@ def test_the_choice_is_the_best_of_all_scales(seed: int, signal: float) -> None:
     chosen = likeliest(belief(moments, layout, RIDGE * np.ones(5), POOL, 5, {}))
     scan = {scale: absorbed(moments, layout, scale, rho) for scale in SCALES}
     assert scan[chosen] == max(scan.values())
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32), signal=st.sampled_from([0.0, 1.0, 100.0]), plain=st.booleans())
+def test_scales_that_are_not_worked_out_are_not_believed_in(seed: int, signal: float, plain: bool) -> None:
+    case = make_case(seed, n=300, plain=plain)
+    f = case.feedback
+    case = replace(case, feedback=replace(f, reward=f.reward + signal * case.X[:, 1] * f.action))
+    moments, layout = summed(case)
+    rho, parts = dispersion([moments[name] for name in layout.names], 5), dict[str, list[Part]]()
+    found = belief(moments, layout, RIDGE * np.ones(5), POOL, 5, parts)
+    value = np.array([absorbed(moments, layout, scale, rho) for scale in SCALES])
+    odds = np.exp(value - value.max())
+    np.testing.assert_allclose(found, odds / odds.sum(), atol=1e-12)
+    again = belief(moments, layout, RIDGE * np.ones(5), POOL, 5, parts)
+    assert np.array_equal(again, found)
+    if signal == 100.0:
+        assert max(map(len, parts.values())) < len(SCALES)
 
 
 def one_action(X: Floats, y: Floats) -> tuple[dict[str, Moments], Layout]:
