@@ -198,8 +198,8 @@ def _count(units: pl.DataFrame, experiment: Experiment, name: str) -> dict[str, 
     for one, n in count.items():
         if n < 2:
             raise InputError(
-                f"{name}: arm '{one}' has {n} unit, at least 2 are needed to know its variance. Correct the name "
-                "of the arm, or leave its row out."
+                f"{name}: arm '{one}' has {n} unit, at least 2 are needed to know its variance. Correct the "
+                "arm's name, or leave its row out."
             )
     return {experiment.control: count[experiment.control]} | count
 

@@ -109,3 +109,13 @@ def test_a_household_counts_once_with_all_that_its_members_brought(tmp_path: Pat
         assert after.units[column].sum() == pytest.approx(before.units[column].sum())
     assert after.daily["amount"].sum() == pytest.approx(before.daily["amount"].sum())
     assert set(after.daily["customer"]) <= set(after.units["customer"])
+
+
+def test_guardrails_hold_the_served_arm_against_todays_rules(tmp_path: Path) -> None:
+    text = TEXT.replace("policy: 0.5, random: 0.1", "policy: 0.3, evaluation: 0.3")
+    people = [Person(arm, 0, (0,)) for arm in ("policy", "evaluation", "bau", "holdout") for _ in range(4)]
+    store = shop(tmp_path / "shop.db", people, text)
+    with store.read() as connection:
+        found = report_program(connection, "spring", START + 28 * DAY)
+    pairs = {(one.arm, one.control) for one in found.guardrails}
+    assert ("evaluation", "bau") in pairs and ("policy", "bau") not in pairs
