@@ -26,8 +26,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `nextbest serve` does
 from benchmarks._big import features
 from benchmarks.serve import CUSTOMERS, prepare
 from engine.choose import Live, choose
+from engine.enrol import enrol
 from engine.explain import reasons
-from engine.gather import arms_of, gather
+from engine.gather import gather
 from engine.live import live
 from engine.request import Request
 from engine.situation import Situation, columns
@@ -49,8 +50,8 @@ def situations(folder: Path, policy: str) -> tuple[Live, list[Situation]]:
     store = open_store(prepare(folder, policy))
     with store.write() as c:
         current = live(c, "big")
-        arms = arms_of(c, current.program, [one.customer for one in asked], now)
-        found = gather(c, current.program, asked, arms)
+        enrolled = enrol(c, current.program, [one.customer for one in asked], now)
+        found = gather(c, current.program, asked, enrolled)
     store.close()
     return current, found
 

@@ -15,13 +15,13 @@ import platform
 import time
 from collections.abc import Iterable
 
-from engine.domain import PolicySpec
+from engine.domain import ArmName, PolicySpec
 from simulator.run import run
 from simulator.season import Season
 from simulator.worlds import world
 
 WORLD, SEEDS, CUSTOMERS, DAYS, WEEK = "retail", (1, 2, 3, 4, 5), 2000, 28, 7
-ARMS = {"policy": 0.9, "holdout": 0.1}
+ARMS: dict[ArmName, float] = {"policy": 0.9, "holdout": 0.1}
 POLICIES = {
     "linear": PolicySpec("linear"),
     "formula": PolicySpec("formula"),

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.domain import PolicySpec
+from engine.domain import ArmName, PolicySpec
 from policies import make
 from policies.base import Actions, Feedback, Floats, Mask, feedback
 from policies.linear import Linear
@@ -28,7 +28,7 @@ from policies.state import State
 from simulator.run import run
 from simulator.worlds import world
 
-ARMS = {"policy": 0.9, "holdout": 0.1}
+ARMS: dict[ArmName, float] = {"policy": 0.9, "holdout": 0.1}
 STEPS = 3
 
 
