@@ -11,6 +11,7 @@ from engine.calendar import microseconds
 from engine.contact import in_words
 from engine.decide import decide
 from engine.domain import Cap, Cooldown
+from engine.enrol import Enrolled
 from engine.gather import gather
 from engine.live import live
 from engine.replay import replay
@@ -51,7 +52,7 @@ def seen(c: Connection, text: str, at: datetime = AT) -> list[tuple[str, str, fl
     """(kind, offer, days ago) of what a decision of the program looks at."""
     program = applied(c, text)
     customers.put_customers(c, [person("c0")])
-    (one,) = gather(c, program, [Request("c0", "spring", "k", at)], ["random"])
+    (one,) = gather(c, program, [Request("c0", "spring", "k", at)], Enrolled(["random"], ["c0"]))
     return [(o.kind, o.offer, (microseconds(at) - o.at_us) / 86_400_000_000) for o in one.outcomes]
 
 
@@ -203,8 +204,10 @@ def test_each_decision_of_a_batch_sees_the_past_as_if_alone(store: Store) -> Non
         for number, days in enumerate((50, 9, 5)):
             contact(c, number, AT - days * DAY)
         asked = [Request("c0", "spring", f"k{i}", AT - days * DAY) for i, days in enumerate((45, 0))]
-        together = gather(c, program, asked, ["random"] * 2)
-        assert together == [gather(c, program, [one], ["random"])[0] for one in asked]
+        people = [one.customer for one in asked]
+        together = gather(c, program, asked, Enrolled(["random"] * 2, people))
+        alone = [Enrolled(["random"], [one]) for one in people]
+        assert together == [gather(c, program, [one], who)[0] for one, who in zip(asked, alone, strict=True)]
         assert columns(program, together).outcomes[1][-1] == Happened(
             microseconds(AT - 5 * DAY), "ignored", "sale", "email"
         )
