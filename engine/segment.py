@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from xxhash import xxh3_128_hexdigest
@@ -33,6 +33,14 @@ Kind = Literal["track", "identify", "alias"]
 _SCALAR = (str, int, float, bool)
 _WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NO_WORD = re.compile(r"[\W_]+")
+
+Time = Annotated[
+    datetime,
+    msgspec.Meta(
+        description="A time from 1970 to 2199; in UTC where it names no zone.",
+        extra_json_schema={"pattern": "^(19[7-9]|20|21)"},
+    ),
+]
 
 
 class Message(msgspec.Struct, frozen=True, rename="camel"):
@@ -50,17 +58,17 @@ class Message(msgspec.Struct, frozen=True, rename="camel"):
     traits: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
     message_id: str | None = None
-    timestamp: datetime | None = None
-    original_timestamp: datetime | None = None
-    sent_at: datetime | None = None
-    received_at: datetime | None = None
+    timestamp: Time | None = None
+    original_timestamp: Time | None = None
+    sent_at: Time | None = None
+    received_at: Time | None = None
 
 
 class Parcel(msgspec.Struct, frozen=True, rename="camel"):
     """Many messages; `sentAt` and `context` hold for those that have none of their own."""
 
     batch: list[Message]
-    sent_at: datetime | None = None
+    sent_at: Time | None = None
     context: dict[str, Any] | None = None
 
     def messages(self) -> list[Message]:
