@@ -73,16 +73,36 @@ def aggregates(
     Args:
         propensity: column with each row's probability of its arm; rows count as one over it (Hajek 1971).
     """
+    rows = weighed(frame, arm, terms, cluster, propensity)
+    return samples(added([rows], arm, cluster) if cluster else rows, arm, cluster)
+
+
+def weighed(
+    frame: pl.DataFrame, arm: str, terms: Sequence[Term], cluster: str | None, propensity: str | None = None
+) -> pl.DataFrame:
+    """The rows that count: the arm, the cluster, the terms' columns, and what a row counts for if not one."""
     names = tuple(dict.fromkeys(name for term in terms for name in term.columns if name != ROWS))
-    keys = [arm, cluster] if cluster else [arm]
     weight = (1 / pl.col(propensity) if propensity else pl.lit(1.0)).alias(ROWS)
+    keys = [arm, cluster] if cluster else [arm]
     rows = frame.select(*keys, *names, *([weight] if cluster or propensity else [])).drop_nulls()
-    if propensity:
-        rows = rows.with_columns(pl.col(names) * pl.col(ROWS))
-    if cluster or propensity:
-        names = (*names, ROWS)
-    if cluster:
-        rows = rows.group_by(keys, maintain_order=True).agg(pl.col(names).sum())
+    return rows.with_columns(pl.col(names) * pl.col(ROWS)) if propensity else rows
+
+
+def added(batches: Sequence[pl.DataFrame], arm: str, cluster: str) -> pl.DataFrame:
+    """The totals of each cluster over batches, of rows (`weighed`) or of totals as this function gives them.
+
+    Daily batches of the same clusters add up to the whole: keep one row a cluster and arm, add each day's.
+    """
+    return (
+        pl.concat(batches, how="vertical_relaxed")
+        .group_by(arm, cluster, maintain_order=True)
+        .agg(pl.all().sum())
+    )
+
+
+def samples(rows: pl.DataFrame, arm: str, cluster: str | None = None) -> dict[str, Sample]:
+    """Sufficient statistics of each arm, of rows or of the totals of clusters."""
+    names = tuple(name for name in rows.columns if name not in (arm, cluster))
     return {name: measure_columns(names, values_of(part, names)) for name, part in by_arm(rows, arm)}
 
 

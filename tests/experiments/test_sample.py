@@ -13,7 +13,7 @@ from pytest import approx, raises
 from engine.experiments.metric import Term
 from engine.experiments.quantile import upper
 from engine.experiments.sample import Sample, empty, from_sums, measure, merge, merge_all, project, replaced
-from engine.experiments.units import aggregates
+from engine.experiments.units import added, aggregates, clustered, samples, weighed
 from policies.base import Floats
 from tests.experiments.worlds import experiment
 
@@ -95,6 +95,28 @@ def test_daily_batches_of_arms_add_up_to_the_whole_experiment(days: int, seed: i
     batches = [aggregates(part, "arm", terms) for part in frame.partition_by("day")]
     for arm, whole in aggregates(frame, "arm", terms).items():
         same(merge_all([one[arm] for one in reversed(batches) if arm in one]), whole)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(*[st.integers(0, 5)] * 3, st.integers(-50, 50)), min_size=8, max_size=60))
+def test_daily_batches_of_clusters_add_up_however_their_rows_fall_on_days(
+    rows: list[tuple[int, int, int, int]],
+) -> None:
+    table = pl.DataFrame(rows, schema=["cluster", "arm", "day", "spend"], orient="row")
+    frame = table.with_columns(pl.format("arm {}", pl.col("arm") % 2).alias("arm"))
+    terms = [clustered(Term("spend"), "cluster")]
+    whole = aggregates(frame, "arm", terms, "cluster")
+    kept = None
+    for _, day in frame.group_by("day", maintain_order=True):
+        new = weighed(day, "arm", terms, "cluster")
+        kept = added([new] if kept is None else [kept, new], "arm", "cluster")
+    assert kept is not None
+    together = samples(kept, "arm", "cluster")
+    assert set(together) == set(whole)
+    for arm, one in whole.items():
+        assert (together[arm].columns, together[arm].n) == (one.columns, one.n)
+        for moment in ("mean", "second", "third"):
+            assert_allclose(getattr(together[arm], moment), getattr(one, moment), rtol=1e-9, atol=1e-6)
 
 
 @given(arrays(np.float64, (30, 2), elements=st.floats(-1e3, 1e3)), st.integers(0, 30))
