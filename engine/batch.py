@@ -19,9 +19,9 @@ from engine.budget.book import Prices
 from engine.budget.solve import prices, sample_size
 from engine.calendar import microseconds
 from engine.choose import Live
-from engine.decide import Decided, decide
+from engine.decide import decide, granted
 from engine.domain import Program
-from engine.errors import InputError, NextbestError
+from engine.errors import InputError
 from engine.feasible import funnel, merge
 from engine.lane import Settled
 from engine.live import Lives
@@ -153,7 +153,7 @@ def _by_row(
     connection: Connection, current: Live, batch: Batch, part: pl.DataFrame, solved: Prices | None
 ) -> tuple[Settled, int]:
     made = decide(connection, _requests(batch, part), {batch.program.name: current}, solved)
-    answers = [_settled(answer) for answer in made.answers]
+    answers = [granted(answer) for answer in made.answers]
     funnels = [funnel(choices.feasible) for _, choices in made.rounds]
     return Settled(as_table([one.row for one in answers]), merge(funnels)), sum(o.replayed for o in answers)
 
@@ -232,9 +232,3 @@ def _scores(part: pl.DataFrame, model: str, at_us: int, version: str) -> list[Pr
         for customer, score in zip(part["customer"], part[model], strict=True)
         if score is not None
     ]
-
-
-def _settled(answer: Decided | NextbestError) -> Decided:
-    if isinstance(answer, NextbestError):
-        raise answer
-    return answer

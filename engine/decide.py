@@ -92,6 +92,13 @@ def decide(
     return Batch([answers[i] for i in range(len(requests))], made)
 
 
+def granted(answer: Decided | NextbestError) -> Decided:
+    """The decision; raises the reason where it was refused."""
+    if isinstance(answer, NextbestError):
+        raise answer
+    return answer
+
+
 def _answers(
     current: Live, choices: Choices, numbers: Sequence[int], rows: Sequence[DecisionRow]
 ) -> dict[int, Decided]:

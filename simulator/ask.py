@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from engine.budget.solve import prices_of_all
 from engine.choose import Choices, Live
-from engine.decide import Decided, decide
-from engine.errors import NextbestError
+from engine.decide import decide, granted
 from engine.live import Lives
 from engine.request import Request
 from engine.store import Store
@@ -27,12 +26,6 @@ def decide_all(
         with store.write() as connection:
             current = {name: lives.get(connection, name)}
             batch = decide(connection, requests[start : start + chunk], current, solved)
-        rows += [_settled(answer) for answer in batch.answers]
+        rows += [granted(answer).row for answer in batch.answers]
         rounds += batch.rounds
     return rows, rounds
-
-
-def _settled(answer: Decided | NextbestError) -> DecisionRow:
-    if isinstance(answer, NextbestError):
-        raise answer
-    return answer.row

@@ -16,7 +16,7 @@ from engine.commands.shared import (
     moment,
     show_json,
 )
-from engine.errors import InputError, NextbestError
+from engine.errors import InputError
 
 
 def decide(
@@ -35,6 +35,7 @@ def decide(
     """Decide the next best action for one customer, and log it."""
     from engine.applied import stored_program
     from engine.decide import decide as pipeline
+    from engine.decide import granted
     from engine.live import live
     from engine.reply import explained, reply
     from engine.request import Request
@@ -48,9 +49,7 @@ def decide(
         request = Request(customer, loaded.name, key, when, features, explore)
         with its_store.write() as connection:
             current = live(connection, loaded.name)
-            answer = pipeline(connection, [request], {loaded.name: current}).answers[0]
-            if isinstance(answer, NextbestError):
-                raise answer
+            answer = granted(pipeline(connection, [request], {loaded.name: current}).answers[0])
             told = explained(connection, answer.row) if why else None
             version = answer.row.program_version
             made_under = (
