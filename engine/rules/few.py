@@ -17,18 +17,15 @@ from typing import Any
 import numpy as np
 
 from engine.rules import one
+from engine.rules.arrays import OPERATORS
 from engine.rules.tree import And, Compare, IsTruth, Name, Node, Not, Or, Value
 from policies.base import Floats, Mask
 
 AT_MOST = 64
 _ALL = (1 << AT_MOST) - 1
-_TESTS: Mapping[str, np.ufunc] = {
-    "<": np.less,
-    "<=": np.less_equal,
-    ">": np.greater,
-    ">=": np.greater_equal,
-    "=": np.equal,
-}  # NaN, which stands for NULL, passes none of them
+_TESTS = {
+    op: test for op, test in OPERATORS.items() if op != "<>"
+}  # none is passed by NaN, which is NULL here
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
 _NUMBERS = ("number", "integer")
 Columns = Mapping[str, Sequence[Any]]
