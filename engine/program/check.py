@@ -113,15 +113,9 @@ def _supplies(model: ProgramModel) -> Found:
 
 def drawing(model: ProgramModel, budget: BudgetModel) -> list[str]:
     """The offers that draw on a budget: those it names and those of its groups; none if it names neither."""
-    found = list(budget.offers)
-    for name, offer in model.offers.items():
-        group, above = offer.group, set[str]()
-        while group in model.groups and group not in above:
-            above.add(group)
-            group = model.groups[group].within
-        if name not in found and above & set(budget.groups):
-            found.append(name)
-    return found
+    above = {name: one.within for name, one in model.groups.items()}
+    grouped = [name for name, one in model.offers.items() if {*_up(above, one.group)} & {*budget.groups}]
+    return list(dict.fromkeys([*budget.offers, *grouped]))
 
 
 def _settled(path: Path, model: SettledModel) -> Found:

@@ -83,7 +83,7 @@ def program_text(c: Connection, name: str, version: int | None = None) -> tuple[
     if not found:
         names = program_names(c)
         if name in names:
-            last = run(c, _CURRENT, name=name)[0][0]
+            last = current_version(c, name)
             raise NotFoundError(
                 f"Program '{name}' has no version {version}, its current one is {last}; "
                 f"`nextbest audit {name}` lists them."
