@@ -42,7 +42,7 @@ from simulator.logs import Log
 from simulator.method import Method
 from simulator.readers.own import stored_log
 from simulator.targets import Target
-from simulator.what_if import PART, mixed, rows_where, widened
+from simulator.what_if import PART, mixed, widened
 
 SERVING = "serving"
 LAST = 50_000  # newest matured decisions of the log that are gone through
@@ -107,7 +107,7 @@ def bout(
     serving = Shadow(SERVING, PolicySpec(current.policy.kind, dict(current.policy.settings)))
     wanted, encoding = [serving, *challengers], newest_encoding(connection, program, before_us)
     log = widened(stored_log(connection, program, at, instant(edges[0])), [program])
-    log = rows_where(log, _among(log, rows))
+    log = log.rows(_among(log, rows))
     lives = [_ready(program, encoding, one.policy) for one in wanted]
     pmf = [np.zeros(log.mask.shape) for _ in wanted]
     for asked, own in _stretches(connection, lives, rows, edges, log, window_us):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +61,22 @@ class Log:
 
     def __len__(self) -> int:
         return len(self.action)
+
+    def rows(self, kept: Mask | Ints) -> Log:
+        """The log of some rows: where a mask holds, or of those numbers."""
+        i = np.arange(len(self))[kept]
+        return replace(
+            self,
+            X=self.X[i],
+            frame=self.frame[i],
+            action=self.action[i],
+            propensity=self.propensity[i],
+            reward=self.reward[i],
+            mask=self.mask[i],
+            cluster=None if self.cluster is None else np.unique(self.cluster[i], return_inverse=True)[1],
+            at=None if self.at is None else self.at[i],
+            logging=None if self.logging is None else self.logging[i],
+        )
 
 
 def read_log(

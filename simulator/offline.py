@@ -7,7 +7,6 @@ regression in place of classification; Athey and Wager (2021), "Policy Learning 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -55,16 +54,7 @@ def _scores(log: Log, fold: Ints, seen: Ints, weighing: Weighing) -> Floats:
 
 def _predicted(log: Log, fold: Ints, seen: Ints) -> Floats:
     own = np.unique(fold[seen], return_inverse=True)[1].astype(np.int64)
-    part = replace(
-        log,
-        X=log.X[seen],
-        frame=log.frame[seen],
-        action=log.action[seen],
-        propensity=log.propensity[seen],
-        reward=log.reward[seen],
-        mask=log.mask[seen],
-    )
-    return predictions(part, own, ~np.eye(int(own.max()) + 1, dtype=np.bool_))
+    return predictions(log.rows(seen), own, ~np.eye(int(own.max()) + 1, dtype=np.bool_))
 
 
 def _ridge(Z: Floats, score: Floats) -> Floats:

@@ -28,7 +28,7 @@ from engine.live import built, live
 from engine.screen import screen
 from engine.situation import Situation, columns, decode
 from engine.store import decisions, exports
-from policies.base import NO_ACTION, Actions, Floats, Ints, Mask
+from policies.base import NO_ACTION, Actions, Floats, Ints
 from policies.snapshot import SnapshotError
 from simulator.estimators.base import value
 from simulator.evaluate import Fitted, fit, judge, paired
@@ -161,7 +161,7 @@ def remade(connection: Connection, log: Log, programs: Sequence[Program]) -> Rem
     notes = list(lives.notes)
     if lost := int((~kept).sum()):
         notes.append(f"{lost:,} decisions are left out: the snapshot that served them is gone.")
-    return Remade(rows_where(whole, kept), tuple(one[kept] for one in pmf), tuple(notes))
+    return Remade(whole.rows(kept), tuple(one[kept] for one in pmf), tuple(notes))
 
 
 def mixed(served: Live, situations: Sequence[Situation]) -> Floats:
@@ -246,24 +246,6 @@ def widened(log: Log, programs: Sequence[Program]) -> Log:
     mask = np.zeros((len(log), len(names)), dtype=np.bool_)
     mask[:, : len(known)] = log.mask
     return replace(log, actions=Actions.plain(tuple(names)), mask=mask, embedding=None)
-
-
-def rows_where(log: Log, kept: Mask) -> Log:
-    """The log of some rows."""
-    if kept.all():
-        return log
-    cluster = None if log.cluster is None else np.unique(log.cluster[kept], return_inverse=True)[1]
-    return replace(
-        log,
-        X=log.X[kept],
-        frame=log.frame.filter(kept),
-        action=log.action[kept],
-        propensity=log.propensity[kept],
-        reward=log.reward[kept],
-        mask=log.mask[kept],
-        cluster=cluster,
-        at=None if log.at is None else log.at[kept],
-    )
 
 
 def _contacts(made: Remade, level: float) -> Beside:
