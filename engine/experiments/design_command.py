@@ -73,7 +73,7 @@ Told = tuple[dict[str, Any], list[str], bool]
 
 
 def _factors(path: Path, design: Design, asked: Compared) -> Told:
-    from engine.experiments.document import check
+    from engine.experiments.document import trust
     from engine.experiments.factorial import factorial
 
     references = tuple(one.strip() for one in asked.control.split(",")) if asked.control else ()
@@ -81,7 +81,7 @@ def _factors(path: Path, design: Design, asked: Compared) -> Told:
     told = {
         "source": found.source,
         "cells": found.cells,
-        "trust": {**{one.name: check(one) for one in found.trust}, "passed": found.trusted},
+        "trust": trust(found.trust, found.trusted),
         "contrasts": [asdict(one) for one in found.contrasts],
     }
     return told, list(_factor_lines(found)), found.trusted

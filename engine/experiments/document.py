@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +17,19 @@ if TYPE_CHECKING:
 
 def as_dict(report: Report) -> dict[str, Any]:
     """The whole report; numbers that do not exist are null, never NaN."""
-    trust = {one.name: check(one) for one in report.trust}
     return {
         "source": report.source,
         "arms": dict(report.units),
-        "trust": {**trust, "passed": report.trusted},
+        "trust": trust(report.trust, report.trusted),
         "metrics": [_metric(metric) for metric in report.metrics],
         "targeting": [asdict(one) for one in report.targeting],
         "verdict": asdict(report.verdict),
     }
+
+
+def trust(checks: Sequence[Check], passed: bool) -> dict[str, Any]:
+    """Every trust check by its name, and whether all of them passed."""
+    return {**{one.name: check(one) for one in checks}, "passed": passed}
 
 
 def check(one: Check) -> dict[str, Any]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 def as_dict(report: ProgramReport) -> dict[str, Any]:
     """The whole report; numbers that do not exist are null, never NaN."""
     figures = document.as_dict(report.figures)
-    trust = {check.name: document.check(check) for check in report.trust}
     return {
         "program": report.name,
         "title": report.title,
@@ -31,7 +30,7 @@ def as_dict(report: ProgramReport) -> dict[str, Any]:
         "at": report.at.isoformat(),
         "days": report.days,
         "arms": figures["arms"],
-        "trust": {**trust, "passed": report.trusted},
+        "trust": document.trust(report.trust, report.trusted),
         "verdict": asdict(report.verdict),
         "headline": _headline(report),
         "metrics": figures["metrics"],

@@ -17,13 +17,12 @@ from engine.experiments.together import Together
 def as_dict(report: Together) -> dict[str, Any]:
     """The whole report; numbers that do not exist are null, never NaN."""
     figures, headline = document.as_dict(report.figures), report.headline
-    trust = {check.name: document.check(check) for check in report.trust}
     return {
         "since": instant(report.since_us).date().isoformat(),
         "at": report.at.isoformat(),
         "days": report.days,
         "arms": figures["arms"],
-        "trust": {**trust, "passed": report.trusted},
+        "trust": document.trust(report.trust, report.trusted),
         "verdict": asdict(report.verdict),
         "headline": None
         if headline is None
