@@ -16,7 +16,7 @@ from engine.columns import NO_TEXT
 from policies.base import Floats, Ints, Mask
 
 Text: TypeAlias = tuple[Ints, tuple[str, ...]]
-OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
+OPERATORS: Mapping[str, np.ufunc] = {
     "<": np.less,
     "<=": np.less_equal,
     ">": np.greater,
