@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from engine.experiments.plots import EFFECT, INK, LINE, MUTED, SOFT, WIDTH, inline
+from engine.experiments.plots import EFFECT, INK, MUTED, SOFT, WIDTH, in_rows, inline, short
 from simulator.evaluation import Evaluation, PolicyValue
 
 if TYPE_CHECKING:
@@ -54,16 +54,7 @@ def _drawing(names: Sequence[str]) -> Iterator[tuple[Figure, Axes]]:
         figure = Figure(figsize=(WIDTH, height))
         figure.patch.set_alpha(0)
         axes = figure.subplots()
-        axes.patch.set_alpha(0)
-        axes.set_ylim(len(names) - 0.45, -0.6)
-        axes.set_yticks(range(len(names)), [_short(one) for one in names], color=INK)
-        axes.tick_params(axis="both", length=0, labelcolor=INK, pad=6)
-        axes.tick_params(axis="x", labelcolor=MUTED, labelsize=8.5, pad=4)
-        axes.grid(axis="x", color=LINE, linewidth=0.7)
-        axes.set_axisbelow(True)
-        for side in axes.spines.values():
-            side.set_visible(False)
-        axes.margins(x=0.06)
+        in_rows(axes, [short(one, 26) for one in names])
         figure.subplots_adjust(0.22, 0.36 / height, 0.74, 1 - 0.14 / height)
         yield figure, axes
 
@@ -79,8 +70,3 @@ def _dot(axes: Axes, y: int, value: float | None, low: float | None, high: float
 
 def _span(value: float | None, low: float | None, high: float | None) -> str:
     return f"{value:.4g}   ({low:.4g} to {high:.4g})"
-
-
-def _short(name: str, length: int = 26) -> str:
-    cut = name if len(name) <= length else f"{name[: length - 1]}…"
-    return cut.replace("$", r"\$")

@@ -40,13 +40,18 @@ def forest(metrics: Sequence[MetricResult], level: float) -> str:
 
 def _panel(axes: Axes, metric: MetricResult) -> None:
     rows = metric.comparisons
-    axes.patch.set_alpha(0)
     axes.axvline(0, color=MUTED, linewidth=1, zorder=1)
     for y, one in enumerate(rows):
         _draw(axes, y, one)
-    axes.set_ylim(len(rows) - 0.45, -0.6)
-    axes.set_yticks(range(len(rows)), [_short(one.arm) for one in rows], color=INK)
     axes.set_title(_title(metric), loc="left", x=-0.38, fontsize=10.5, fontweight="bold", color=INK)
+    in_rows(axes, [short(one.arm) for one in rows])
+
+
+def in_rows(axes: Axes, names: Sequence[str]) -> None:
+    """The house's axes for one value a row: the rows' names, a grid, and no frame."""
+    axes.patch.set_alpha(0)
+    axes.set_ylim(len(names) - 0.45, -0.6)
+    axes.set_yticks(range(len(names)), names, color=INK)
     axes.tick_params(axis="both", length=0, labelcolor=INK, pad=6)
     axes.tick_params(axis="x", labelcolor=MUTED, labelsize=8.5, pad=4)
     axes.grid(axis="x", color=LINE, linewidth=0.7)
@@ -73,12 +78,12 @@ def _draw(axes: Axes, y: int, one: Comparison) -> None:
 
 
 def _title(metric: MetricResult) -> str:
-    return _short(metric.metric, 40) + (
+    return short(metric.metric, 40) + (
         "" if metric.clamped_at is None else f", clamped at {metric.clamped_at:,.6g}"
     )
 
 
-def _short(name: str, length: int = 24) -> str:
+def short(name: str, length: int = 24) -> str:
     """A name that fits beside the picture, safe from matplotlib's mathematics."""
     cut = name if len(name) <= length else f"{name[: length - 1]}…"
     return cut.replace("$", r"\$")
