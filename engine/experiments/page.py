@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from engine.experiments.plots import forest
 from engine.experiments.report import Report
 from engine.experiments.results import Comparison, MetricResult
 from engine.experiments.targeting import Targeting
+from engine.experiments.trust import Check
+from engine.experiments.verdict import Verdict, p_words
 from engine.experiments.verdict import number as plain_number
-from engine.experiments.verdict import p_words
 from engine.experiments.welch import Interval
 
 MARKS = {"green": "✓", "yellow": "!", "red": "✕", "gray": "?"}
@@ -30,16 +32,8 @@ def render(report: Report) -> str:
         environment()
         .get_template("template.html.j2")
         .render(
-            report=report,
-            checks=report.trust,
-            trusted=report.trusted,
-            level=f"{100 * report.experiment.level:g} %",
-            mark=MARKS[report.verdict.status],
-            word=WORDS[report.verdict.status],
+            **shared(report, report.verdict, report.trust, report.trusted),
             plot=plot,
-            tables=[figures(metric) for metric in report.metrics],
-            settings=settings(report.experiment),
-            units=sum(report.units.values()),
             targeted=[
                 {"found": one, "plot": Markup(uplift(one, f"uplift-{i}")), "areas": areas(one)}
                 for i, one in enumerate(report.targeting)
@@ -47,6 +41,22 @@ def render(report: Report) -> str:
             costs=any(one.per_cost for metric in report.metrics for one in metric.comparisons),
         )
     )
+
+
+def shared(report: Report, verdict: Verdict, checks: Sequence[Check], trusted: bool) -> dict[str, Any]:
+    """What the templates of all pages ask for."""
+    return {
+        "report": report,
+        "verdict": verdict,
+        "checks": checks,
+        "trusted": trusted,
+        "level": f"{100 * report.experiment.level:g} %",
+        "mark": MARKS[verdict.status],
+        "word": WORDS[verdict.status],
+        "units": sum(report.units.values()),
+        "tables": [figures(metric) for metric in report.metrics],
+        "settings": settings(report.experiment),
+    }
 
 
 def environment() -> Environment:

@@ -26,22 +26,15 @@ _TOLD: dict[Status, str] = {"green": "held", "yellow": "open", "red": "broken", 
 
 def render(report: ProgramReport) -> str:
     """The page of a program's report."""
-    figures, level = report.figures, f"{100 * report.figures.experiment.level:g} %"
+    figures = report.figures
     return (
         page.environment()
         .get_template("program.html.j2")
         .render(
             program=report,
-            report=figures,
-            verdict=report.verdict,
-            checks=report.trust,
-            trusted=report.trusted,
-            level=level,
-            mark=page.MARKS[report.verdict.status],
-            word=page.WORDS[report.verdict.status],
+            **page.shared(figures, report.verdict, report.trust, report.trusted),
             since=f"{instant(report.since_us):%d %B %Y}",
             until=f"{report.at:%d %B %Y}",
-            units=sum(figures.units.values()),
             waterfall=Markup(_waterfall(report)),
             growth=Markup(curves.growth(report.looks, report.marks)),
             wear=Markup(curves.wear(report.weeks)),
@@ -51,7 +44,6 @@ def render(report: ProgramReport) -> str:
             amounts=amounts(report.money),
             ratios=[ratio(one) for one in report.money.ratios],
             watches=_watches(report.guardrails),
-            tables=[page.figures(metric) for metric in figures.metrics],
             lifetime=report.lifetime,
             lived=lifetime_sentences(report.lifetime) if report.lifetime else (),
             year=Markup("" if report.lifetime is None else curves.year(report.lifetime)),
@@ -62,7 +54,6 @@ def render(report: ProgramReport) -> str:
             targeting=report.targeting,
             uplift=Markup("" if report.targeting is None else curves.uplift(report.targeting)),
             ranks=[] if report.targeting is None else page.areas(report.targeting),
-            settings=page.settings(figures.experiment),
             costs=False,
             plan=report.plan,
             segments=[_segment(one) for one in report.segments],

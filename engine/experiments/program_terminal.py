@@ -13,7 +13,7 @@ from engine.experiments.lifetime import sentences as sentences_of_lifetime
 from engine.experiments.money import Money
 from engine.experiments.planning import Outlook, sentences
 from engine.experiments.program import ProgramReport
-from engine.experiments.terminal import STYLE, show_checks
+from engine.experiments.terminal import show_verdict, show_written
 from engine.experiments.verdict import number, p_words
 from engine.experiments.welch import Interval
 
@@ -29,11 +29,7 @@ _MARK = {
 def show(report: ProgramReport, written: Sequence[Path] = (), console: Console | None = None) -> None:
     """Print headline, trust, ladder, money and guardrails."""
     out = console or Console(highlight=False)
-    out.print(escape(report.verdict.sentence))
-    verdict = report.verdict
-    out.print(f"[{STYLE[verdict.status]}]{escape(verdict.heading)}.[/] {escape(verdict.guidance)}\n")
-    show_checks(out, report.trust)
-    out.print()
+    show_verdict(out, report.verdict, report.trust)
     out.print(_ladder(report))
     out.print()
     out.print(account(report.money))
@@ -54,8 +50,7 @@ def show(report: ProgramReport, written: Sequence[Path] = (), console: Console |
         out.print(escape(" ".join(sentences(report.plan))))
     for note in report.notes:
         out.print(escape(note))
-    for path in written:
-        out.print(f"\nWritten: {escape(str(path))}", soft_wrap=True)
+    show_written(out, written)
 
 
 def show_plan(plan: Outlook, console: Console | None = None) -> None:

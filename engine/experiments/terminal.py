@@ -14,7 +14,7 @@ from engine.experiments.compare import Reading
 from engine.experiments.report import Report
 from engine.experiments.results import MetricResult
 from engine.experiments.trust import Check
-from engine.experiments.verdict import number, p_words
+from engine.experiments.verdict import Verdict, number, p_words
 
 STYLE = {"green": "bold green", "yellow": "bold yellow", "red": "bold red", "gray": "bold"}
 
@@ -22,23 +22,27 @@ STYLE = {"green": "bold green", "yellow": "bold yellow", "red": "bold red", "gra
 def show(report: Report, written: Sequence[Path] = (), console: Console | None = None) -> None:
     """Print verdict, trust checks and figures."""
     out = console or Console(highlight=False)
-    style = STYLE[report.verdict.status]
-    out.print(escape(report.verdict.sentence))
-    out.print(f"[{style}]{escape(report.verdict.heading)}.[/] {escape(report.verdict.guidance)}\n")
-    show_checks(out, report.trust)
-    out.print()
+    show_verdict(out, report.verdict, report.trust)
     out.print(_table(report))
     for one in report.targeting:
         out.print(f"\n{escape(one.sentence)}")
-    for path in written:
-        out.print(f"\nWritten: {escape(str(path))}", soft_wrap=True)
+    show_written(out, written)
 
 
-def show_checks(out: Console, checks: Sequence[Check]) -> None:
-    """One line a trust check."""
+def show_verdict(out: Console, verdict: Verdict, checks: Sequence[Check]) -> None:
+    """What every report begins with: the verdict, and one line a trust check."""
+    out.print(escape(verdict.sentence))
+    out.print(f"[{STYLE[verdict.status]}]{escape(verdict.heading)}.[/] {escape(verdict.guidance)}\n")
     for check in checks:
         mark = "[green]passed[/]" if check.passed else "[bold red]FAILED[/]"
         out.print(f"{mark}  {escape(check.title)} {escape(check.sentence)}")
+    out.print()
+
+
+def show_written(out: Console, written: Sequence[Path]) -> None:
+    """What every report ends with: the files it went to."""
+    for path in written:
+        out.print(f"\nWritten: {escape(str(path))}", soft_wrap=True)
 
 
 def _table(report: Report) -> Table:

@@ -13,7 +13,7 @@ from engine.commands.shared import moment, opened
 from engine.experiments.planning import Wanted
 from engine.experiments.program_command import within, write
 from engine.experiments.program_terminal import account
-from engine.experiments.terminal import STYLE, show_checks
+from engine.experiments.terminal import show_verdict, show_written
 from engine.experiments.together import Together, report_together
 from engine.experiments.together_document import as_dict, table
 from engine.experiments.together_page import render
@@ -49,11 +49,7 @@ def report_all(
 
 def _show(found: Together, written: list[Path]) -> None:
     out = Console(highlight=False)
-    verdict = found.verdict
-    out.print(escape(verdict.sentence))
-    out.print(f"[{STYLE[verdict.status]}]{escape(verdict.heading)}.[/] {escape(verdict.guidance)}\n")
-    show_checks(out, found.trust)
-    out.print()
+    show_verdict(out, found.verdict, found.trust)
     out.print(account(found.money))
     for ratio in found.money.ratios:
         out.print(f" {escape(ratio.meaning)}: {escape(ratio.sentence)}")
@@ -68,5 +64,4 @@ def _show(found: Together, written: list[Path]) -> None:
             out.print(f"  Read with all {len(found.lines)} programs: {span} {one.per}, {word}.")
     for note in found.notes:
         out.print(escape(note))
-    for path in written:
-        out.print(f"\nWritten: {escape(str(path))}", soft_wrap=True)
+    show_written(out, written)

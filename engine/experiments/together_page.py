@@ -17,21 +17,12 @@ def render(report: Together) -> str:
         .get_template("together.html.j2")
         .render(
             found=report,
-            report=figures,
-            verdict=report.verdict,
-            checks=report.trust,
-            trusted=report.trusted,
-            level=f"{100 * figures.experiment.level:g} %",
-            mark=page.MARKS[report.verdict.status],
-            word=page.WORDS[report.verdict.status],
+            **page.shared(figures, report.verdict, report.trust, report.trusted),
             since=f"{instant(report.since_us):%d %B %Y}",
             until=f"{report.at:%d %B %Y}",
-            units=sum(figures.units.values()),
             amounts=amounts(report.money),
             ratios=[ratio(one) for one in report.money.ratios],
             lines=[_line(one) for one in report.lines],
-            tables=[page.figures(metric) for metric in figures.metrics],
-            settings=page.settings(figures.experiment),
             costs=False,
         )
     )
