@@ -14,7 +14,7 @@ is then.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -25,12 +25,15 @@ from sqlalchemy import table as any_table
 
 from engine.store import unfolding
 from engine.store.directory import Directory, Hashes, hashes, id_hashes
+from engine.store.sqlite import among
+from engine.store.sqlite import ids as as_ids
 from engine.store.statement import execute, prepare, prepare_insert, run, run_many
 from engine.store.tables import table
-from engine.store.unfolding import Missing
 
 Column: TypeAlias = Literal["customers", "ids"]
-_fold = table("fold")
+Batch: TypeAlias = tuple[str, str]  # a program, and the name of a batch
+Place: TypeAlias = tuple[int, int]  # number of a fold that may hold a name, and which of those asked for
+_fold, _decision = table("fold"), table("decision")
 _sequence = any_table("sqlite_sequence", column("name"), column("seq"))
 _COLUMNS = list(_fold.columns.keys())
 _INSERT = prepare_insert(_fold, _COLUMNS)
@@ -43,6 +46,10 @@ _ENTRIES = {
     )
     for name in ("customers", "ids")
 }
+_KEYS = prepare(
+    select(_decision.c.key).where(_decision.c.program == bindparam("program"), among(_decision.c.key))
+)
+_IDS = prepare(select(_decision.c.id).where(among(_decision.c.id)))
 _LISTED = prepare(select(_fold.c.number, _fold.c.program).order_by(_fold.c.number))
 _LAST = prepare(select(_sequence.c.seq).where(_sequence.c.name == bindparam("log")))
 _SET_LAST = prepare(
@@ -58,14 +65,15 @@ class Known:
 
     Attributes:
         customers, ids: where they are; those of ids are read when somebody asks for one.
-        batches: (program, name) of the batches.
-        settled: (number, hash) of those whose rows are known to be there.
+        batch, batches: that of each fold, by its number, and all there are.
+
+    Whose rows are there is not among it: that is asked of the store, as the asker sees it.
     """
 
     customers: Directory = field(default_factory=Directory)
     ids: Directory = field(default_factory=Directory)
-    batches: set[tuple[str, str]] = field(default_factory=set)
-    settled: set[tuple[int, int]] = field(default_factory=set)
+    batch: dict[int, Batch] = field(default_factory=dict)
+    batches: set[Batch] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def load(self, c: Connection, column: Column) -> None:
@@ -73,7 +81,8 @@ class Known:
         directory: Directory = getattr(self, column)
         with self.lock:
             for number, program, name, hashed in run(c, _ENTRIES[column], after=directory.newest):
-                self.batches.add((program, name))
+                self.batch[number] = batch = program, name
+                self.batches.add(batch)
                 directory.add(number, np.frombuffer(hashed, dtype=np.uint64))
 
 
@@ -107,23 +116,46 @@ def put(
 
 def customers(c: Connection, ids: Collection[str]) -> None:
     """Have the rows of those customers made, where they are folded."""
-    if (turn := _turn(c)) is not None:
-        _make(c, turn, _among(c, turn, "customers", hashes(ids)))
+    if (turn := _turn(c)) is None:
+        return
+    asked, wanted = list(ids), hashes(ids)
+    if not (found := _find(c, turn, "customers", wanted)):
+        return
+    own, keyed = _own_batches(c, turn), dict[str, dict[str, Place]]()
+    for number, i in found:
+        program, name = own.get(number) or turn.known.batch[number]
+        keyed.setdefault(program, {})[f"{name}:{asked[i]}"] = number, i
+    left = [
+        place
+        for program, places in keyed.items()
+        for place in _without(places, run(c, _KEYS, program=program, wanted=as_ids(places)))
+    ]
+    _make(c, turn, _by_fold(left, wanted))
 
 
 def keys(c: Connection, program: str, keys: Collection[str]) -> None:
     """Have the decisions of a program under those keys made rows, where they are folded."""
     if (turn := _turn(c)) is None:
         return
-    batches = _batches(c, turn)
+    own = _own_batches(c, turn).values()
     cut = [(key[:at], key[at + 1 :]) for key in keys for at, one in enumerate(key) if one == ":"]
-    customers(c, {customer for name, customer in cut if (program, name) in batches})
+    batches = {name for name, _ in cut if (program, name) in turn.known.batches or (program, name) in own}
+    customers(c, {customer for name, customer in cut if name in batches})
 
 
 def ids(c: Connection, ids: Collection[str]) -> None:
     """Have the decisions of those ids made rows, where they are folded."""
-    if (turn := _turn(c)) is not None:
-        _make(c, turn, _among(c, turn, "ids", id_hashes(ids)))
+    if (turn := _turn(c)) is None:
+        return
+    asked, wanted = list(ids), id_hashes(ids)
+    if found := {asked[i]: (number, i) for number, i in _find(c, turn, "ids", wanted)}:
+        _make(c, turn, _by_fold(_without(found, run(c, _IDS, wanted=as_ids(found))), wanted))
+
+
+def _without(places: Mapping[str, Place], there: Sequence[tuple[str]]) -> list[Place]:
+    """The places of names that have no row yet."""
+    made = {name for (name,) in there}
+    return [place for name, place in places.items() if name not in made]
 
 
 def program(c: Connection, name: str) -> None:
@@ -142,12 +174,10 @@ def held(c: Connection, ids: Collection[str]) -> set[str]:
     """Those among some customers who are in a fold, their rows made or not."""
     if (turn := _turn(c)) is None or not ids:
         return set()
-    asked = list(ids)
-    wanted = hashes(asked)
-    found = _among(c, turn, "customers", wanted, settled=True)
+    asked, wanted = list(ids), hashes(ids)
     there = [
         np.frombuffer(fold.customers, dtype=np.uint64)
-        for number in found
+        for number in _by_fold(_find(c, turn, "customers", wanted), wanted)
         if (fold := unfolding.fold(c, number)) is not None
     ]
     return (
@@ -161,7 +191,7 @@ def forget(c: Connection, customer: str) -> None:
     """Leave nothing of a customer, whose rows have been made, in a fold."""
     if (turn := _turn(c)) is not None:
         wanted = hashes([customer])
-        for number in _among(c, turn, "customers", wanted, settled=True):
+        for number in _by_fold(_find(c, turn, "customers", wanted), wanted):
             unfolding.forget(c, number, wanted)
 
 
@@ -175,21 +205,23 @@ def _turn(c: Connection) -> _Turn | None:
     return turn if turn.newest else None
 
 
-def _among(
-    c: Connection, turn: _Turn, column: Column, wanted: Hashes, settled: bool = False
-) -> dict[int, Hashes | None]:
-    """Which folds may hold which of the hashes; those of rows known to be there only with `settled`."""
+def _find(c: Connection, turn: _Turn, column: Column, wanted: Hashes) -> list[Place]:
+    """(number, index into `wanted`) of the folds that may hold each hash."""
     directory = _directory(c, turn, column)
     with turn.known.lock:
-        found = [(number, int(wanted[i])) for i, number in directory.find(wanted)]
-        kept = [one for one in found if settled or one not in turn.known.settled]
+        found = [(number, i) for i, number in directory.find(wanted)]
     for number, _, _, hashed in _own(c, turn, column):
-        both = np.intersect1d(np.frombuffer(hashed, dtype=np.uint64), wanted)
-        kept += [(number, one) for one in both.tolist()]
+        own = np.flatnonzero(np.isin(wanted, np.frombuffer(hashed, dtype=np.uint64)))
+        found += [(number, i) for i in own.tolist()]
+    return found
+
+
+def _by_fold(found: Iterable[Place], wanted: Hashes) -> dict[int, Hashes]:
+    """The hashes by the number of the fold that may hold them."""
     made: dict[int, list[int]] = {}
-    for number, one in kept:
-        made.setdefault(number, []).append(one)
-    return {number: np.array(own, dtype=np.uint64) for number, own in made.items()}
+    for number, i in found:
+        made.setdefault(number, []).append(i)
+    return {number: wanted[own] for number, own in made.items()}
 
 
 def _directory(c: Connection, turn: _Turn, column: Column) -> Directory:
@@ -205,20 +237,15 @@ def _own(c: Connection, turn: _Turn, column: Column) -> list[Any]:
     return run(c, _ENTRIES[column], after=directory.newest) if turn.newest > directory.newest else []
 
 
-def _batches(c: Connection, turn: _Turn) -> set[tuple[str, str]]:
-    own = _own(c, turn, "customers")
-    return turn.known.batches | {(program, name) for _, program, name, _ in own}
+def _own_batches(c: Connection, turn: _Turn) -> dict[int, Batch]:
+    """The batches of the folds that are not in memory."""
+    return {number: (program, name) for number, program, name, _ in _own(c, turn, "customers")}
 
 
 def _make(c: Connection, turn: _Turn, wanted: Mapping[int, Hashes | None]) -> None:
     """Make the rows of folds: of the customers or decisions of those hashes, or of all (None)."""
-    left: dict[int, Missing] = {}
-    for number, names in wanted.items():
-        missing, there = unfolding.missing(c, number, names)
-        if missing is not None:
-            left[number] = missing
-        if not turn.wrote:
-            turn.known.settled.update((number, one) for one in there)
+    looked = {number: unfolding.missing(c, number, names) for number, names in wanted.items()}
+    left = {number: missing for number, missing in looked.items() if missing is not None}
     if not left:
         return
     pen: Callable[[], AbstractContextManager[Connection]] | None = c.get_execution_options().get("pen")
@@ -229,8 +256,7 @@ def _make(c: Connection, turn: _Turn, wanted: Mapping[int, Hashes | None]) -> No
         return
     for number in left:
         with pen() as writing:
-            again, _ = unfolding.missing(writing, number, wanted[number])
-            if again is not None:
+            if (again := unfolding.missing(writing, number, wanted[number])) is not None:
                 unfolding.make(writing, again)
     _look_again(c)
 

@@ -71,23 +71,21 @@ def fold(c: Connection, number: int) -> Fold | None:
     return Fold(*found[0]) if found else None
 
 
-def missing(c: Connection, number: int, names: Hashes | None) -> tuple[Missing | None, list[int]]:
-    """Which rows of a fold are yet to be made, and the hashes among `names` of those that are there.
+def missing(c: Connection, number: int, names: Hashes | None) -> Missing | None:
+    """Which rows of a fold are yet to be made; None for none.
 
     Args:
         names: hashes of customers or of ids; None for all of the fold.
     """
     if (one := fold(c, number)) is None:
-        return None, [] if names is None else names.tolist()
+        return None
     customers, ids = np.frombuffer(one.customers, dtype=np.uint64), np.frombuffer(one.ids, dtype=np.uint64)
     if names is None:
         there = {seq - one.first for (seq,) in run(c, _THERE, first=one.first, last=one.first + one.n - 1)}
-        return Missing(one, [i for i in np.flatnonzero(customers).tolist() if i not in there], True), []
+        return Missing(one, [i for i in np.flatnonzero(customers).tolist() if i not in there], True)
     asked = np.flatnonzero(np.isin(customers, names) | np.isin(ids, names)).tolist()
-    made = [i for i in asked if run(c, _THERE, first=one.first + i, last=one.first + i)]
-    left = [i for i in asked if i not in made]
-    settled = np.concatenate([customers[made], ids[made]])
-    return Missing(one, left, False) if left else None, settled.tolist()
+    left = [i for i in asked if not run(c, _THERE, first=one.first + i, last=one.first + i)]
+    return Missing(one, left, False) if left else None
 
 
 def make(c: Connection, wanted: Missing) -> None:

@@ -109,6 +109,18 @@ def test_what_one_process_folds_another_finds(tmp_path: Path) -> None:
     other.close()
 
 
+def test_a_reader_who_began_before_rows_were_made_sees_them_all_the_same(store: Store) -> None:
+    batch(store, 6)
+    with store.read() as early:
+        assert early.exec_driver_sql("SELECT count(*) FROM decision").scalar_one() == 0
+        for _ in range(2):  # makes the row, then meets it
+            with store.write() as c:
+                assert decisions.decisions_by_key(c, "spring", ["monday:n3"]).keys() == {"monday:n3"}
+        row = decisions.decisions_by_key(early, "spring", ["monday:n3"])["monday:n3"]
+        assert decisions.decision(early, row.id) == row
+        assert customers.customers(early, ["n3"])["n3"].attributes == {"age": 23}
+
+
 def test_a_person_who_is_erased_is_in_no_fold(store: Store) -> None:
     batch(store, 6)
     with store.write() as c:
