@@ -91,18 +91,32 @@ def encouragement(
         level=level,
         name=name,
     )
-    sound = rows.drop_nulls()
-    parts = {
-        one: _means(sound.filter(pl.col(arm) == one), [delivered, *metrics], cluster)
-        for one in intended.units
-    }
-    found = [
+    found = effects(rows.drop_nulls(), arm, control, delivered, metrics, cluster, level, list(intended.units))
+    return Encouraged(intended, tuple(found))
+
+
+def effects(
+    rows: pl.DataFrame,
+    arm: str,
+    control: str,
+    delivered: str,
+    metrics: Sequence[str],
+    cluster: str | None,
+    level: float,
+    arms: Sequence[str],
+) -> list[Delivered]:
+    """The effects of delivery in every one of `arms` but the control, metric by metric.
+
+    Args:
+        rows: without an empty cell; `delivered` is 0 or 1.
+    """
+    parts = {one: _means(rows.filter(pl.col(arm) == one), [delivered, *metrics], cluster) for one in arms}
+    return [
         _effect(one, metric, i + 1, parts[control], parts[one], level)
-        for one in parts
+        for one in arms
         if one != control
         for i, metric in enumerate(metrics)
     ]
-    return Encouraged(intended, tuple(found))
 
 
 def _means(rows: pl.DataFrame, columns: Sequence[str], cluster: str | None) -> tuple[Floats, Floats]:

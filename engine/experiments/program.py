@@ -22,6 +22,7 @@ from engine.experiments.money import Money, money
 from engine.experiments.planning import DEFAULT, Outlook, Wanted, outlook
 from engine.experiments.program_metrics import ACTIVE_AT, acquired, asked, returned
 from engine.experiments.ranked import ranked
+from engine.experiments.received import Received, received
 from engine.experiments.report import Report, analyse
 from engine.experiments.results import clamping
 from engine.experiments.segments import Segment, labelled, split
@@ -74,6 +75,7 @@ class ProgramReport:
         figures: every metric of every arm against the control.
         ladder: what each arm adds to the one below it.
         money: the account of the arm.
+        received: the effect on those whom contacts reached; () where nobody reported deliveries.
         guardrails: harms, arm by arm.
         looks: the effect as it grew, day by day.
         marks: (day, what happened then), to be written on that curve.
@@ -101,6 +103,7 @@ class ProgramReport:
     figures: Report
     ladder: tuple[Step, ...]
     money: Money
+    received: tuple[Received, ...]
     guardrails: tuple[Watch, ...]
     looks: tuple[Look, ...]
     marks: tuple[tuple[int, str], ...]
@@ -214,6 +217,7 @@ def report_program(
         figures=figures,
         ladder=steps(counted, REWARD, arms, covariates, setting),
         money=money(units, arm, control, acquired(found), setting),
+        received=received(units, arms, level, CLAMP, found.program.unit or "customer"),
         guardrails=watched,
         looks=looks,
         marks=marks(found, looks),

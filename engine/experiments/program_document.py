@@ -12,6 +12,7 @@ import polars as pl
 from engine.calendar import instant
 from engine.experiments import document, rows
 from engine.experiments.money import scaled
+from engine.experiments.received import CONTROL
 from engine.experiments.rows import Row, row
 from engine.store.flows import DAY_US
 
@@ -44,6 +45,7 @@ def as_dict(report: ProgramReport) -> dict[str, Any]:
             for one in report.ladder
         ],
         "money": asdict(report.money),
+        "received": [asdict(one) for one in report.received],
         "guardrails": [asdict(one) for one in report.guardrails],
         "cumulative": [
             {
@@ -85,6 +87,10 @@ def _rows(report: ProgramReport) -> Iterator[Row]:
         if ratio.found is not None:
             found = ratio.found
             yield ("ratio", ratio.name, account.arm, account.control, found.value, found.low, found.high)
+    for one in report.received:
+        if one.found.effect is not None:
+            effect, name = one.found.effect, f"{one.found.metric}, {one.kind}"
+            yield ("effect on those reached", name, one.arm, CONTROL, effect.value, effect.low, effect.high)
     for watch in report.guardrails:
         if watch.found is not None:
             bound = watch.found.bound

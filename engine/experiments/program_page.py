@@ -17,6 +17,7 @@ from engine.experiments.money import Money, Ratio
 from engine.experiments.planning import Horizon, sentences
 from engine.experiments.plots import forest
 from engine.experiments.program import ProgramReport
+from engine.experiments.received import CONTROL
 from engine.experiments.segments import Segment
 from engine.experiments.verdict import Status, p_words
 
@@ -43,6 +44,7 @@ def render(report: ProgramReport) -> str:
             steps=[_step(one) for one in report.ladder],
             amounts=amounts(report.money),
             ratios=[ratio(one) for one in report.money.ratios],
+            reached_control=CONTROL,
             watches=_watches(report.guardrails),
             lifetime=report.lifetime,
             lived=lifetime_sentences(report.lifetime) if report.lifetime else (),

@@ -35,6 +35,8 @@ def show(report: ProgramReport, written: Sequence[Path] = (), console: Console |
     out.print(account(report.money))
     for ratio in report.money.ratios:
         out.print(f" {escape(ratio.meaning)}: {escape(ratio.sentence)}")
+    for reached in report.received:
+        out.print(f" {escape(reached.sentence)}")
     out.print()
     for one in report.guardrails:
         out.print(f"{_MARK[one.status]}  {escape(one.arm)}, {escape(one.kind)}: {escape(one.sentence)}")

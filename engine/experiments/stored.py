@@ -15,13 +15,15 @@ import polars as pl
 from sqlalchemy import Connection
 
 from engine.applied import stored_program
-from engine.calendar import microseconds
+from engine.calendar import MICROSECOND, microseconds
 from engine.domain import Program
 from engine.errors import RefusedError
 from engine.store import flows
+from engine.store.received import received
 
 REWARD, REVENUE, MARGIN, BEFORE = "net reward", "revenue", "margin", "reward before"
 COST, CONTACTS, OFFERS = "cost", "cost of contacts", "cost of offers"  # the first is the sum of the others
+RECEIPTS = ("delivered", "seen")  # the kinds of outcome that tell that a contact reached its customer
 _OUTSIDE = ("global_holdout", "excluded")
 _NUMBER = "number of "  # before a kind of outcome, so that no kind is taken for a column of ours
 TYPES: Mapping[type, Any] = {str: pl.String, int: pl.Int64, float: pl.Float64}
@@ -36,7 +38,8 @@ class Panel:
         at: the moment.
         versions: every version under which a customer was first decided for.
         units: one row a customer: customer, arm, assigned_us, decisions, contacts, strayed, last_us, version,
-            the money columns above, and the count of each kind of outcome.
+            the money columns above, the count of each kind of outcome, and `received_as` what was reported
+            of the program's contacts: 1 for who was reached.
         daily: customer, day (from 1970) and the net reward of that day, where it is not 0.
         earning: customer and day, where something of worth to the goal happened.
         kinds: the kinds of outcome that happened since the assignments, most frequent first.
@@ -59,6 +62,11 @@ class Panel:
 def number_of(kind: str) -> str:
     """The column that counts outcomes of a kind."""
     return f"{_NUMBER}{kind}"
+
+
+def received_as(kind: str) -> str:
+    """The column that says whom a contact of the program reached, by a kind of `RECEIPTS`."""
+    return f"a contact {kind}"
 
 
 def panel(connection: Connection, name: str, at: datetime) -> Panel:
@@ -88,6 +96,7 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
         since.group_by("kind").agg(pl.col("count").sum()).sort(["count", "kind"], descending=[True, False])
     )
     kinds = tuple(counted["kind"])
+    told = [kind for kind in RECEIPTS if kind in kinds]
     columns = [
         _per_customer(since, pl.col("value").sum().alias(REVENUE), pl.col("worth").sum().alias(MARGIN)),
         _per_customer(spent, pl.col(CONTACTS, OFFERS).sum()),
@@ -96,10 +105,19 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
             _per_customer(since.filter(kind=kind), pl.col("count").sum().alias(number_of(kind)))
             for kind in kinds
         ),
+        *(_reached(connection, program, kind, at_us) for kind in told),
     ]
     for one in columns:
         units = units.join(one, on="customer", how="left", maintain_order="left")
-    money = [REVENUE, MARGIN, CONTACTS, OFFERS, BEFORE, *map(number_of, kinds)]
+    money = [
+        REVENUE,
+        MARGIN,
+        CONTACTS,
+        OFFERS,
+        BEFORE,
+        *map(number_of, kinds),
+        *map(received_as, told),
+    ]
     units = units.with_columns(pl.col(money).fill_null(0).cast(pl.Float64))
     units = units.with_columns((pl.col(CONTACTS) + pl.col(OFFERS)).alias(COST))
     units = units.with_columns((pl.col(MARGIN) - pl.col(COST)).alias(REWARD))
@@ -113,6 +131,15 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
             _of_units(earning, members),
         )
     return Panel(program, at, versions, units, daily, earning, kinds, outside)
+
+
+def _reached(connection: Connection, program: Program, kind: str, at_us: int) -> pl.DataFrame:
+    """The customers whom a contact of the program reached, by a kind of outcome."""
+    window_us = program.goal.window // MICROSECOND
+    found = received(connection, program.name, kind, at_us, window_us)
+    return pl.DataFrame({"customer": sorted(found)}, schema={"customer": pl.String}).with_columns(
+        pl.lit(1.0).alias(received_as(kind))
+    )
 
 
 def _by_first_arm(units: pl.DataFrame, mixed: pl.DataFrame) -> pl.DataFrame:
