@@ -70,7 +70,9 @@ def experiment(totals: Totals, program: Program) -> Report | None:
     frame = pl.DataFrame({"arm": totals.arm[kept].tolist(), METRIC: totals.reward[kept]})
     share: dict[str, float] = {arm: part for arm, part in program.arms if arm in enough}
     split = {arm: part / sum(share.values()) for arm, part in share.items()}
-    return analyse(frame, arm="arm", control="holdout", metrics=[METRIC], expected_split=split)
+    return analyse(
+        frame, arm="arm", control="holdout", metrics=[METRIC], expected_split=split, allow_negative=[METRIC]
+    )
 
 
 def ladder(totals: Totals, report: Report | None) -> tuple[Rung, ...]:

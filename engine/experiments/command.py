@@ -97,6 +97,10 @@ def report(
     active_at: Annotated[
         list[int] | None, typer.Option(help="Program: active in the week from this day. [default: 30, 90]")
     ] = None,
+    allow_negative: Annotated[
+        list[str] | None,
+        typer.Option(help="Metric (program: kind of outcome) that may go below 0: refunds are expected."),
+    ] = None,
     at: AtOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -107,7 +111,7 @@ def report(
             raise InputError(f"--all is every program of the store; leave out '{what}', or --all.")
         from engine.experiments.together_command import report_all
 
-        report_all(level, days, html, csv, as_json, at, store)
+        report_all(level, days, html, csv, as_json, at, store, tuple(allow_negative or ()))
         return
     if what is None:
         raise InputError("Name a program or a file, or give --all for all programs together.")
@@ -115,7 +119,14 @@ def report(
         from engine.experiments.program import Also
         from engine.experiments.program_metrics import ACTIVE_AT
 
-        also = Also(score, half_life, upkeep_before, upkeep_now, tuple(active_at or ACTIVE_AT))
+        also = Also(
+            score,
+            half_life,
+            upkeep_before,
+            upkeep_now,
+            tuple(active_at or ACTIVE_AT),
+            tuple(allow_negative or ()),
+        )
         asked = Asked(level, days, effect, plan, margin, tuple(segment or ()), also, html, csv, as_json)
         report_stored(what, asked, at, store)
         return
@@ -123,7 +134,15 @@ def report(
         design = Design(
             None if factors is None else _names(factors), period, wash_out, delivered, plan, effect, per_day
         )
-        asked_for = Compared(arm, control, tuple(metric or ()), cluster, tuple(lower_is_better or ()), level)
+        asked_for = Compared(
+            arm,
+            control,
+            tuple(metric or ()),
+            cluster,
+            tuple(lower_is_better or ()),
+            level,
+            tuple(allow_negative or ()),
+        )
         report_design(Path(what), design, asked_for, as_json)
         return
     from engine.experiments.report import analyse
@@ -150,6 +169,7 @@ def report(
         assigned_at=assigned_at,
         covariate_at=covariate_at,
         at=moment(at),
+        allow_negative=allow_negative or (),
     )
     if html is not None:
         from engine.experiments.page import render

@@ -40,6 +40,7 @@ class Compared:
     cluster: str | None
     lower_is_better: tuple[str, ...]
     level: float
+    allow_negative: tuple[str, ...] = ()
 
 
 def report_design(path: Path, design: Design, asked: Compared, as_json: bool) -> None:
@@ -108,6 +109,7 @@ def _period(path: Path, design: Design, asked: Compared) -> Told:
         period=design.period or "",
         metrics=asked.metrics,
         lower_is_better=asked.lower_is_better,
+        allow_negative=asked.allow_negative,
         wash_out=design.wash_out,
         level=asked.level,
     )
@@ -126,6 +128,7 @@ def _delivered(path: Path, design: Design, asked: Compared) -> Told:
         metrics=asked.metrics,
         cluster=asked.cluster,
         lower_is_better=asked.lower_is_better,
+        allow_negative=asked.allow_negative,
         level=asked.level,
     )
     told = {**found.intended.as_dict(), "delivered": [asdict(one) for one in found.delivered]}

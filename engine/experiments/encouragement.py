@@ -67,6 +67,7 @@ def encouragement(
     metrics: Sequence[str],
     cluster: str | None = None,
     lower_is_better: Sequence[str] = (),
+    allow_negative: Sequence[str] = (),
     level: float = 0.95,
 ) -> Encouraged:
     """Read a file of units with the arm that was drawn and whether it was delivered (0 or 1).
@@ -88,6 +89,7 @@ def encouragement(
         metrics=metrics,
         cluster=cluster,
         lower_is_better=lower_is_better,
+        allow_negative=allow_negative,
         level=level,
         name=name,
     )

@@ -37,6 +37,7 @@ class Experiment:
         score: column that ranks units, judged by the uplift of the first metric.
         assigned_at, covariate_at: columns with the dates of the assignment, and of what was known before.
         at: the moment after which no date can be; None means that nobody asked.
+        allow_negative: metrics that may go below 0; None means that the caller looks after refunds.
         elapsed: share of the planned time that has passed, where all units are there from the start and only
             their outcomes still come; stands in the place of `horizon`.
     """
@@ -63,6 +64,7 @@ class Experiment:
     assigned_at: str | None = None
     covariate_at: str | None = None
     at: datetime | None = None
+    allow_negative: tuple[str, ...] | None = ()
 
     @property
     def terms(self) -> dict[str, Term]:
@@ -101,6 +103,12 @@ def check(experiment: Experiment) -> None:
             raise InputError(f"'{name}' is not among the metrics.{nearest(name, experiment.terms)}")
     for column, q in experiment.quantiles:
         _within(f"the quantile of '{column}'", q, 0.0, 1.0)
+    for name in experiment.allow_negative or ():
+        if name not in experiment.columns.totals:
+            raise InputError(
+                f"--allow-negative is '{name}', which is no column of a metric."
+                f"{nearest(name, experiment.columns.totals)}"
+            )
     _together(experiment)
     _within("level", experiment.level, 0.5, 1.0)
     if experiment.horizon is not None:

@@ -13,7 +13,7 @@ from engine.experiments import multiplicity
 from engine.experiments.compare import Setting, always
 from engine.experiments.money import scaled
 from engine.experiments.planning import DEFAULT, Wanted
-from engine.experiments.program import ProgramReport, report_program
+from engine.experiments.program import NOTHING, Also, ProgramReport, report_program
 from engine.experiments.welch import Interval
 
 
@@ -38,14 +38,19 @@ class Line:
 
 
 def portfolio(
-    connection: Connection, names: Sequence[str], at: datetime, level: float, wanted: Wanted = DEFAULT
+    connection: Connection,
+    names: Sequence[str],
+    at: datetime,
+    level: float,
+    wanted: Wanted = DEFAULT,
+    also: Also = NOTHING,
 ) -> tuple[Line, ...]:
     """Every program's own headline, corrected for how many there are; those whose trust failed have none."""
     read: dict[str, ProgramReport] = {}
     said: dict[str, str] = {}
     for name in names:
         try:
-            found = report_program(connection, name, at, level, wanted)
+            found = report_program(connection, name, at, level, wanted, also=also)
         except (InputError, RefusedError) as error:
             said[name] = str(error)
             continue

@@ -11,7 +11,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from engine.errors import InputError, RefusedError
-from engine.experiments import conduct, guardrails
+from engine.experiments import conduct, guardrails, refunds
 from engine.experiments.compare import Reading, Setting
 from engine.experiments.daily import Look, Week, cumulative, marks, weekly
 from engine.experiments.guardrails import Watch
@@ -46,6 +46,7 @@ class Also:
         half_life: days in which an effect that fades has lost half of itself.
         upkeep_before, upkeep_now: money a month that the upkeep of rules took and takes.
         active_at: days since the assignment at which customers are looked for.
+        allow_negative: kinds of outcome whose values may be below 0, whatever arm they come from.
     """
 
     score: str | None = None
@@ -53,6 +54,7 @@ class Also:
     upkeep_before: float | None = None
     upkeep_now: float = 0.0
     active_at: tuple[int, ...] = ACTIVE_AT
+    allow_negative: tuple[str, ...] = ()
 
 
 NOTHING = Also()
@@ -181,6 +183,7 @@ def report_program(
         money=[REWARD, REVENUE, MARGIN],
         level=level,
         elapsed=setting.elapsed,
+        allow_negative=None,
         name=f"program '{name}'",
     )
     limits = clamping(units[REWARD], CLAMP)
@@ -188,6 +191,7 @@ def report_program(
     watched = _watched(found, units, arms, margin, level)
     checks = (
         *figures.trust,
+        *refunds.in_store(found.back, units, control, also.allow_negative),
         conduct.daily_split(found),
         conduct.contamination(found),
         conduct.exposure(found),

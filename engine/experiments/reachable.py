@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import polars as pl
 from sqlalchemy import Connection
@@ -12,6 +13,7 @@ from engine.applied import stored_program
 from engine.domain import Program
 from engine.enrol import HELD
 from engine.errors import RefusedError
+from engine.experiments.refunds import given_back
 from engine.experiments.stored import (
     BEFORE,
     CONTACTS,
@@ -31,10 +33,23 @@ CHANCE, DRAWN = "chance of the arm", "drawn at"
 _MONEY = (REVENUE, MARGIN, CONTACTS, OFFERS, BEFORE)
 
 
-def reachable(
-    connection: Connection, known: Mapping[str, Program], at_us: int
-) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """One row a customer with a lot: arm, its probability, contacts, and money since the draw."""
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Who counts for all programs together.
+
+    Attributes:
+        units: one row a customer with a lot: arm, its probability, contacts, and money since the draw.
+        back: what was given back, as `refunds.given_back` has it.
+        notes: who was left out, and what counts for less.
+    """
+
+    units: pl.DataFrame
+    back: pl.DataFrame
+    notes: tuple[str, ...]
+
+
+def reachable(connection: Connection, known: Mapping[str, Program], at_us: int) -> Reach:
+    """Everybody with a lot of the global holdout by then, and what became of them."""
     set_ = together.settings(connection)
     if not any(share for _, share in set_):
         raise RefusedError(
@@ -61,7 +76,10 @@ def reachable(
     notes = [f"Not counted: {left:,} customers who were in a program before, or came while nobody was held."]
     uneven = sorted(kind for kind, weights in _weights(known).items() if len(weights) > 1)
     weighed = [f"Weighed differently by programs, counted at the least: {', '.join(uneven)}."]
-    return _with_money(connection, units, known, at_us), (*notes[: bool(left)], *weighed[: bool(uneven)])
+    earned = _frame(together.earned(connection, at_us), together.EARNED).with_columns(_worth(known))
+    since = earned.filter(pl.col("after") == 1)
+    units = _with_money(units, earned, _spent(connection, at_us))
+    return Reach(units, given_back(since), (*notes[: bool(left)], *weighed[: bool(uneven)]))
 
 
 def _by_first_lot(drawn: pl.DataFrame, mixed: pl.DataFrame) -> pl.DataFrame:
@@ -78,15 +96,12 @@ def _by_first_lot(drawn: pl.DataFrame, mixed: pl.DataFrame) -> pl.DataFrame:
     ).drop("first", "arms")
 
 
-def _with_money(
-    connection: Connection, units: pl.DataFrame, known: Mapping[str, Program], at_us: int
-) -> pl.DataFrame:
-    earned = _frame(together.earned(connection, at_us), together.EARNED).with_columns(_worth(known))
+def _with_money(units: pl.DataFrame, earned: pl.DataFrame, spent: pl.DataFrame) -> pl.DataFrame:
     since, before = earned.filter(pl.col("after") == 1), earned.filter(pl.col("after") == 0)
     sums = [
         _sums(since, pl.col("value").sum().alias(REVENUE), pl.col("worth").sum().alias(MARGIN)),
         _sums(before, pl.col("worth").sum().alias(BEFORE)),
-        _sums(_spent(connection, at_us), pl.col(CONTACTS, OFFERS).sum()),
+        _sums(spent, pl.col(CONTACTS, OFFERS).sum()),
     ]
     for one in sums:
         units = units.join(one, on="customer", how="left", maintain_order="left")

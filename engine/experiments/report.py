@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from engine.errors import InputError, nearest
-from engine.experiments import files, quantiles, trust, verdict
+from engine.experiments import files, quantiles, refunds, trust, verdict
 from engine.experiments.experiment import Experiment, check
 from engine.experiments.metric import Term
 from engine.experiments.results import MetricResult, correct, result
@@ -81,6 +81,7 @@ def analyse(
     assigned_at: str | None = None,
     covariate_at: str | None = None,
     at: datetime | None = None,
+    allow_negative: Sequence[str] | None = (),
     name: str | None = None,
 ) -> Report:
     """Read an experiment file (or frame) and report it.
@@ -89,7 +90,7 @@ def analyse(
         source: a CSV or Parquet file, or its rows.
         arm, control, metrics, ratios, covariates, cluster, unit, expected_split, clamp, cost_column, level,
             primary, lower_is_better, horizon, money, elapsed, propensity, quantile, score, assigned_at,
-            covariate_at, at: as `Experiment` describes them.
+            covariate_at, at, allow_negative: as `Experiment` describes them.
         name: what to call the source in messages and on the page; the file's path if None.
 
     Raises:
@@ -118,6 +119,7 @@ def analyse(
         assigned_at=assigned_at,
         covariate_at=covariate_at,
         at=at,
+        allow_negative=None if allow_negative is None else tuple(allow_negative),
     )
     check(experiment)
     called = name or ("the frame" if isinstance(source, pl.DataFrame) else str(source))
@@ -136,6 +138,7 @@ def _load(source: Path | str | pl.DataFrame, experiment: Experiment, name: str) 
     numeric = files.dates(files.numbers(rows, wanted, name), columns.dates, name).with_columns(keys)
     if experiment.propensity:
         files.shares(numeric, experiment.propensity, name)
+    refunds.possible(numeric, experiment, name)
     for covariate in columns.covariates:
         if numeric[covariate].null_count() == len(numeric):
             raise InputError(f"{name}: covariate '{covariate}' is empty in every row. Leave it out.")
@@ -213,6 +216,8 @@ def _checks(
         trust.arms(list(count), experiment.expected_split),
         trust.missing(rows, columns, [experiment.score] if experiment.score else []),
     ]
+    if found := refunds.in_file(rows, experiment):
+        checks.append(found)
     if experiment.assigned_at:
         checks.append(trust.dates(units, experiment.assigned_at, experiment.covariate_at, experiment.at))
     if experiment.assigned_at and not experiment.propensity:

@@ -18,6 +18,7 @@ from engine.applied import stored_program
 from engine.calendar import MICROSECOND, microseconds
 from engine.domain import Program
 from engine.errors import RefusedError
+from engine.experiments.refunds import given_back
 from engine.store import flows
 from engine.store.received import received
 
@@ -44,6 +45,7 @@ class Panel:
         earning: customer and day, where something of worth to the goal happened.
         kinds: the kinds of outcome that happened since the assignments, most frequent first.
         outside: how many customers are in none of the arms: in the holdout of all programs, or excluded.
+        back: what was given back, as `refunds.given_back` has it.
 
     Where the program gives arms to households or accounts, these stand for customers. `mixed` in `units`
     marks who had several arms before ids were merged; they stand in the first.
@@ -57,6 +59,7 @@ class Panel:
     earning: pl.DataFrame
     kinds: tuple[str, ...]
     outside: Mapping[str, int] = field(default_factory=dict)
+    back: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 def number_of(kind: str) -> str:
@@ -88,7 +91,7 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
     units = units.filter(~pl.col("arm").is_in(_OUTSIDE))
     spent = _frame(flows.spent(connection, name, at_us), flows.SPENT)
     earned = _worth(program, _frame(flows.earned(connection, name, at_us), flows.EARNED))
-    earned = earned.with_columns(pl.col("after").cast(pl.Boolean))
+    earned = _happened(earned.with_columns(pl.col("after").cast(pl.Boolean)))
     numbers = {*units["version"].drop_nulls().to_list(), *spent["version"].to_list()}
     versions = {number: stored_program(connection, name, number) for number in sorted(numbers)}
     spent, since = _priced(spent, versions), earned.filter("after")
@@ -102,7 +105,7 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
         _per_customer(spent, pl.col(CONTACTS, OFFERS).sum()),
         _per_customer(earned.filter(~pl.col("after")), pl.col("worth").sum().alias(BEFORE)),
         *(
-            _per_customer(since.filter(kind=kind), pl.col("count").sum().alias(number_of(kind)))
+            _per_customer(since.filter(kind=kind), pl.col("happened").sum().alias(number_of(kind)))
             for kind in kinds
         ),
         *(_reached(connection, program, kind, at_us) for kind in told),
@@ -125,12 +128,20 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
     daily = _daily(since, spent)
     if program.unit:
         members = _frame(flows.members(connection, name), flows.MEMBERS)
-        units, daily, earning = (
-            _by_unit(units, members),
-            _of_units(daily, members),
-            _of_units(earning, members),
-        )
-    return Panel(program, at, versions, units, daily, earning, kinds, outside)
+        units, since = _by_unit(units, members), _named(since, members)
+        daily, earning = _of_units(daily, members), _of_units(earning, members)
+    return Panel(program, at, versions, units, daily, earning, kinds, outside, given_back(since))
+
+
+def _happened(earned: pl.DataFrame) -> pl.DataFrame:
+    """With how often each row happened: a purchase given back is no further one.
+
+    A kind that is only ever below 0, such as a refund sent as a kind of its own, happens as it does.
+    """
+    mixed = (pl.col("count") > pl.col("returned")).any().over("kind")
+    return earned.with_columns(
+        pl.when(mixed).then(pl.col("count") - pl.col("returned")).otherwise("count").alias("happened")
+    )
 
 
 def _reached(connection: Connection, program: Program, kind: str, at_us: int) -> pl.DataFrame:

@@ -40,6 +40,7 @@ def switchback(
     period: str,
     metrics: Sequence[str],
     lower_is_better: Sequence[str] = (),
+    allow_negative: Sequence[str] = (),
     wash_out: int = 0,
     level: float = 0.95,
 ) -> Report:
@@ -72,6 +73,7 @@ def switchback(
         cluster=period,
         level=level,
         lower_is_better=lower_is_better,
+        allow_negative=allow_negative,
         name=name,
     )
     carried = [_carry_over(kept, arm, control, period, metric) for metric in metrics]

@@ -6,7 +6,7 @@ outcome that programs weigh differently counts at the least of what they say it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,8 +22,9 @@ from engine.experiments.headline import Pace, headline, pace
 from engine.experiments.money import Money, money, scaled
 from engine.experiments.planning import DEFAULT, Wanted
 from engine.experiments.portfolio import Line, portfolio
-from engine.experiments.program import CLAMP
+from engine.experiments.program import CLAMP, Also
 from engine.experiments.reachable import ARM, CHANCE, CONTROL, DRAWN, reachable
+from engine.experiments.refunds import in_store
 from engine.experiments.report import Report, analyse
 from engine.experiments.stored import (
     BEFORE,
@@ -71,16 +72,24 @@ class Together:
 
 
 def report_together(
-    connection: Connection, at: datetime, level: float = 0.95, wanted: Wanted = DEFAULT
+    connection: Connection,
+    at: datetime,
+    level: float = 0.95,
+    wanted: Wanted = DEFAULT,
+    allow_negative: Sequence[str] = (),
 ) -> Together:
     """Compare everybody whom programs may contact with the global holdout, as of `at`.
+
+    Args:
+        allow_negative: kinds of outcome whose values may be below 0, whatever arm they come from.
 
     Raises:
         RefusedError: no global holdout was set, or it or the others have fewer than two customers.
     """
     names = programs.program_names(connection)
     known = {name: stored_program(connection, name) for name in names}
-    units, notes = reachable(connection, known, microseconds(at))
+    reach = reachable(connection, known, microseconds(at))
+    units = reach.units
     days = (microseconds(at) - float(str(units["drawn_us"].mean()))) / DAY_US
     setting = Setting(level, elapsed=max(days, 1 / 24) / wanted.days)
     shares = units.select(pl.col(CHANCE).filter(arm=CONTROL).unique())[CHANCE].to_list()
@@ -98,10 +107,12 @@ def report_together(
         level=level,
         elapsed=setting.elapsed,
         at=at,
+        allow_negative=None,
         name="the store",
     )
     reading = next((one.reading for one in figures.metrics[0].comparisons), None)
-    checks = (*figures.trust, _contamination(units), _exposure(units), _maturity(known.values(), days))
+    back = in_store(reach.back, units, CONTROL, allow_negative, compared=weighed is None)
+    checks = (*figures.trust, *back, _contamination(units), _exposure(units), _maturity(known.values(), days))
     told = pace(days)
     return Together(
         at=at,
@@ -113,8 +124,8 @@ def report_together(
         trust=checks,
         figures=figures,
         money=money(units, ARM, CONTROL, None, setting, weighed),
-        lines=portfolio(connection, names, at, level, wanted),
-        notes=notes,
+        lines=portfolio(connection, names, at, level, wanted, Also(allow_negative=tuple(allow_negative))),
+        notes=reach.notes,
     )
 
 

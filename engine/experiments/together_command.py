@@ -28,13 +28,14 @@ def report_all(
     as_json: bool,
     at: str | None,
     store: Path | None,
+    allow_negative: tuple[str, ...] = (),
 ) -> None:
     """Report all programs; exit with 1 if a trust check failed."""
     when = moment(at)
     within("--level", level, 0.5, 1.0)
     within("--days", days, 0.0, 36_525.0)
     with opened(store, make=False) as its_store, its_store.read() as connection:
-        found = report_together(connection, when, level, Wanted(None, days))
+        found = report_together(connection, when, level, Wanted(None, days), allow_negative)
     if html is not None:
         write(html, render(found))
     if csv is not None:

@@ -62,9 +62,20 @@ _CONTACTS = prepare(
 )
 _happened_day = _outcome.c.at_us.op("/")(_day)
 _after = _outcome.c.at_us >= _assignment.c.assigned_us
+_back: ColumnElement[bool] = _outcome.c.value < literal_column("0")
+GIVEN = (
+    func.sum(case((_back, 1), else_=0)),
+    func.sum(case((_back, _outcome.c.value), else_=literal_column("0.0"))),
+)  # what of some outcomes was given back: how many, and their sum
 _OUTCOMES = prepare(
     select(
-        _outcome.c.customer, _after, _happened_day, _outcome.c.kind, func.count(), func.sum(_outcome.c.value)
+        _outcome.c.customer,
+        _after,
+        _happened_day,
+        _outcome.c.kind,
+        func.count(),
+        func.sum(_outcome.c.value),
+        *GIVEN,
     )
     .select_from(_assignment.join(_outcome, _outcome.c.customer == _assignment.c.customer))
     .where(_mine, _outcome.c.at_us <= bindparam("at_us"))
@@ -121,6 +132,8 @@ EARNED = {
     "kind": str,
     "count": int,
     "value": float,  # of all of them together
+    "returned": int,  # how many of them have a value below 0
+    "refunded": float,  # the values of these together
 }
 Rows = list[tuple[Any, ...]]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, literal_column, select
 
 from engine.store import folds
-from engine.store.flows import Rows
+from engine.store.flows import GIVEN, Rows
 from engine.store.statement import prepare, run
 from engine.store.tables import table
 from engine.store.withdrawn import is_withdrawn
@@ -49,7 +49,7 @@ _SPENT = prepare(
 )
 _after = _outcome.c.at_us >= _lot.c.drawn_us
 _EARNED = prepare(
-    select(_lot.c.unit, _after, _outcome.c.kind, func.count(), func.sum(_outcome.c.value))
+    select(_lot.c.unit, _after, _outcome.c.kind, func.count(), func.sum(_outcome.c.value), *GIVEN)
     .select_from(_lot.join(_outcome, _outcome.c.customer == _lot.c.unit))
     .where(_mine, _outcome.c.at_us <= bindparam("at_us"))
     .group_by(_lot.c.unit, _after, _outcome.c.kind)
@@ -58,7 +58,15 @@ _MIXED = prepare(select(_contaminated.c.customer, _contaminated.c.arm, _contamin
 
 UNITS = {"customer": str, "drawn": str, "drawn_us": int, "before": int, "contacts": int}
 SPENT = {"customer": str, "program": str, "version": int, "action": int, "count": int}
-EARNED = {"customer": str, "after": int, "kind": str, "count": int, "value": float}
+EARNED = {
+    "customer": str,
+    "after": int,
+    "kind": str,
+    "count": int,
+    "value": float,
+    "returned": int,  # how many of them have a value below 0
+    "refunded": float,  # the values of these together
+}
 MIXED = {"customer": str, "first": str, "arms": str}
 
 

@@ -78,12 +78,6 @@ def test_what_is_no_date_is_refused(value: object, words: str) -> None:
         read(experiment().with_columns(when=pl.lit(value)), assigned_at="when")
 
 
-def test_refunds_count_as_they_are() -> None:
-    refunded = experiment(effect=3.0).with_columns(spend=pl.col("spend") - 12.0)
-    plain, less = (read(one).metrics[0].comparisons[0].reading for one in (experiment(effect=3.0), refunded))
-    assert less.mean[0] < 0 and less.absolute.low == approx(plain.absolute.low)
-
-
 def test_all_zeros_are_a_named_failure() -> None:
     assert set(failed(read(experiment().with_columns(spend=0.0)))) == {"variation"}
 

@@ -116,7 +116,8 @@ def test_periods_are_covered_though_demand_wanders_and_rows_are_not() -> None:
 def test_carry_over_is_found_and_washed_out() -> None:
     rng = np.random.default_rng(5)
     frame = periods(rng, n=600, carried=-3.0)
-    found = switchback(frame, arm="price", control="old", period="hour", metrics=["spent"])
+    asked = {"metrics": ["spent"], "allow_negative": ["spent"]}
+    found = switchback(frame, arm="price", control="old", period="hour", **asked)  # type: ignore[arg-type]
     failed = [one for one in found.trust if not one.passed]
     assert [one.name for one in failed] == ["carry_over"]
     assert "--wash-out 1" in failed[0].sentence

@@ -281,7 +281,8 @@ def test_the_verdict_follows_the_primary_metric(
     effect: float, lower: tuple[str, ...], status: str, heading: str
 ) -> None:
     frame = experiment(effect=effect, seed=1)
-    report = analyse(frame, arm="arm", control="a", metrics=["spend"], lower_is_better=lower)
+    asked = {"lower_is_better": lower, "allow_negative": ["spend"]}
+    report = analyse(frame, arm="arm", control="a", metrics=["spend"], **asked)  # type: ignore[arg-type]
     assert (report.verdict.status, report.verdict.heading) == (status, heading)
 
 

@@ -99,10 +99,11 @@ def test_all_programs_together_are_told_against_the_global_holdout(earned: Store
 def test_each_outcome_counts_once_at_the_least_and_contacts_of_all_programs_cost(earned: Store) -> None:
     with earned.read() as connection:
         known = {name: loads(text(name), "") for name in NAMES}
-        units, notes = reachable(connection, known, microseconds(END))
+        reach = reachable(connection, known, microseconds(END))
+    units = reach.units
     visits = (units[MARGIN] - 0.5 * units[REVENUE]).round(6)
     assert set(visits.unique()) == {0.0, 1.0}  # a visit is 1 in one program and 3 in the other
-    assert notes == ("Weighed differently by programs, counted at the least: visit.",)
+    assert reach.notes == ("Weighed differently by programs, counted at the least: visit.",)
     assert (units.filter(arm=CONTROL)[COST] == 0).all()
     assert units[COST].to_list() == pytest.approx((0.25 * units["contacts"]).to_list())
     assert units[REWARD].to_list() == pytest.approx((units[MARGIN] - units[COST]).to_list())
@@ -153,6 +154,25 @@ def test_a_contact_in_the_global_holdout_withholds_the_verdict(tmp_path: Path) -
         append_decisions(connection, [decision(9999, customer=held, at_us=microseconds(END - DAY))])
     found = read(store)
     assert not found.trusted and "contamination" in found.verdict.sentence
+
+
+def test_refunds_of_all_programs_are_compared_with_the_holdouts(tmp_path: Path) -> None:
+    store = town(tmp_path / "shop.db", 400, gain=1.0)
+    with store.write() as connection:
+        held = lots_held(connection)
+        at_us = microseconds(END - DAY)
+        back = [
+            outcome(f"r{i}", customer=f"c{i}", kind="purchase", value=-3.0, at_us=at_us)
+            for i in range(400)
+            if f"c{i}" not in {row[0] for row in held}
+        ]
+        append_outcomes(connection, back)
+        refused = report_together(connection, END)
+        allowed = report_together(connection, END, allow_negative=["purchase"])
+    (check,) = [one for one in refused.trust if one.name == "refunds"]
+    assert not check.passed and check.count == len(back) and refused.verdict.status == "gray"
+    assert allowed.trusted and {one.name for one in allowed.trust} == {one.name for one in refused.trust}
+    assert all(one.sentence for one in allowed.lines)
 
 
 def lots_held(connection: object) -> list[tuple[str, ...]]:
