@@ -34,15 +34,16 @@ _SCALAR = (str, int, float, bool)
 _WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NO_WORD = re.compile(r"[\W_]+")
 
-_TIME = (
-    r"^(19[7-9]\d|2[01]\d\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T"
+TIME_PATTERN = (  # of days that every year has: the 29th of February is taken too
+    r"^(19[7-9]\d|2[01]\d\d)-"
+    r"((0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)T"
     r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+-](0\d|1[0-3]):[0-5]\d)?$"
 )
 Time = Annotated[
     datetime,
     msgspec.Meta(
         description="A time from 1970 to 2199; in UTC where it names no zone.",
-        extra_json_schema={"pattern": _TIME},
+        extra_json_schema={"pattern": TIME_PATTERN},
     ),
 ]
 

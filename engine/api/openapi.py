@@ -8,6 +8,8 @@ from zoneinfo import available_timezones
 
 import msgspec
 
+from engine.api.messages import KINDS as MESSAGES
+from engine.api.messages import add_messages
 from engine.api.operations import OPERATIONS, Operation
 from engine.api.problem import KINDS, MEDIA_TYPE, Problem
 from engine.api.release import release
@@ -24,6 +26,7 @@ def document() -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(spoken, ref_template="#/components/schemas/{name}")
     components["Change"]["properties"]["zone"] = {"enum": [None, *sorted(available_timezones())]}
     components["OutcomeEvent"]["required"].remove("type")  # taken, but not asked for where it is the only one
+    add_messages(components)
     schema = dict(zip(map(str, spoken), schemas, strict=True))
     paths: dict[str, Any] = {}
     for one in OPERATIONS:
@@ -46,7 +49,9 @@ def _operation(one: Operation, schema: dict[str, Any]) -> dict[str, Any]:
         "responses": _responses(one, schema),
     }
     if one.body is not None:
-        content = {"schema": schema[str(one.body)], "example": one.example}
+        message = MESSAGES.get(one.path)
+        body = schema[str(one.body)] if message is None else {"$ref": f"#/components/schemas/{message}"}
+        content = {"schema": body, "example": one.example}
         told["requestBody"] = {"required": True, "content": {"application/json": content}}
     return told
 

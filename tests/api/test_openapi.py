@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from starlette.routing import Route
 
 from engine.api.operations import OPERATIONS
 from engine.api.problem import KINDS
+from engine.segment import TIME_PATTERN
 from engine.values import ID_SCHEMA, is_id
 from tests.api.client import Client
 
@@ -80,3 +82,36 @@ def test_the_body_of_every_answer_is_as_documented(client: Client) -> None:
 def test_the_document_says_exactly_which_ids_are_taken(text: str) -> None:
     length = ID_SCHEMA["minLength"] <= len(text) <= ID_SCHEMA["maxLength"]
     assert is_id(text) == (length and re.fullmatch(ID_SCHEMA["pattern"], text) is not None)
+
+
+MESSAGES: dict[str, dict[str, Any]] = {
+    "/v1/track": {"userId": "c1", "event": "Order Completed"},
+    "/v1/identify": {"anonymousId": 7, "traits": {"address": {"city": "Oslo"}, "tags": ["a"]}},
+    "/v1/alias": {"userId": "c2", "previousId": "anonymous-2"},
+}
+
+
+@pytest.mark.parametrize("path", MESSAGES)
+def test_a_message_must_hold_what_the_document_says_and_no_more(client: Client, path: str) -> None:
+    document, whole = client.get("/openapi.json").json(), MESSAGES[path]
+    name = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    schema = document["components"]["schemas"][name.rpartition("/")[2]]
+    who = [one["required"] for one in schema.get("anyOf", ())]
+    asked = {*schema.get("required", ()), *(who and ["userId", "anonymousId"])}
+    assert asked >= whole.keys() - {"traits"}
+    assert client.ask("POST", path, whole).status_code == 200
+    for field in asked & whole.keys():
+        for lacking in ({**whole, field: None}, {k: v for k, v in whole.items() if k != field}):
+            assert client.ask("POST", path, lacking).status_code == 422
+            item = {**lacking, "type": path.rpartition("/")[2]}
+            assert client.ask("POST", "/v1/batch", {"batch": [item]}).status_code == 422
+    silent = {"batch": [{"type": "page"}, {**whole, "type": path.rpartition("/")[2], "spam": None}]}
+    assert client.ask("POST", "/v1/batch", silent).status_code == 200
+    assert client.ask("POST", "/v1/batch", {"batch": [whole]}).status_code == 422
+
+
+@given(st.datetimes())
+def test_the_pattern_of_times_takes_days_that_there_are(at: datetime) -> None:
+    known = 1970 <= at.year <= 2199 and (at.month, at.day) != (2, 29)
+    assert (re.search(TIME_PATTERN, at.isoformat()) is not None) == known
+    assert re.search(TIME_PATTERN, f"{max(at.year, 1970):04}-04-31T00:00:00") is None
