@@ -87,8 +87,9 @@ class Killed:
             time.sleep(0.001)
         time.sleep(kill_after_s)
         child.send_signal(signal.SIGKILL)
-        child.wait()
-        return child.returncode == -signal.SIGKILL
+        if (code := child.wait()) not in (0, -signal.SIGKILL):
+            raise SystemExit(f"the batch ended with {code}")
+        return code != 0
 
     def left(self) -> Left:
         """What is there now."""
