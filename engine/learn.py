@@ -88,7 +88,7 @@ def study(connection: Connection, name: str, at: datetime, limit: int) -> Study 
         raise InputError(
             f"program '{name}': its newest snapshot is damaged; publish a sound one before learning."
         )
-    _refuse_rolled_back(connection, name)
+    refuse_rolled_back(connection, name)
     due = learning.due(connection, name, microseconds(at - current.program.goal.window), limit)
     late = learning.changed(connection, name, limit)
     if not due and not late:
@@ -137,8 +137,12 @@ def issue(
     return snapshots.put_snapshot(connection, name, body, digest, microseconds(at), reason, copy_of)
 
 
-def _refuse_rolled_back(connection: Connection, name: str) -> None:
-    """What is marked as learnt is what the newest snapshot that was learnt has: only that one learns on."""
+def refuse_rolled_back(connection: Connection, name: str) -> None:
+    """What is marked as learnt is what the newest snapshot that was learnt has: only that one learns on.
+
+    Raises:
+        RefusedError: another one serves.
+    """
     served, learnt = snapshots.served_and_learnt(connection, name)
     if served != learnt:
         raise RefusedError(

@@ -25,11 +25,12 @@ from engine.choose import Live
 from engine.context import Encoding
 from engine.domain import PolicySpec, Program, Shadow
 from engine.errors import RefusedError
+from engine.learn import refuse_rolled_back
 from engine.live import built, live
 from engine.relearn import PIECE, Names, newest_encoding
 from engine.screen import screen
 from engine.situation import decode
-from engine.store import learning, snapshots
+from engine.store import learning
 from engine.store.rows import DueRow
 from engine.teach import earned_by, seen_of, set_aside, teach
 from engine.uncollected import uncollected
@@ -99,7 +100,8 @@ def bout(
         RefusedError: an earlier snapshot was made current, or the log is shorter than the goal's window.
         InputError: no decision of the log can be used.
     """
-    current = _current(connection, name)
+    refuse_rolled_back(connection, name)
+    current = live(connection, name)
     program, window_us = current.program, current.program.goal.window // MICROSECOND
     before_us = microseconds(at) - window_us
     rows = sorted(learning.newest(connection, name, before_us, last), key=lambda row: (row.at_us, row.seq))
@@ -114,16 +116,6 @@ def bout(
         for made, one in zip(pmf, own, strict=True):
             made[asked] = one
     return _judged(program, wanted, log, pmf, level)
-
-
-def _current(connection: Connection, name: str) -> Live:
-    served, learnt = snapshots.served_and_learnt(connection, name)
-    if served != learnt:
-        raise RefusedError(
-            f"program '{name}' went back to snapshot {served}; take up learning first, with --rollback "
-            f"{learnt} or --afresh of `nextbest learn`, then judge its challengers."
-        )
-    return live(connection, name)
 
 
 def _edges(program: Program, at_us: Ints, window_us: int) -> list[int]:

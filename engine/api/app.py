@@ -58,7 +58,8 @@ def create_app(settings: Settings | None = None, learn_every_s: float = 0.0) -> 
         async with AsyncExitStack() as stack:
             app.state.parts = await stack.enter_async_context(running(chosen))
             if learn_every_s > 0:
-                stack.callback(Teacher(app.state.parts.store, learn_every_s, now).close)
+                held = app.state.parts
+                stack.callback(Teacher(held.store, learn_every_s, now, held.metrics).close)
             yield
 
     app = Server(

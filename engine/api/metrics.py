@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -13,6 +15,9 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from engine.store.rows import DecisionRow
+
+if TYPE_CHECKING:
+    from engine.guard import Guarded
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the moments at which counters were made: as many samples again, of no use here
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -61,6 +66,30 @@ class Metrics:
         self.waiting = Gauge(
             "nextbest_waiting", "Requests not taken up by a commit yet.", registry=self.registry
         )
+        self._guarded = Gauge(
+            "nextbest_guard_effect",
+            "The arm policy less another one since the newest step, per customer, and the limits of it.",
+            ("program", "metric", "control", "limit"),
+            registry=self.registry,
+        )
+        self._harmed = Gauge(
+            "nextbest_guard_harm",
+            "1 where the last look at the guardrail showed harm, else 0.",
+            ["program"],
+            registry=self.registry,
+        )
+        self.went_back = Counter(
+            "nextbest_guard_rollbacks",
+            "Snapshots taken back because of the guardrail.",
+            ["program"],
+            registry=self.registry,
+        )
+        self.learning_waits = Gauge(
+            "nextbest_learning_waits",
+            "1 while learning waits for somebody to decide, else 0.",
+            ["program"],
+            registry=self.registry,
+        )
         self._children: dict[tuple[str, str, str, bool], Counter] = {}
 
     def told(self, row: DecisionRow, replayed: bool, seconds: float) -> None:
@@ -77,6 +106,15 @@ class Metrics:
         """Count a request that was answered without the log."""
         self._unlogged.labels(cause).inc()
         self._latency.observe(seconds)
+
+    def guarded(self, program: str, found: Guarded) -> None:
+        """Note a look at a program's guardrail."""
+        self._harmed.labels(program).set(float(bool(found.harm)))
+        self._guarded.remove_by_labels({"program": program})  # those of a step before
+        for one in found.looks:
+            for limit in ("value", "low", "high"):
+                effect = self._guarded.labels(program, one.metric, one.control, limit)
+                effect.set(getattr(one.effect, limit))
 
     def text(self) -> bytes:
         """All of them in Prometheus' text format."""

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from engine.api.metrics import Metrics
 from engine.errors import RefusedError
 from engine.learn import publish, study
 from engine.store import Store, programs
@@ -29,12 +30,16 @@ class Teacher:
         store: whose decisions and outcomes are learnt.
         every_s: seconds between two rounds, > 0.
         now: the clock.
+        metrics: where looks at guardrails are counted.
     """
 
-    def __init__(self, store: Store, every_s: float, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: Store, every_s: float, now: Callable[[], datetime], metrics: Metrics | None = None
+    ) -> None:
         self._store = store
         self._every_s = every_s
         self._now = now
+        self._metrics = metrics or Metrics()
         self._told: dict[str, str] = {}
         self._looked: dict[str, datetime] = {}
         self._closing = threading.Event()
@@ -64,8 +69,10 @@ class Teacher:
                 if self._told.get(name) != str(error):
                     log.warning("learning waits", program=name, reason=str(error))
                 self._told[name] = str(error)
+                self._metrics.learning_waits.labels(name).set(1.0)
             else:
                 self._told.pop(name, None)
+                self._metrics.learning_waits.labels(name).set(0.0)
                 self._guard(name)
 
     def _guard(self, name: str) -> None:
@@ -78,6 +85,7 @@ class Teacher:
         self._looked[name] = at
         with self._store.read() as connection:
             found = guard(connection, name, at)
+        self._metrics.guarded(name, found)
         if not found.harm or found.step is None:
             return
         if found.step.before is None:
@@ -85,6 +93,7 @@ class Teacher:
             return
         with self._store.write() as connection:
             copy = go_back(connection, name, found, at)
+        self._metrics.went_back.labels(name).inc()
         log.error(
             "harm is shown, the last good snapshot serves", program=name, harm=found.harm, snapshot=copy
         )

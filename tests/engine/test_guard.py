@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from engine import cli, guard
+from engine.api.metrics import Metrics
 from engine.api.teacher import Teacher
 from engine.calendar import microseconds
 from engine.errors import RefusedError
@@ -135,7 +136,8 @@ def test_beside_serving_the_last_good_snapshot_is_taken_up_by_itself(tmp_path: P
     def clock() -> datetime:
         return LATER
 
-    teacher = Teacher(made, 0.01, clock)
+    metrics = Metrics()
+    teacher = Teacher(made, 0.01, clock, metrics)
     end = time.monotonic() + 60
     while time.monotonic() < end:
         with made.read() as connection:
@@ -147,6 +149,23 @@ def test_beside_serving_the_last_good_snapshot_is_taken_up_by_itself(tmp_path: P
         assert snapshots.served_and_learnt(connection, "spring") == (1, 2)
         assert live(connection, "spring").snapshot_version == 3
     made.close()
+    told = dict(line.rsplit(" ", 1) for line in metrics.text().decode().splitlines() if line[0] != "#")
+    assert told['nextbest_guard_rollbacks_total{program="spring"}'] == "1.0"
+    assert told['nextbest_guard_harm{program="spring"}'] == "1.0"
+    low = 'nextbest_guard_effect{control="bau",limit="low",metric="unsubscribe",program="spring"}'
+    assert float(told[low]) > guard.MARGIN
+
+
+def test_metrics_of_a_step_go_with_it(store: Store) -> None:
+    metrics = Metrics()
+    with store.write() as connection:
+        stepped(connection, 0.2)
+        metrics.guarded("spring", guard.guard(connection, "spring", LATER))
+        assert "nextbest_guard_effect{" in metrics.text().decode()
+        roll_back(connection, "spring", 1, LATER)
+        metrics.guarded("spring", guard.guard(connection, "spring", LATER))
+    text = metrics.text().decode()
+    assert "nextbest_guard_effect{" not in text and 'nextbest_guard_harm{program="spring"} 0.0' in text
 
 
 def test_after_going_back_there_is_no_step_to_guard(store: Store) -> None:
