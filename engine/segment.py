@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from xxhash import xxh3_128_hexdigest
 
-from engine.calendar import known_zone, microseconds
+from engine.calendar import EPOCH, known_zone, microseconds
 from engine.domain import Program
 from engine.errors import InputError, nearest
 from engine.track import Event, IdentifyEvent, MergeEvent, OutcomeEvent, check_event
@@ -133,12 +133,13 @@ def kind_of(name: str) -> str:
 
 
 def moment(message: Message, received: datetime) -> datetime:
-    """When it happened, by a clock that is right."""
+    """When it happened, by a clock that is right; uncorrected where that would be before 1970."""
     original = _aware(message.original_timestamp or message.timestamp)
     if original is None:
         return received
     sent = _aware(message.sent_at)
-    return min(received, original if sent is None else received - (sent - original))
+    corrected = original if sent is None else received - (sent - original)
+    return min(received, original if corrected < EPOCH else corrected)
 
 
 def _aware(at: datetime | None) -> datetime | None:

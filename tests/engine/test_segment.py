@@ -81,6 +81,11 @@ def test_nothing_happens_after_it_was_received(original: timedelta, sent: timede
     assert moment(message(timestamp=(AT + original).isoformat(), sentAt=at), AT) <= AT
 
 
+def test_a_correction_that_leads_before_1970_is_none() -> None:
+    told = message(timestamp="1992-11-30T22:57:56Z", sentAt="2099-01-31T22:40:28Z")
+    assert moment(told, AT) == datetime(1992, 11, 30, 22, 57, 56, tzinfo=UTC)
+
+
 def test_without_a_timestamp_it_happened_when_it_was_received() -> None:
     assert outcome(timestamp=None).at == AT
 
