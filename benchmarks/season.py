@@ -146,9 +146,8 @@ def main() -> None:
 
 
 def _noted(one: Lived) -> Lived:
-    """Tell on stderr that a season is over, since all of them take long."""
-    told_of = f"{one.world} {one.seed} {one.policy}: value {one.value:.3f}, lift {one.lift:+.3f}"
-    print(f"{told_of}, {one.contacts:.2f} contacts, {one.cpu_s:.1f} s", file=sys.stderr, flush=True)
+    """Tell on stderr what a season came to, since all of them take long."""
+    print(json.dumps(asdict(one)), file=sys.stderr, flush=True)
     return one
 
 
