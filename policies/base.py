@@ -12,6 +12,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from policies.kernel import kernel
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -193,10 +195,24 @@ def draw(pmf: Floats, u: Floats) -> tuple[Ints, Floats]:
     Returns:
         (n,) drawn action, never one of probability 0, and (n,) the probability it had.
     """
-    cumulative = np.cumsum(pmf, axis=1)
-    threshold = u * cumulative[:, -1]
-    beyond = cumulative > threshold[:, None]
-    action = np.argmax(beyond, axis=1).astype(np.int64)  # where it first grows, so never of probability 0
-    for i in np.flatnonzero(~beyond[:, -1]).tolist():  # u * sum was rounded up to the sum
-        action[i] = np.flatnonzero(pmf[i])[-1]
-    return action, pmf[np.arange(len(pmf)), action]
+    n = len(pmf)
+    action, propensity = np.empty(n, dtype=np.int64), np.empty(n)
+    _draw(np.ascontiguousarray(pmf), np.ascontiguousarray(u), action, propensity)
+    return action, propensity
+
+
+@kernel("void(f8[:,::1], f8[::1], i8[::1], f8[::1])", writes=2)
+def _draw(pmf: Floats, u: Floats, action: Ints, propensity: Floats) -> None:
+    n, k = pmf.shape
+    cumulative = np.empty(k)
+    for i in range(n):
+        total = 0.0
+        for j in range(k):
+            total += pmf[i, j]
+            cumulative[j] = total
+        threshold, first = u[i] * total, 0
+        for j in range(k):  # it grows, so as many are not beyond as stand before the first that is
+            first += cumulative[j] <= threshold
+        while first >= k or pmf[i, first] == 0.0:  # u * total was rounded up to the total
+            first -= 1
+        action[i], propensity[i] = first, pmf[i, first]

@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 from policies.base import Floats
+from policies.kernel import kernel
 
 BOUND = 8.0  # contexts are standardised; beyond +-8 they are clipped
 X_BITS = 12  # contexts are rounded to 2**-12: products of two stay exact over 8 million rows
@@ -22,12 +23,19 @@ MANY = 64  # rows, from which on it is worth looking for columns of zeros
 
 
 def snap(X: Floats) -> Floats:
-    """(n, d) contexts clipped to +-8 and rounded to 2**-12: the grid `product` is exact on."""
-    snapped = np.clip(X, -BOUND, BOUND)
-    snapped *= 2.0**X_BITS
-    np.rint(snapped, out=snapped)
-    snapped *= 2.0**-X_BITS
+    """X clipped to +-8 and rounded to 2**-12: the grid `product` is exact on. NaN stays what it is."""
+    X = np.asarray(X, dtype=np.float64)
+    snapped = np.empty(X.shape)
+    _snap(np.ascontiguousarray(X).reshape(-1), snapped.reshape(-1))
     return snapped
+
+
+@kernel("void(f8[::1], f8[::1])", writes=1)
+def _snap(x: Floats, snapped: Floats) -> None:
+    for i in range(len(x)):
+        near = BOUND if x[i] > BOUND else x[i]
+        near = -BOUND if near < -BOUND else near
+        snapped[i] = np.rint(near * 2.0**X_BITS) * 2.0**-X_BITS
 
 
 def product(X: Floats, W: Floats) -> Floats:

@@ -29,8 +29,10 @@ import numpy as np
 from policies import grid
 from policies.base import Actions, Floats
 from policies.evidence import SCALES
+from policies.kernel import kernel
 
 _BITS = 18  # of a squared context: up to 8 * 8, in steps of 2**-12
+_STEPS = 2.0**grid.X_BITS  # of the grid, in 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,19 @@ def variances(X: Floats, table: Floats, further: Floats | None = None) -> Floats
         further: (n, r) what the contexts give beside themselves, on the grid.
     """
     x = grid.snap(X) if further is None else np.hstack([grid.snap(X), further])
-    square = np.ones((len(X), len(table)))
-    square[:, 1:] = np.rint(np.square(x) * 2.0**grid.X_BITS) * 2.0**-grid.X_BITS
-    found: Floats = grid.multiply(square, table)
-    return found
+    square = np.empty((len(X), len(table)))
+    _squares(x, square)
+    return grid.multiply(square, table)
+
+
+@kernel("void(f8[:,::1], f8[:,::1])", writes=1)
+def _squares(x: Floats, square: Floats) -> None:
+    """1 and the squares of contexts on the grid, on it again."""
+    n, d = x.shape
+    for i in range(n):
+        square[i, 0] = 1.0
+        for j in range(d):
+            square[i, 1 + j] = np.rint(x[i, j] * x[i, j] * _STEPS) / _STEPS
 
 
 def bonus(variance: Floats, spread: Floats, half: Floats) -> Floats:
@@ -88,12 +99,16 @@ def bonus(variance: Floats, spread: Floats, half: Floats) -> Floats:
         spread: (n,) standard deviation of the noise.
         half: (n,) half the range of the predictions; 0 where nothing is predicted.
     """
-    v = variance * np.square(spread)[:, None]
-    most = np.square(half)[:, None]
-    if (most > 0.0).all():
-        held = v * most
-        v += most
-        np.divide(held, v, out=held)
-    else:
-        held = np.divide(v * most, v + most, out=v, where=most > 0.0)
-    return np.sqrt(held, out=held)
+    doubt = np.empty(variance.shape)
+    _bonus(variance, spread, half, doubt)
+    return doubt
+
+
+@kernel("void(f8[:,::1], f8[::1], f8[::1], f8[:,::1])", writes=1)
+def _bonus(variance: Floats, spread: Floats, half: Floats, doubt: Floats) -> None:
+    n, k = variance.shape
+    for i in range(n):
+        noise, most = spread[i] * spread[i], half[i] * half[i]
+        for j in range(k):
+            v = variance[i, j] * noise
+            doubt[i, j] = np.sqrt(v * most / (v + most) if most > 0.0 else v)

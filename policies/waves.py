@@ -16,8 +16,10 @@ import numpy as np
 
 from policies import grid
 from policies.base import Floats
+from policies.kernel import kernel
 
 _AT_ONCE = 128  # rows: what is worked out on the way stays in the processor's cache
+_STEPS = 2.0**grid.X_BITS  # of the grid, in 1
 _COSINE = (  # cos(2 pi t) as a polynomial in t * t for |t| <= 1/2, error below 1.1e-8
     0.9999999892213842,
     -19.739204514675535,
@@ -56,29 +58,38 @@ def expand(X: Floats, waves: Waves) -> Floats:
     machine.
     """
     phi = np.empty((len(X), 1 + sum(waves.frequency.shape)))
-    for start in range(0, len(X), _AT_ONCE):
+    x = grid.snap(X)
+    _place(x, phi)
+    for start in range(0, len(X) if waves.frequency.shape[1] else 0, _AT_ONCE):
         rows = slice(start, start + _AT_ONCE)
-        _fill(phi[rows], X[rows], waves)
+        _bend(grid.multiply(x[rows], waves.snapped), waves.phase, phi[rows])
     return phi
 
 
-def _fill(phi: Floats, X: Floats, waves: Waves) -> None:
-    d = X.shape[1]
-    phi[:, 0] = 1.0
-    phi[:, 1 : 1 + d] = grid.snap(X)
-    if not waves.frequency.shape[1]:
-        return
-    turn = phi[:, 1 : 1 + d] @ waves.snapped
-    turn += waves.phase
-    turn -= np.rint(turn)
-    phi[:, 1 + d :] = grid.snap(_cosine(turn))
+@kernel("void(f8[:,::1], f8[:,::1])", writes=1)
+def _place(x: Floats, phi: Floats) -> None:
+    """Intercept and contexts."""
+    n, d = x.shape
+    for i in range(n):
+        phi[i, 0] = 1.0
+        for j in range(d):
+            phi[i, 1 + j] = x[i, j]
 
 
-def _cosine(turn: Floats) -> Floats:
-    square = turn * turn
-    value = square * _COSINE[-1]
-    value += _COSINE[-2]
-    for coefficient in _COSINE[-3::-1]:
-        value *= square
-        value += coefficient
-    return value
+@kernel("void(f8[:,::1], f8[::1], f8[:,::1])", writes=1)
+def _bend(turn: Floats, phase: Floats, phi: Floats) -> None:
+    """The last columns of phi: cosines of `turn` + `phase` turns, on the grid."""
+    n, f = turn.shape
+    start = phi.shape[1] - f
+    for i in range(n):
+        for j in range(f):
+            t = turn[i, j] + phase[j]
+            t -= np.rint(t)
+            square = t * t
+            value = square * _COSINE[6] + _COSINE[5]
+            value = value * square + _COSINE[4]
+            value = value * square + _COSINE[3]
+            value = value * square + _COSINE[2]
+            value = value * square + _COSINE[1]
+            value = value * square + _COSINE[0]
+            phi[i, start + j] = np.rint(value * _STEPS) / _STEPS

@@ -1,0 +1,77 @@
+"""Functions compiled to machine code when they are first called, and kept compiled for the next process.
+
+A kernel works row by row and in a fixed order: no reassociated sums, no fused multiply-add, no threads. So it
+says what a result is, bit for bit, for one row, for a million and on any machine (decision record 038).
+
+numba compiles it. Its files stand in `NUMBA_CACHE_DIR` if that is set, else beside the module, else in the
+user's cache; where none can be written every process compiles anew. A kernel calls kernels of its own module
+only, for numba tells by a module's file whether what it kept is still true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from types import FunctionType
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Kernel(Generic[P, R]):
+    """A function over arrays and numbers of one signature, as numba writes it: `"f8(f8[::1], i8)"`.
+
+    Its last `writes` arguments are arrays that it fills, others it only reads. Arrays of another type or that
+    do not lie row by row are a TypeError.
+    """
+
+    def __init__(self, function: Callable[P, R], signature: str, writes: int) -> None:
+        self.plain = cast(FunctionType, function)
+        self.signature, self.writes = signature, writes
+        self._compiled: Callable[..., R] | None = None
+        update_wrapper(self, function)
+
+    def __call__(self, *given: P.args, **named: P.kwargs) -> R:
+        return (self._compiled or self.compiled())(*given)
+
+    def compiled(self) -> Any:
+        """Numba's function: compiled now, or read from what was kept."""
+        if self._compiled is None:
+            try:
+                self._compiled = self._compile(cache=True)
+            except (RuntimeError, OSError):  # nowhere to keep it
+                self._compiled = self._compile(cache=False)
+        return self._compiled
+
+    def _compile(self, cache: bool) -> Callable[..., R]:
+        import numba
+
+        code, known = self.plain.__code__, self.plain.__globals__
+        scope = {name: _inside(known[name], self) for name in code.co_names if name in known}
+        made = FunctionType(code, {"__name__": known["__name__"], **scope}, code.co_name)
+        compiled = numba.njit(cache=cache, error_model="numpy")(made)  # 1 / 0 is infinite, as in numpy
+        made.__globals__[code.co_name] = compiled  # it may call itself
+        compiled.compile(self._types())
+        compiled.disable_compile()
+        return cast(Callable[..., R], compiled)
+
+    def _types(self) -> Any:
+        from numba.core import sigutils, types
+
+        normalize: Any = sigutils.normalize_signature
+        given, result = normalize(self.signature)
+        read = [
+            one.copy(readonly=True) if isinstance(one, types.Array) else one
+            for one in given[: len(given) - self.writes]
+        ]
+        return result(*read, *given[len(read) :])
+
+
+def kernel(signature: str, writes: int = 0) -> Callable[[Callable[P, R]], Kernel[P, R]]:
+    """Make a function a kernel of that signature."""
+    return lambda function: Kernel(function, signature, writes)
+
+
+def _inside(value: object, caller: Kernel[..., Any]) -> object:
+    return value.compiled() if isinstance(value, Kernel) and value is not caller else value
