@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection
 
-from engine.errors import InputError, RefusedError
+from engine.errors import RefusedError
 from engine.experiments import conduct, guardrails, refunds
 from engine.experiments.compare import Reading, Setting
 from engine.experiments.daily import Look, Week, cumulative, marks, weekly
@@ -158,11 +158,6 @@ def report_program(
         RefusedError: there are not two arms with two customers or more, or too few scores to rank.
     """
     found = panel(connection, name, at)
-    if found.program.unit and (segments or also.score):
-        raise InputError(
-            f"program '{name}' gives arms by {found.program.unit}, and --segment and --score are read "
-            "customer by customer; leave them out."
-        )
     labels = labelled(connection, found, segments)
     arms = _arms(found)
     units = returned(found, found.units.filter(pl.col("arm").is_in(arms)), also.active_at)
@@ -196,7 +191,7 @@ def report_program(
         conduct.contamination(found),
         conduct.exposure(found),
         conduct.maturity(found),
-        *([split(units, labels, share)] if labels else ()),
+        *([split(units, labels.of, share)] if labels.of else ()),
     )
     told = pace(lived, found.program.unit)
     reading = next((one.reading for one in figures.metrics[0].comparisons if one.arm == arm), None)
@@ -226,12 +221,12 @@ def report_program(
         looks=looks,
         marks=marks(found, looks),
         weeks=tuple(weekly(found, (control, arm), level)),
-        segments=read_segments(counted, REWARD, (control, arm), labels, level),
+        segments=read_segments(counted, REWARD, (control, arm), labels.of, level),
         plan=None if reading is None else outlook(found, (control, arm), reading, wanted, lived, level),
         lifetime=lifetime(found, (control, arm), level, also.half_life),
         upkeep=upkeep(also.upkeep_before, also.upkeep_now, _elapsed(found)),
         targeting=ranked(connection, found, counted, arms, also.score, level),
-        notes=wish.notes,
+        notes=(*wish.notes, *labels.notes),
     )
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from engine.calendar import microseconds
 from engine.errors import RefusedError
-from engine.experiments.stored import REWARD, Panel
+from engine.experiments.members import mean_before
+from engine.experiments.stored import REWARD, TYPES, Panel
 from engine.experiments.targeting import Targeting, targeting
 from engine.store import flows
 
@@ -24,7 +25,8 @@ def ranked(
 ) -> Targeting | None:
     """The uplift of contacts by lot (of the policy's where there are none) along a model's scores.
 
-    Only scores dated before the assignment count: later ones know what the arm did.
+    Only scores dated before the assignment count: later ones know what the arm did. A household or account
+    has the mean of the scores its members had then.
 
     Args:
         units: one row a customer, the net reward clamped.
@@ -36,8 +38,9 @@ def ranked(
     if model is None:
         return None
     rows = flows.scores(connection, panel.program.name, model, microseconds(panel.at))
-    schema = {"customer": pl.String, "score": pl.Float64}
-    newest = pl.DataFrame(rows, schema=schema, orient="row").unique("customer", keep="last")
+    schema = {name: TYPES[kind] for name, kind in flows.SCORES.items()}
+    scores = pl.DataFrame(rows, schema=schema, orient="row")
+    newest = mean_before(scores, panel) if panel.program.unit else scores.unique("customer", keep="last")
     control, arm = arms[0], "random" if "random" in arms[1:] else arms[-1]
     known = units.filter(pl.col("arm").is_in([control, arm])).join(newest, on="customer")
     found = (

@@ -15,6 +15,7 @@ from engine.calendar import microseconds
 from engine.domain import Program
 from engine.errors import InputError, nearest
 from engine.experiments import multiplicity, srm, welch
+from engine.experiments.members import WHAT, by_unit
 from engine.experiments.metric import Term, moments
 from engine.experiments.stored import Panel
 from engine.experiments.trust import LIMIT, Check
@@ -22,7 +23,6 @@ from engine.experiments.units import aggregates
 from engine.experiments.welch import Effect, Interval
 from engine.store import flows
 
-_SEGMENT = "the segment"
 _STEPS = 400  # of the spread between levels, from none to four times what could be seen
 
 
@@ -45,28 +45,34 @@ class Segment:
     p: float
 
 
-def labelled(connection: Connection, panel: Panel, attributes: Sequence[str]) -> dict[str, pl.DataFrame]:
-    """Attribute -> (customer, segment), of the customers of whom it is known.
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Attribute -> (customer, segment), of the customers of whom it is known; and what to say about that."""
+
+    of: Mapping[str, pl.DataFrame]
+    notes: tuple[str, ...] = ()
+
+
+def labelled(connection: Connection, panel: Panel, attributes: Sequence[str]) -> Labels:
+    """The segment of every customer, or of every household or account that has one arm.
 
     Raises:
         InputError: the program has no such attribute, or one that is neither text nor boolean.
+        RefusedError: members of too many households differ in it.
     """
     for name in attributes:
         _check(panel.program, name)
     if not attributes:
-        return {}
+        return Labels({})
     decode = msgspec.json.Decoder(dict[str, object]).decode
     found = flows.profiles(connection, panel.program.name, microseconds(panel.at))
     known = [(customer, decode(body)) for customer, body in found]
-    schema = {"customer": pl.String, _SEGMENT: pl.String}
-    return {
-        name: pl.DataFrame(
-            [(customer, _word(values[name])) for customer, values in known if values.get(name) is not None],
-            schema=schema,
-            orient="row",
-        )
-        for name in attributes
-    }
+    labels = {name: _words(name, known) for name in dict.fromkeys(attributes)}
+    if not panel.program.unit:
+        return Labels(labels)
+    of_units = {name: by_unit(label, panel, name) for name, label in labels.items()}
+    notes = tuple(note for _, told in of_units.values() for note in told)
+    return Labels({name: label for name, (label, _) in of_units.items()}, notes)
 
 
 def segments(
@@ -149,9 +155,7 @@ def drawn_together(effects: Sequence[Effect], level: float) -> list[Interval]:
 def _parts(units: pl.DataFrame, label: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
     """(segment, its customers), in the order of their names."""
     joined = units.join(label, on="customer", maintain_order="left")
-    return [
-        (str(key[0]), part) for key, part in sorted(joined.group_by(_SEGMENT), key=lambda one: str(one[0]))
-    ]
+    return [(str(key[0]), part) for key, part in sorted(joined.group_by(WHAT), key=lambda one: str(one[0]))]
 
 
 def _check(program: Program, name: str) -> None:
@@ -164,6 +168,11 @@ def _check(program: Program, name: str) -> None:
         raise InputError(
             f"--segment is '{name}', a {known[name]}; name an attribute that is text or boolean."
         )
+
+
+def _words(name: str, known: Sequence[tuple[str, Mapping[str, object]]]) -> pl.DataFrame:
+    rows = [(customer, _word(values[name])) for customer, values in known if values.get(name) is not None]
+    return pl.DataFrame(rows, schema={"customer": pl.String, WHAT: pl.String}, orient="row")
 
 
 def _word(value: object) -> str:

@@ -46,6 +46,7 @@ class Panel:
         kinds: the kinds of outcome that happened since the assignments, most frequent first.
         outside: how many customers are in none of the arms: in the holdout of all programs, or excluded.
         back: what was given back, as `refunds.given_back` has it.
+        people: person, unit (household or account) and assigned_us, where the program gives arms to those.
 
     Where the program gives arms to households or accounts, these stand for customers. `mixed` in `units`
     marks who had several arms before ids were merged; they stand in the first.
@@ -60,6 +61,7 @@ class Panel:
     kinds: tuple[str, ...]
     outside: Mapping[str, int] = field(default_factory=dict)
     back: pl.DataFrame = field(default_factory=pl.DataFrame)
+    people: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 def number_of(kind: str) -> str:
@@ -126,11 +128,14 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
     units = units.with_columns((pl.col(MARGIN) - pl.col(COST)).alias(REWARD))
     earning = since.filter(pl.col("worth") > 0).select("customer", "day").unique(maintain_order=True)
     daily = _daily(since, spent)
+    people = pl.DataFrame()
     if program.unit:
         members = _frame(flows.members(connection, name), flows.MEMBERS)
+        people = _named(units.select("customer", "assigned_us", person="customer"), members)
+        people = people.rename({"customer": "unit"})
         units, since = _by_unit(units, members), _named(since, members)
         daily, earning = _of_units(daily, members), _of_units(earning, members)
-    return Panel(program, at, versions, units, daily, earning, kinds, outside, given_back(since))
+    return Panel(program, at, versions, units, daily, earning, kinds, outside, given_back(since), people)
 
 
 def _happened(earned: pl.DataFrame) -> pl.DataFrame:

@@ -98,7 +98,7 @@ _PROFILES = prepare(
 )
 
 _SCORES = prepare(
-    select(_assignment.c.customer, _prediction.c.score)
+    select(_assignment.c.customer, _prediction.c.score, _prediction.c.as_of_us)
     .select_from(_assignment.join(_prediction, _prediction.c.customer == _assignment.c.customer))
     .where(
         _mine,
@@ -123,7 +123,7 @@ UNITS = {
 }
 MIXED = {"customer": str, "first": str, "arms": str}  # who had several arms before ids were merged
 MEMBERS = {"customer": str, "unit": str}
-SCORES = {"customer": str, "score": float}
+SCORES = {"customer": str, "score": float, "dated_us": int}
 SPENT = {"customer": str, "day": int, "version": int, "action": int, "count": int}  # days are from 1970
 EARNED = {
     "customer": str,

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import InputError
 from engine.experiments import conduct
 from engine.experiments.program import ProgramReport, report_program
 from engine.experiments.stored import REWARD, panel
@@ -97,8 +96,6 @@ def test_a_household_counts_once_with_all_that_its_members_brought(tmp_path: Pat
             lots.join(connection, "spring", joined)
         after = panel(connection, "spring", END)
         told = report_program(connection, "spring", END)
-        with pytest.raises(InputError, match="gives arms by country, and --segment and --score are read"):
-            report_program(connection, "spring", END, segments=["country"])
     store.close()
     assert "per country per month" in told.verdict.sentence
     assert "Arms are given by country: each one counts as one customer." in told.notes

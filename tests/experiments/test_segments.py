@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from engine.errors import InputError
+from engine.experiments.members import WHAT
 from engine.experiments.program import ProgramReport, report_program
 from engine.experiments.segments import segments, split
 from engine.store.customers import put_customers
@@ -26,7 +27,7 @@ def world(effects: list[float], n: int = 400, seed: int = 3) -> tuple[pl.DataFra
             arm = ARMS[j % 2]
             rows.append((f"{i}-{j}", arm, chance.normal() + effect * (arm == "policy"), f"s{i}"))
     frame = pl.DataFrame(rows, schema=["customer", "arm", "x", "segment"], orient="row")
-    return frame.drop("segment"), {"kind": frame.select("customer", pl.col("segment").alias("the segment"))}
+    return frame.drop("segment"), {"kind": frame.select("customer", pl.col("segment").alias(WHAT))}
 
 
 def test_segments_that_are_alike_are_drawn_to_their_mean() -> None:
