@@ -3,8 +3,8 @@
 A log of 1,000,000 decisions of 200,000 customers among 10 actions, with 10 numbers known of each. The reward
 model is fitted first and timed apart. Then IPS, SNIPS, DM and DR get intervals by customer, with the
 diagnosis and the lift. The usual way resamples rows by numpy indexing, 1,000 times, for the same four
-estimates; 40 resamples are timed and the time multiplied, as each costs the same. CPU seconds of one thread;
-memory is the most that the process ever held. `python -m benchmarks.ope_speed --json`.
+estimates; 40 resamples are timed and the time multiplied, as each costs the same. CPU seconds of all threads;
+memory is the most that the process ever held. `python -m benchmarks.ope_speed --model boosted --json`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from simulator.estimators.base import Rows
 from simulator.evaluate import Fitted, fit, judge, rows_of, table
 from simulator.logs import Log
 from simulator.method import Method
+from simulator.models import DEFAULT, MODELS
 from simulator.targets import Target
 
 ACTIONS, CONTEXTS, CUSTOMERS = 10, 10, 200_000
 RESAMPLES, TIMED = 1000, 40
-METHOD = Method(estimators=("ips", "snips", "dm", "dr"))
+ESTIMATORS = ("ips", "snips", "dm", "dr")
 
 
 def logged(n: int) -> tuple[Log, Floats]:
@@ -75,18 +76,20 @@ def spent(start: float) -> float:
     return time.process_time() - start
 
 
-def measured(n: int) -> dict[str, object]:
+def measured(n: int, named: str) -> dict[str, object]:
     """Seconds and bytes of every part."""
     log, target = logged(n)
+    method = Method(estimators=ESTIMATORS, model=named)
     start = time.process_time()
-    fitted = fit(log, METHOD)
+    fitted = fit(log, method)
     model, start = spent(start), time.process_time()
-    found = table([judge(Target("target", target), fitted, METHOD)], fitted, METHOD)
+    found = table([judge(Target("target", target), fitted, method)], fitted, method)
     estimating, memory = spent(start), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     usual = _usual(fitted, target)
     return {
         "machine": platform.machine(),
         "rows": n,
+        "model": named,
         "reward model CPU s": round(model, 2),
         "four estimators CPU s": round(estimating, 2),
         "whole CPU s": round(model + estimating, 2),
@@ -108,9 +111,10 @@ def main() -> None:
     """Print one line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--model", choices=list(MODELS), default=DEFAULT)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    line = measured(given.rows)
+    line = measured(given.rows, given.model)
     print(json.dumps(line) if given.json else "\n".join(f"{k:24}{v}" for k, v in line.items()))
 
 

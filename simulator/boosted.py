@@ -1,12 +1,37 @@
-"""A reward model of boosted trees that never sees the row it predicts, on the scale of what happened."""
+"""A reward model of boosted trees that never sees the row it predicts, on the scale of what happened.
+
+The trees are scikit-learn's. One model knows all actions, by one column of categories beside the context, so
+that what actions share is learnt once and a split can set some of them apart from the rest.
+
+Source: Friedman (2001), "Greedy Function Approximation: A Gradient Boosting Machine"; Ke et al. (2017),
+"LightGBM: A Highly Efficient Gradient Boosting Decision Tree" (histograms), as scikit-learn has them.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from policies.base import Floats, Ints, Mask
 from simulator.calibration import line
-from simulator.trees import Forest, Growth, binned, grow, predict
+
+CHUNK = 65_536  # rows predicted at once
+CATEGORIES = 255  # actions a tree can tell apart
+Model = Callable[[Floats, Ints], Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How trees grow: how many, the share of each step that is taken, levels, and rows a leaf must hold."""
+
+    trees: int = 60
+    rate: float = 0.1
+    depth: int = 3
+    leaf: int = 20
 
 
 def cross_fit_trees(
@@ -38,20 +63,71 @@ def cross_fit_trees(
     """
     how, w = growth or Growth(), np.ones(len(X)) if weight is None else weight
 
-    def grown(seen: Ints) -> Forest:
-        return grow(X[seen], action[seen], reward[seen], k, how, w[seen])
-
-    def asked(forest: Forest, rows: Ints) -> Floats:
-        return predict(forest, binned(forest.edges, X[rows]), k)
+    @cache
+    def grown(seen: tuple[int, ...]) -> Model:
+        rows = np.flatnonzero(np.isin(fold, seen))
+        return grow(X[rows], action[rows], reward[rows], how, w[rows])
 
     q = np.empty((len(X), k))
-    for f in range(len(train)):
-        held, seen = np.flatnonzero(fold == f), np.flatnonzero(train[f][fold])
-        start, slope = 0.0, 1.0
-        last = np.flatnonzero(fold == np.flatnonzero(train[f])[-1])
-        inner = np.setdiff1d(seen, last)
-        if mended and len(inner):
-            own = asked(grown(inner), last)[np.arange(len(last)), action[last]]
-            start, slope = line(own, reward[last])
-        q[held] = start + slope * asked(grown(seen), held)
+    with _one_thread():
+        for f, others in enumerate(train):
+            held, seen = np.flatnonzero(fold == f), tuple(np.flatnonzero(others).tolist())
+            start, slope = 0.0, 1.0
+            if mended and len(seen) > 1:
+                last = np.flatnonzero(fold == seen[-1])
+                start, slope = line(grown(seen[:-1])(X[last], action[last]), reward[last])
+            model = grown(seen)
+            for rows in np.array_split(held, len(held) // CHUNK + 1):
+                for a in range(k):
+                    q[rows, a] = start + slope * model(X[rows], np.full(len(rows), a))
     return np.clip(q, reward.min(), reward.max(), out=q)
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Trees grown by one thread: the same to the bit on any machine, and none waits in a loop for another."""
+    import sklearn.ensemble  # noqa: F401 (its threads must be there to be limited)
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    limited: AbstractContextManager[object] = threadpool_limits(1, "openmp")
+    return limited
+
+
+def grow(X: Floats, action: Ints, y: Floats, growth: Growth, weight: Floats) -> Model:
+    """Trees for y given X (n, d) and action (n,): log odds where y is 0 and 1, else least squares.
+
+    Returns:
+        What contexts (m, d) and actions (m,) are expected to bring, (m,). Actions that were tried the least
+        share a category where there are more of them than trees can tell apart.
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    code = _codes(action)
+    settings = {
+        "learning_rate": growth.rate,
+        "max_iter": growth.trees,
+        "max_depth": growth.depth,
+        "max_leaf_nodes": 2**growth.depth,
+        "min_samples_leaf": growth.leaf,
+        "categorical_features": [X.shape[1]],
+        "early_stopping": False,
+        "random_state": 0,
+    }
+    table = np.column_stack([X, code[action]])
+    if set(np.unique(y).tolist()) == {0.0, 1.0}:
+        odds = HistGradientBoostingClassifier(**settings).fit(table, y, weight)
+        return lambda X, a: np.asarray(odds.predict_proba(np.column_stack([X, _known(code, a)]))[:, 1])
+    mean = HistGradientBoostingRegressor(**settings).fit(table, y, weight)
+    return lambda X, a: np.asarray(mean.predict(np.column_stack([X, _known(code, a)])))
+
+
+def _codes(action: Ints) -> Ints:
+    """(most + 1,) category of each action, the most frequent first; the rest share the last."""
+    rank = np.empty(int(action.max()) + 1, dtype=np.int64)
+    rank[np.argsort(-np.bincount(action), kind="stable")] = np.arange(len(rank))
+    return np.minimum(rank, CATEGORIES - 1)
+
+
+def _known(code: Ints, action: Ints) -> Floats:
+    """(m,) categories of actions, NaN for those that no row of the fit had."""
+    known = action < len(code)
+    return np.where(known, code[np.where(known, action, 0)], np.nan)

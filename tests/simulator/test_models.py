@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
-from simulator.boosted import cross_fit_trees
+from simulator.boosted import CATEGORIES, Growth, cross_fit_trees, grow
 from simulator.calibration import line
 from simulator.evaluate import evaluate
 from simulator.folds import folds, time_folds, train_on
 from simulator.logs import Log
 from simulator.method import Method
 from simulator.models import predictions
-from simulator.trees import Growth, binned, grow, predict
 from tests.simulator.bandits import logged
 
 
@@ -52,26 +51,47 @@ def test_trees_follow_what_lines_cannot() -> None:
 
 
 def test_a_tree_splits_where_a_column_changes_and_only_there() -> None:
-    X = np.arange(100.0)[:, None]
+    X, action = np.arange(100.0)[:, None], np.zeros(100, dtype=np.int64)
     y = np.where(X[:, 0] < 37, 1.0, 5.0)
-    found = grow(X, np.zeros(100, dtype=np.int64), y, 1, Growth(trees=1, rate=1.0, depth=1, leaf=1))
-    assert predict(found, binned(found.edges, X), 1)[:, 0] == pytest.approx(y, abs=1e-12)
-    assert found.edges[0][found.trees[0].cut[0]] == 36.5
-
-
-def test_a_leaf_holds_as_many_rows_as_it_must() -> None:
-    X = np.arange(100.0)[:, None]
-    y = np.where(X[:, 0] < 3, 1.0, 5.0)
-    found = grow(X, np.zeros(100, dtype=np.int64), y, 1, Growth(trees=1, rate=1.0, depth=1, leaf=10))
-    assert found.edges[0][found.trees[0].cut[0]] == 9.5
+    found = grow(X, action, y, Growth(trees=1, rate=1.0, depth=1, leaf=1), np.ones(100))
+    assert found(X, action) == pytest.approx(y, abs=1e-6)
 
 
 def test_actions_are_told_apart_where_contexts_say_nothing() -> None:
     action = np.arange(3000) % 3
     y = np.array([0.0, 5.0, 10.0])[action]
-    found = grow(np.zeros((3000, 0)), action, y, 3, Growth(trees=60, rate=0.5, depth=2, leaf=10))
-    made = predict(found, binned(found.edges, np.zeros((1, 0))), 3)
-    assert made[0] == pytest.approx([0.0, 5.0, 10.0], abs=1e-6)
+    how = Growth(trees=60, rate=0.5, depth=2, leaf=10)
+    found = grow(np.zeros((3000, 0)), action, y, how, np.ones(3000))
+    assert found(np.zeros((3, 0)), np.arange(3)) == pytest.approx([0.0, 5.0, 10.0], abs=1e-6)
+
+
+def test_a_row_that_counts_twice_is_a_row_that_is_there_twice() -> None:
+    log, _ = bent(7, 2000)
+    twice = np.tile(np.flatnonzero(log.X[:, 0] > 0), 2)
+    rows = np.concatenate([twice, np.flatnonzero(log.X[:, 0] <= 0)])
+    how, weight = Growth(trees=5, leaf=1), np.where(log.X[:, 0] > 0, 2.0, 1.0)
+    one = grow(log.X, log.action, log.reward, how, weight)
+    other = grow(log.X[rows], log.action[rows], log.reward[rows], how, np.ones(len(rows)))
+    assert one(log.X, log.action) == pytest.approx(other(log.X, log.action), abs=1e-6)
+
+
+def test_the_rarest_of_very_many_actions_are_predicted_together() -> None:
+    often, many = 200, CATEGORIES + 100
+    action = np.concatenate([np.repeat(np.arange(often), 12), np.arange(often, many)])
+    y = np.where(action < often, action % 2, 7.0)
+    how = Growth(trees=10, rate=0.5, leaf=1)
+    found = grow(np.zeros((len(action), 0)), action, y, how, np.ones(len(action)))
+    made = found(np.zeros((many, 0)), np.arange(many))
+    assert made[:often] == pytest.approx(np.arange(often) % 2, abs=0.3)
+    assert len(set(made[CATEGORIES:].tolist())) == 1
+
+
+def test_an_action_that_was_never_tried_is_predicted_by_what_all_share() -> None:
+    log, _ = bent(8, 2000)
+    own = log.action == 0
+    found = grow(log.X[own], log.action[own], log.reward[own], Growth(), np.ones(int(own.sum())))
+    made = found(log.X, np.ones(2000, dtype=np.int64))
+    assert np.isfinite(made).all() and made.min() >= 0.0 and made.max() <= 1.0
 
 
 def test_predictions_keep_inside_the_range_of_the_rewards() -> None:
@@ -91,7 +111,7 @@ def test_a_line_mends_predictions_that_are_too_timid_and_leaves_right_ones_alone
 
 
 def test_timid_trees_are_mended() -> None:
-    log, q = bent(3, 8000)
+    log, q = bent(3, 4000)
     fold = folds(log)
     train, timid = train_on(fold, ordered=False), Growth(trees=30, rate=0.02, depth=3)
     error = [
