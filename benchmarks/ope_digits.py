@@ -11,8 +11,8 @@ numpy's RandomState(i) splits the rows and draws the actions, RandomState(12345)
 forest of 30 trees of depth 5. Only the trees of the reward model are our own choice, see `simulator.boosted`.
 
 obp 0.4.1 printed, over 30 runs: dm .437, ipw .029, snipw .022, dr .015, dr-os .016 (Saito et al. 2021, "Open
-Bandit Dataset and Pipeline"); a later README of it .437, .030, .023, .016 and .016, with the deviations that its
-standard errors here are taken from. `python -m benchmarks.ope_digits --json`.
+Bandit Dataset and Pipeline"); a later README of it .437, .030, .023, .016 and .016, with the deviations that
+its standard errors here are taken from. `python -m benchmarks.ope_digits --json`.
 """
 
 from __future__ import annotations
