@@ -14,6 +14,7 @@ from engine.errors import RefusedError
 from engine.experiments import conduct, guardrails, refunds
 from engine.experiments.compare import Reading, Setting
 from engine.experiments.daily import Look, Week, cumulative, marks, weekly
+from engine.experiments.draws import drawn_as_logged
 from engine.experiments.guardrails import Watch
 from engine.experiments.headline import Pace, headline, pace
 from engine.experiments.ladder import ORDER, Step, served, steps
@@ -188,6 +189,7 @@ def report_program(
         *figures.trust,
         *refunds.in_store(found.back, units, control, also.allow_negative),
         conduct.daily_split(found),
+        *filter(None, [drawn_as_logged(connection, name, at)]),
         conduct.contamination(found),
         conduct.exposure(found),
         conduct.maturity(found),

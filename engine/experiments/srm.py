@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import gammaln, xlogy
+from scipy.special import gammaln, logsumexp, xlogy
 from scipy.stats import binomtest, chi2, norm
 
-from policies.base import Floats
+from policies.base import Floats, Ints
+
+_TILTS = [sign * 0.01 * 2**j for j in range(9) for sign in (-1, 1)]
 
 
 def chi_square(count: Sequence[int], share: Sequence[float]) -> float:
@@ -67,6 +69,33 @@ def sequential_p(
     """p-value that may be read after every batch: the smallest inverse Bayes factor so far."""
     evidence = log_marginals(batches, share, prior)
     return float(min(1.0, math.exp(-max(float((evidence[:, 0] - evidence[:, 1]).max()), 0.0))))
+
+
+def draws_p(drawn: Ints, pmf: Floats) -> tuple[float, int]:
+    """p-value that actions were drawn with these probabilities, and the action that speaks most against it.
+
+    The sum of what was drawn less what was to be expected is a martingale whatever the probabilities
+    followed: what was learnt before, the customer, the day. Its exponential tilts are test martingales, and
+    so is their mean over actions and tilts; one over the mean is a p-value for few draws and rare actions
+    too, and it asks no independence of a customer's decisions.
+
+    Source: Howard, Ramdas, McAuliffe and Sekhon (2020), "Time-uniform Chernoff bounds via nonnegative
+        supermartingales", Probability Surveys 17.
+
+    Args:
+        drawn: (n,) the action of each draw.
+        pmf: (n, k) its probabilities.
+    """
+    count = np.bincount(drawn, minlength=pmf.shape[1])
+    moving = np.flatnonzero(((pmf > 0) & (pmf < 1)).any(axis=0))
+    if not len(moving):
+        return 1.0, 0
+    chance = np.clip(pmf[:, moving], 0.0, 1.0)
+    evidence = np.stack(
+        [tilt * count[moving] - np.log1p(chance * math.expm1(tilt)).sum(axis=0) for tilt in _TILTS]
+    )
+    whole = float(logsumexp(evidence)) - math.log(evidence.size)
+    return math.exp(-max(whole, 0.0)), int(moving[evidence.max(axis=0).argmax()])
 
 
 def _log_beta(parameter: Floats) -> Floats:
