@@ -72,12 +72,12 @@ def report(
         str | None, typer.Option(help="File: column with the date of the covariates.")
     ] = None,
     factors: Annotated[
-        str | None, typer.Option(help="File: columns of a multivariate experiment, such as offer,channel.")
+        str | None, typer.Option(help="Multivariate experiment: columns (program: of offer, channel, slot).")
     ] = None,
     period: Annotated[
-        str | None, typer.Option(help="File: column of the period that a switchback drew lots for.")
+        str | None, typer.Option(help="Switchback: column of the period (program: its length, such as day).")
     ] = None,
-    wash_out: Annotated[int, typer.Option(min=0, help="File: periods to leave out after a switch.")] = 0,
+    wash_out: Annotated[int, typer.Option(min=0, help="Periods to leave out after a switch.")] = 0,
     delivered: Annotated[
         str | None, typer.Option(help="File: column of 0 and 1, whether the arm was delivered.")
     ] = None,
@@ -115,6 +115,23 @@ def report(
         return
     if what is None:
         raise InputError("Name a program or a file, or give --all for all programs together.")
+    design = Design(
+        None if factors is None else _names(factors), period, wash_out, delivered, plan, effect, per_day
+    )
+    compared = Compared(
+        arm,
+        control,
+        tuple(metric or ()),
+        cluster,
+        tuple(lower_is_better or ()),
+        level,
+        tuple(allow_negative or ()),
+    )
+    if not is_file(what) and (factors or period or delivered):
+        from engine.experiments.design_stored import report_stored_design
+
+        report_stored_design(what, design, compared, at, store, as_json)
+        return
     if not is_file(what):
         from engine.experiments.program import Also
         from engine.experiments.program_metrics import ACTIVE_AT
@@ -131,19 +148,7 @@ def report(
         report_stored(what, asked, at, store)
         return
     if factors or period or delivered or plan:
-        design = Design(
-            None if factors is None else _names(factors), period, wash_out, delivered, plan, effect, per_day
-        )
-        asked_for = Compared(
-            arm,
-            control,
-            tuple(metric or ()),
-            cluster,
-            tuple(lower_is_better or ()),
-            level,
-            tuple(allow_negative or ()),
-        )
-        report_design(Path(what), design, asked_for, as_json)
+        report_design(Path(what), design, compared, as_json)
         return
     from engine.experiments.report import analyse
 

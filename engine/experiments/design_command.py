@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from engine.experiments.factorial import Factorial
 
 
+Told = tuple[dict[str, Any], list[str], bool]  # as JSON, as lines, and whether every trust check passed
+
+
 @dataclass(frozen=True, slots=True)
 class Design:
     """Which design is asked for: one of factors, period, delivered and plan."""
@@ -61,7 +64,12 @@ def report_design(path: Path, design: Design, asked: Compared, as_json: bool) ->
     if not asked.metrics:
         raise InputError("No metric was named. Name one or more with --metric COLUMN.")
     by_option = {"--factors": _factors, "--period": _period, "--delivered": _delivered, "--plan": _plan}
-    told, lines, trusted = by_option[chosen[0]](path, design, asked)
+    show_design(by_option[chosen[0]](path, design, asked), as_json)
+
+
+def show_design(found: Told, as_json: bool) -> None:
+    """Print a design's report; exit with 1 if a trust check failed."""
+    told, lines, trusted = found
     if as_json:
         show_json(told)
     else:
@@ -70,15 +78,18 @@ def report_design(path: Path, design: Design, asked: Compared, as_json: bool) ->
         raise typer.Exit(1)
 
 
-Told = tuple[dict[str, Any], list[str], bool]
-
-
 def _factors(path: Path, design: Design, asked: Compared) -> Told:
-    from engine.experiments.document import trust
     from engine.experiments.factorial import factorial
 
     references = tuple(one.strip() for one in asked.control.split(",")) if asked.control else ()
     found = factorial(path, design.factors or (), asked.metrics, references, asked.cluster, asked.level)
+    return told_factors(found)
+
+
+def told_factors(found: Factorial) -> Told:
+    """A multivariate experiment as JSON and as lines."""
+    from engine.experiments.document import trust
+
     told = {
         "source": found.source,
         "cells": found.cells,
@@ -113,7 +124,7 @@ def _period(path: Path, design: Design, asked: Compared) -> Told:
         wash_out=design.wash_out,
         level=asked.level,
     )
-    return found.as_dict(), _report_lines(found), found.trusted
+    return found.as_dict(), report_lines(found), found.trusted
 
 
 def _delivered(path: Path, design: Design, asked: Compared) -> Told:
@@ -132,7 +143,7 @@ def _delivered(path: Path, design: Design, asked: Compared) -> Told:
         level=asked.level,
     )
     told = {**found.intended.as_dict(), "delivered": [asdict(one) for one in found.delivered]}
-    lines = ["By intention to treat:", *_report_lines(found.intended), "", "On those it was delivered to:"]
+    lines = ["By intention to treat:", *report_lines(found.intended), "", "On those it was delivered to:"]
     return told, [*lines, *map(_delivered_line, found.delivered)], found.intended.trusted
 
 
@@ -171,7 +182,7 @@ def _arms(asked: Compared) -> tuple[str, str]:
     return asked.arm, asked.control
 
 
-def _report_lines(found: Any) -> list[str]:
+def report_lines(found: Any) -> list[str]:
     """A report as the terminal shows it."""
     from io import StringIO
 

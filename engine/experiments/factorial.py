@@ -11,7 +11,7 @@ Source: Dasgupta, Pillai and Rubin (2015), "Causal inference from 2^K factorial 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 from pathlib import Path
@@ -27,7 +27,6 @@ from engine.experiments.welch import Effect, Interval
 from policies.base import Floats, Ints
 
 MOST_CELLS = 200
-_CELL = "(cell)"
 _LEAST = 2
 
 
@@ -70,7 +69,7 @@ class Factorial:
 
 
 @dataclass(frozen=True, slots=True)
-class _Grid:
+class Grid:
     """k cells of a full factorial: (k, f) which level of each factor, and the levels, the reference first."""
 
     factors: tuple[str, ...]
@@ -78,8 +77,36 @@ class _Grid:
     cells: Ints
 
     def names(self) -> list[str]:
+        """Each cell by its levels."""
         rows = self.cells.tolist()
         return [", ".join(levels[j] for levels, j in zip(self.levels, row, strict=True)) for row in rows]
+
+
+def grid(
+    factors: Sequence[str], found: Sequence[Sequence[str]], references: Sequence[str], name: str
+) -> Grid:
+    """Every combination of the levels found.
+
+    Raises:
+        InputError: a factor has one level, a reference is none, or there are too many cells.
+    """
+    if references and len(references) != len(factors):
+        raise InputError(
+            f"--control has {len(references)} levels for {len(factors)} factors; give one of each, in order."
+        )
+    levels = []
+    for i, (factor, own) in enumerate(zip(factors, found, strict=True)):
+        first = references[i] if references else own[0] if own else ""
+        if first not in own or len(own) < 2:
+            raise InputError(
+                f"{name}: factor '{factor}' has levels {', '.join(own)}; '{first}' must be one "
+                "of two or more."
+            )
+        levels.append((first, *(one for one in own if one != first)))
+    if math.prod(map(len, levels)) > MOST_CELLS:
+        raise InputError(f"{name}: the factors make more than {MOST_CELLS} cells; name fewer of them.")
+    cells = np.array(list(product(*(range(len(one)) for one in levels))), dtype=np.int64)
+    return Grid(tuple(factors), tuple(levels), cells)
 
 
 def factorial(
@@ -110,42 +137,18 @@ def factorial(
     rows = files.numbers(rows, metrics, name).with_columns(pl.col(keys).cast(pl.String))
     missing = trust.missing(rows, Columns(factors[0], tuple(metrics), (), None, cluster))
     rows = rows.drop_nulls()
-    grid = _grid(rows, factors, references, name)
-    cell, count = _place(rows, grid, name)
+    whole = grid(factors, [rows[one].unique().sort().to_list() for one in factors], references, name)
+    cell, count = _place(rows, whole, name)
     groups = rows[cluster].rank("dense").to_numpy().astype(np.int64) - 1 if cluster else None
-    counted = dict(zip(grid.names(), count.tolist(), strict=True))
-    contrasts: list[Contrast] = []
-    for metric in metrics:
-        contrasts += _adjusted(list(_contrasts(rows[metric].to_numpy(), cell, groups, grid, metric, level)))
-    if not contrasts:
-        raise RefusedError(f"{name}: no metric varies; check that outcomes were joined to the file.")
+    counted = dict(zip(whole.names(), count.tolist(), strict=True))
+    values = {metric: rows[metric].to_numpy() for metric in metrics}
+    found = contrasts(values, cell, whole, level, name, groups)
     split = trust.split(counted, None) if groups is None else None
     checks = (missing,) if split is None else (split, missing)
-    return Factorial(name, level, counted, checks, tuple(contrasts))
+    return Factorial(name, level, counted, checks, found)
 
 
-def _grid(rows: pl.DataFrame, factors: Sequence[str], references: Sequence[str], name: str) -> _Grid:
-    if references and len(references) != len(factors):
-        raise InputError(
-            f"--control has {len(references)} levels for {len(factors)} factors; give one of each, in order."
-        )
-    levels = []
-    for i, factor in enumerate(factors):
-        found = rows[factor].unique().sort().to_list()
-        first = references[i] if references else found[0]
-        if first not in found or len(found) < 2:
-            raise InputError(
-                f"{name}: factor '{factor}' has levels {', '.join(found)}; '{first}' must be one "
-                "of two or more."
-            )
-        levels.append((first, *(one for one in found if one != first)))
-    if math.prod(map(len, levels)) > MOST_CELLS:
-        raise InputError(f"{name}: the factors make more than {MOST_CELLS} cells; name fewer of them.")
-    cells = np.array(list(product(*(range(len(one)) for one in levels))), dtype=np.int64)
-    return _Grid(tuple(factors), tuple(levels), cells)
-
-
-def _place(rows: pl.DataFrame, grid: _Grid, name: str) -> tuple[Ints, Ints]:
+def _place(rows: pl.DataFrame, grid: Grid, name: str) -> tuple[Ints, Ints]:
     """(n,) the cell of each row, and (k,) how many rows each has."""
     cell = np.zeros(rows.height, dtype=np.int64)
     for factor, levels in zip(grid.factors, grid.levels, strict=True):
@@ -161,17 +164,45 @@ def _place(rows: pl.DataFrame, grid: _Grid, name: str) -> tuple[Ints, Ints]:
     return cell, count
 
 
+def contrasts(
+    values: Mapping[str, Floats],
+    cell: Ints,
+    grid: Grid,
+    level: float,
+    name: str,
+    groups: Ints | None = None,
+    counts: Floats | None = None,
+) -> tuple[Contrast, ...]:
+    """Main effects and interactions of each metric, with p adjusted.
+
+    Args:
+        values: (n,) by metric.
+        cell: (n,) which cell each row is in.
+        groups: (n,) rows that are not independent; they may span cells.
+        counts: (n,) what a row counts for, such as one over its probability (Hajek 1971); needs groups.
+
+    Raises:
+        RefusedError: no metric varies.
+    """
+    found: list[Contrast] = []
+    for metric, y in values.items():
+        found += _adjusted(list(_contrasts(y, cell, groups, grid, metric, level, counts)))
+    if not found:
+        raise RefusedError(f"{name}: no metric varies; check that outcomes were joined to it.")
+    return tuple(found)
+
+
 def _contrasts(
-    y: Floats, cell: Ints, groups: Ints | None, grid: _Grid, metric: str, level: float
+    y: Floats, cell: Ints, groups: Ints | None, grid: Grid, metric: str, level: float, counts: Floats | None
 ) -> Iterator[Contrast]:
     for what, against, together, weight in _weights(grid):
-        effect = _estimate(y, cell, groups, weight)
+        effect = _estimate(y, cell, groups, weight, counts)
         if effect is not None:
             p = welch.p_value(effect)
             yield Contrast(metric, what, against, together, welch.interval(effect, level), p, p)
 
 
-def _weights(grid: _Grid) -> Iterator[tuple[str, str, bool, Floats]]:
+def _weights(grid: Grid) -> Iterator[tuple[str, str, bool, Floats]]:
     """Every contrast: in words, against what, whether of two factors, and its (k,) weights."""
     at = [
         {one: (grid.cells[:, i] == j).astype(np.float64) for j, one in enumerate(levels)}
@@ -192,10 +223,13 @@ def _weights(grid: _Grid) -> Iterator[tuple[str, str, bool, Floats]]:
             yield names, f"{grid.factors[i]} {a0}, {grid.factors[j]} {b0}", True, weight
 
 
-def _estimate(y: Floats, cell: Ints, groups: Ints | None, weight: Floats) -> Effect | None:
+def _estimate(
+    y: Floats, cell: Ints, groups: Ints | None, weight: Floats, counts: Floats | None = None
+) -> Effect | None:
     """A contrast of cell means; None where it does not vary. Groups may span cells."""
-    n = np.bincount(cell, minlength=len(weight)).astype(np.float64)
-    mean = np.bincount(cell, y, minlength=len(weight)) / n
+    own = np.ones(len(y)) if counts is None else counts
+    n = np.bincount(cell, own, minlength=len(weight))
+    mean = np.bincount(cell, own * y, minlength=len(weight)) / n
     away = y - mean[cell]
     if groups is None:
         each = weight**2 * np.bincount(cell, away**2, minlength=len(weight)) / (n * (n - 1))
@@ -203,7 +237,7 @@ def _estimate(y: Floats, cell: Ints, groups: Ints | None, weight: Floats) -> Eff
         below = float((each**2 / (n - 1)).sum())
         df = variance**2 / below if below else 1.0
     else:
-        sums = np.bincount(groups, (weight / n)[cell] * away)
+        sums = np.bincount(groups, (weight / n)[cell] * own * away)
         df = float(len(sums) - 1)
         variance = float((sums**2).sum()) * len(sums) / max(df, 1.0)
     return Effect(float(weight @ mean), math.sqrt(variance), df) if variance > 0 else None

@@ -27,7 +27,7 @@ COST, CONTACTS, OFFERS = "cost", "cost of contacts", "cost of offers"  # the fir
 RECEIPTS = ("delivered", "seen")  # the kinds of outcome that tell that a contact reached its customer
 _OUTSIDE = ("global_holdout", "excluded")
 _NUMBER = "number of "  # before a kind of outcome, so that no kind is taken for a column of ours
-TYPES: Mapping[type, Any] = {str: pl.String, int: pl.Int64, float: pl.Float64}
+TYPES: Mapping[type, Any] = {str: pl.String, int: pl.Int64, float: pl.Float64, bytes: pl.Binary}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +82,17 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
         RefusedError: nobody had an arm in it by then.
     """
     program, at_us = stored_program(connection, name), microseconds(at)
-    units = _frame(flows.units(connection, name, at_us), flows.UNITS)
+    units = frame(flows.units(connection, name, at_us), flows.UNITS)
     if units.is_empty():
         raise RefusedError(
             f"Program '{name}' had given no customer an arm by {at:%Y-%m-%d %H:%M} UTC: there is nothing to "
             "report. Decide for customers first, or give a later --at."
         )
-    units = _by_first_arm(units, _frame(flows.mixed(connection, name), flows.MIXED))
+    units = _by_first_arm(units, frame(flows.mixed(connection, name), flows.MIXED))
     outside = dict(units.filter(pl.col("arm").is_in(_OUTSIDE)).group_by("arm").len().sort("arm").iter_rows())
     units = units.filter(~pl.col("arm").is_in(_OUTSIDE))
-    spent = _frame(flows.spent(connection, name, at_us), flows.SPENT)
-    earned = _worth(program, _frame(flows.earned(connection, name, at_us), flows.EARNED))
+    spent = frame(flows.spent(connection, name, at_us), flows.SPENT)
+    earned = worth(program, frame(flows.earned(connection, name, at_us), flows.EARNED))
     earned = _happened(earned.with_columns(pl.col("after").cast(pl.Boolean)))
     numbers = {*units["version"].drop_nulls().to_list(), *spent["version"].to_list()}
     versions = {number: stored_program(connection, name, number) for number in sorted(numbers)}
@@ -130,7 +130,7 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
     daily = _daily(since, spent)
     people = pl.DataFrame()
     if program.unit:
-        members = _frame(flows.members(connection, name), flows.MEMBERS)
+        members = frame(flows.members(connection, name), flows.MEMBERS)
         people = _named(units.select("customer", "assigned_us", person="customer"), members)
         people = people.rename({"customer": "unit"})
         units, since = _by_unit(units, members), _named(since, members)
@@ -204,20 +204,20 @@ def _daily(since: pl.DataFrame, spent: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(flows_).group_by("customer", "day", maintain_order=True).agg(pl.col("amount").sum())
 
 
-def _frame(rows: flows.Rows, columns: Mapping[str, type]) -> pl.DataFrame:
+def frame(rows: flows.Rows, columns: Mapping[str, type]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={name: TYPES[kind] for name, kind in columns.items()}, orient="row")
 
 
-def _worth(program: Program, earned: pl.DataFrame) -> pl.DataFrame:
+def worth(program: Program, earned: pl.DataFrame) -> pl.DataFrame:
     """With what the goal says each row is worth; a kind it does not name is worth nothing."""
     weights = pl.DataFrame(
         [(kind, one.amount, one.share) for kind, one in program.goal.outcomes.items()],
         schema={"kind": pl.String, "amount": pl.Float64, "share": pl.Float64},
         orient="row",
     )
-    worth = pl.col("amount") * pl.col("count") + pl.col("share") * pl.col("value")
+    made = pl.col("amount") * pl.col("count") + pl.col("share") * pl.col("value")
     joined = earned.join(weights, on="kind", how="left", maintain_order="left")
-    return joined.with_columns(worth.fill_null(0.0).alias("worth")).drop("amount", "share")
+    return joined.with_columns(made.fill_null(0.0).alias("worth")).drop("amount", "share")
 
 
 def _priced(spent: pl.DataFrame, versions: Mapping[int, Program]) -> pl.DataFrame:

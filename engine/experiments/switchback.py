@@ -22,9 +22,10 @@ from engine.errors import InputError
 from engine.experiments import files, verdict
 from engine.experiments.metric import Term, moments
 from engine.experiments.report import Report, analyse
-from engine.experiments.trust import Check
+from engine.experiments.trust import LIMIT, Check
 from engine.experiments.units import aggregates, clustered
 from engine.experiments.welch import Effect, difference
+from policies.base import Mask
 
 ALARM = 0.01  # chance that the guard finds a carry-over that is not there
 FEWEST = 10  # periods of an arm
@@ -43,28 +44,30 @@ def switchback(
     allow_negative: Sequence[str] = (),
     wash_out: int = 0,
     level: float = 0.95,
+    name: str | None = None,
 ) -> Report:
     """Read a file of a switchback experiment: rows of any number in each period.
 
     Args:
         period: column whose order is that of time: a number, or a date or time in ISO form.
         wash_out: periods to leave out after each switch.
+        name: what to call the source; the file's path if None.
 
     Raises:
         InputError: a column or a cell cannot be used, or nothing is left.
     """
-    name = "the frame" if isinstance(source, pl.DataFrame) else str(source)
+    name = name or ("the frame" if isinstance(source, pl.DataFrame) else str(source))
     wanted = [arm, period, *metrics]
     rows = source.select(wanted) if isinstance(source, pl.DataFrame) else files.read(source, wanted)
     rows = files.numbers(rows, metrics, name).with_columns(
         pl.col(arm).cast(pl.String), _when(rows, period, name)
     )
     order = _order(rows.drop_nulls([arm, period]), arm, period)
-    kept = rows.join(order, on=period, how="left").filter(
+    kept = rows.join(order.drop(arm), on=period, how="left").filter(
         (pl.col(_SETTLED) >= wash_out) | pl.col(_SETTLED).is_null()
     )
-    if kept.is_empty():
-        raise InputError(f"{name}: --wash-out {wash_out} leaves no period; give less.")
+    if wash_out and kept[arm].drop_nulls().n_unique() < rows[arm].drop_nulls().n_unique():
+        raise InputError(f"{name}: --wash-out {wash_out} leaves no period of some arm; give less.")
     found = analyse(
         kept.drop(_SETTLED),
         arm=arm,
@@ -77,7 +80,7 @@ def switchback(
         name=name,
     )
     carried = [_carry_over(kept, arm, control, period, metric) for metric in metrics]
-    checks = (*found.trust, _by_lot(order), _enough(found), *carried)
+    checks = (*found.trust, _by_lot(order, arm, control), _enough(found), *carried)
     failed = [one for one in checks if not one.passed]
     return replace(found, trust=checks, verdict=verdict.withheld(failed) if failed else found.verdict)
 
@@ -107,11 +110,15 @@ def _order(rows: pl.DataFrame, arm: str, period: str) -> pl.DataFrame:
     periods = rows.select(period, arm).unique().sort(period).filter(pl.col(period).is_unique())
     run = (pl.col(arm) != pl.col(arm).shift()).fill_null(value=True).cum_sum().alias("run")
     first = pl.when(pl.col("run") == 1).then(_NEVER).otherwise(pl.int_range(pl.len()).over("run"))
-    return periods.with_columns(run).select(period, first.alias(_SETTLED))
+    return periods.with_columns(run).select(period, arm, first.alias(_SETTLED))
 
 
-def _by_lot(order: pl.DataFrame) -> Check:
-    """Were the arms drawn by lot, or do they take turns?"""
+def _by_lot(order: pl.DataFrame, arm: str, control: str) -> Check:
+    """Were the arms drawn by lot for each period, or do they take turns, or stay longer than lots would?
+
+    Source: Wald and Wolfowitz (1940), "On a test whether two samples are from the same population", Annals of
+        Mathematical Statistics 11: the number of runs.
+    """
     title = "Arms drawn by lot?"
     since = order[_SETTLED].to_list()
     if len(since) >= FEWEST and all(one == 0 for one in since[1:]):
@@ -120,7 +127,23 @@ def _by_lot(order: pl.DataFrame) -> Check:
             "rhythm cannot be told from them. Draw the arm of each period by lot."
         )
         return Check("by_lot", title, False, sentence)
-    return Check("by_lot", title, True, f"{len(since):,} periods; the arms do not take turns.")
+    runs, p = _runs((order[arm] == control).to_numpy())
+    if p < LIMIT:
+        sentence = (
+            f"The arms change too seldom for lots: {runs - 1:,} times in {len(since):,} periods (p = "
+            f"{p:.2g}). Give the period for which lots are drawn, and only the time in which they were."
+        )
+        return Check("by_lot", title, False, sentence, p=p)
+    return Check("by_lot", title, True, f"{len(since):,} periods, {runs - 1:,} changes of the arm.", p=p)
+
+
+def _runs(first: Mask) -> tuple[int, float]:
+    """Number of runs in a sequence of two things, and the p-value of so few, given how many of each."""
+    n, a = len(first), int(first.sum())
+    runs = 1 + int((first[1:] != first[:-1]).sum()) if n else 0
+    mean = 2 * a * (n - a) / n + 1 if n else 0.0
+    variance = (mean - 1) * (mean - 2) / (n - 1) if n > 1 else 0.0
+    return runs, float(norm.cdf((runs + 0.5 - mean) / math.sqrt(variance))) if variance > 0 else 1.0
 
 
 def _enough(found: Report) -> Check:
