@@ -23,6 +23,7 @@ from engine.store.lots import LotRow
 from engine.store.rows import AssignmentRow
 
 EVERYWHERE = "everywhere"  # the name of the lot of the global holdout
+_TOGETHER = "everywhere together"  # and of that of a household or account, which its members share
 HELD, FREE = "held", "free"  # what is drawn there
 
 
@@ -73,7 +74,7 @@ def _assigned(
     at_us: int,
 ) -> dict[str, ArmName]:
     units = _units(connection, program, new, said)
-    arms: dict[str, ArmName] = dict.fromkeys(_held(connection, new, at_us), "global_holdout")
+    arms: dict[str, ArmName] = dict.fromkeys(_held(connection, units, at_us), "global_holdout")
     if program.layer is not None:
         left = {one: units[one] for one in new if one not in arms}
         out = layers.excluded(connection, program, program.layer, left, at_us)
@@ -98,21 +99,34 @@ def _assigned(
     return arms
 
 
-def _held(connection: Connection, new: Sequence[str], at_us: int) -> set[str]:
-    """Those in the holdout of all programs. Who had an arm anywhere before it was set is free of it."""
+def _held(connection: Connection, units: Mapping[str, str], at_us: int) -> set[str]:
+    """Those in the holdout of all programs. Who had an arm anywhere before it was set is free of it.
+
+    Args:
+        units: customer -> what is drawn for: the customer, or the household or account, whose members share
+            the lot of the first of them.
+    """
     setting = lots.everywhere(connection)
     if setting is None:
         return set()
-    drawn = lots.lots(connection, EVERYWHERE, new)
-    fresh = [one for one in new if one not in drawn]
+    drawn = lots.lots(connection, EVERYWHERE, units)
+    fresh = [one for one in units if one not in drawn]
     free, salt = lots.assigned(connection, fresh) if fresh else set(), f"{EVERYWHERE} {setting.salt}"
+    homes = {units[one] for one in fresh if units[one] != one}
+    shared = lots.lots(connection, _TOGETHER, homes) if homes else {}
     rows = []
     for one in fresh:
-        hashed = unit_hash(salt, one)
-        held = one not in free and held_back(hashed, setting.share)
-        rows.append(LotRow(one, EVERYWHERE, HELD if held else FREE, signed(hashed), at_us))
+        unit = units[one]
+        hashed = unit_hash(salt, unit)
+        lot = HELD if one not in free and held_back(hashed, setting.share) else FREE
+        if unit != one:
+            if unit not in shared:
+                shared[unit] = lot
+                rows.append(LotRow(unit, _TOGETHER, lot, signed(hashed), at_us))
+            lot = FREE if one in free else shared[unit]
+        rows.append(LotRow(one, EVERYWHERE, lot, signed(hashed), at_us))
     lots.put_lots(connection, rows)
-    drawn |= {row.unit: row.drawn for row in rows}
+    drawn |= {row.unit: row.drawn for row in rows if row.name == EVERYWHERE}
     return {one for one, found in drawn.items() if found == HELD}
 
 

@@ -111,7 +111,7 @@ def report(
             raise InputError(f"--all is every program of the store; leave out '{what}', or --all.")
         from engine.experiments.together_command import report_all
 
-        report_all(level, days, html, csv, as_json, at, store, tuple(allow_negative or ()))
+        report_all(level, days, html, csv, as_json, at, store, margin, tuple(allow_negative or ()))
         return
     if what is None:
         raise InputError("Name a program or a file, or give --all for all programs together.")

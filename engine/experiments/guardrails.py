@@ -12,7 +12,7 @@ from engine.experiments import noninferiority, welch
 from engine.experiments.metric import Term, moments
 from engine.experiments.noninferiority import Guardrail
 from engine.experiments.stored import number_of
-from engine.experiments.units import aggregates
+from engine.experiments.units import aggregates, clustered
 from engine.experiments.verdict import Status
 
 MARGIN = 0.005  # at most 5 more in 1,000 customers are lived with, unless told otherwise
@@ -45,16 +45,28 @@ def harmful(goal: Goal, kinds: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*lost, *(kind for kind in kinds if kind in _HARMFUL)]))
 
 
-def watch(units: pl.DataFrame, kind: str, arm: str, control: str, margin: float, level: float) -> Watch:
+def watch(
+    units: pl.DataFrame,
+    kind: str,
+    arm: str,
+    control: str,
+    margin: float,
+    level: float,
+    propensity: str | None = None,
+) -> Watch:
     """Is the arm's rate of a harm at most `margin` (outcomes per customer) above the control's?
 
     Harm is proven where the two-sided interval of that level lies above the margin.
+
+    Args:
+        propensity: column with the probability of each customer's arm, where shares changed.
     """
     name, alpha = number_of(kind), 1 - level
     if name not in units.columns:
         return Watch(kind, arm, control, (0.0, 0.0), None, "gray", f"No {kind} in any arm.")
-    samples = aggregates(units.filter(pl.col("arm").is_in([arm, control])), "arm", [Term(name)])
-    c, t = (moments(samples[one], Term(name)) for one in (control, arm))
+    term, pair = clustered(Term(name), propensity), units.filter(pl.col("arm").is_in([arm, control]))
+    samples = aggregates(pair, "arm", [term], propensity=propensity)
+    c, t = (moments(samples[one], term) for one in (control, arm))
     rates = f"{1000 * t.mean:.1f} in 1,000 customers, {1000 * c.mean:.1f} in {control}"
     effect = welch.difference(c, t)
     if effect.se == 0:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from engine.errors import InputError, RefusedError
 from engine.experiments import multiplicity
 from engine.experiments.compare import Setting, always
+from engine.experiments.guardrails import MARGIN
 from engine.experiments.money import scaled
 from engine.experiments.planning import DEFAULT, Wanted
 from engine.experiments.program import NOTHING, Also, ProgramReport, report_program
@@ -43,6 +44,7 @@ def portfolio(
     at: datetime,
     level: float,
     wanted: Wanted = DEFAULT,
+    margin: float = MARGIN,
     also: Also = NOTHING,
 ) -> tuple[Line, ...]:
     """Every program's own headline, corrected for how many there are; those whose trust failed have none."""
@@ -50,7 +52,7 @@ def portfolio(
     said: dict[str, str] = {}
     for name in names:
         try:
-            found = report_program(connection, name, at, level, wanted, also=also)
+            found = report_program(connection, name, at, level, wanted, margin, also=also)
         except (InputError, RefusedError) as error:
             said[name] = str(error)
             continue

@@ -91,10 +91,7 @@ def _rows(report: ProgramReport) -> Iterator[Row]:
         if one.found.effect is not None:
             effect, name = one.found.effect, f"{one.found.metric}, {one.kind}"
             yield ("effect on those reached", name, one.arm, CONTROL, effect.value, effect.low, effect.high)
-    for watch in report.guardrails:
-        if watch.found is not None:
-            bound = watch.found.bound
-            yield ("guardrail", watch.kind, watch.arm, watch.control, watch.found.value, None, bound)
+    yield from rows.of_guardrails(report.guardrails)
     for segment in report.segments:
         name = f"{segment.attribute} {segment.level}"
         yield row("segment", name, report.arm, report.control, segment.shrunk)

@@ -45,7 +45,7 @@ def render(report: ProgramReport) -> str:
             amounts=amounts(report.money),
             ratios=[ratio(one) for one in report.money.ratios],
             reached_control=CONTROL,
-            watches=_watches(report.guardrails),
+            watches=watches(report.guardrails),
             lifetime=report.lifetime,
             lived=lifetime_sentences(report.lifetime) if report.lifetime else (),
             year=Markup("" if report.lifetime is None else curves.year(report.lifetime)),
@@ -162,7 +162,8 @@ def _ahead(one: Horizon) -> dict[str, str]:
     return {**shown, "share": f"{one.share:.1%}", "cost": cost, "cost_span": page.span(one.cost)}
 
 
-def _watches(watched: Sequence[Watch]) -> list[dict[str, str]]:
+def watches(watched: Sequence[Watch]) -> list[dict[str, str]]:
+    """Guardrails in words."""
     return [
         {
             "kind": one.kind,

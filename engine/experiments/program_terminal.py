@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from engine.experiments.guardrails import Watch
 from engine.experiments.lifetime import sentences as sentences_of_lifetime
 from engine.experiments.money import Money
 from engine.experiments.planning import Outlook, sentences
@@ -38,8 +39,7 @@ def show(report: ProgramReport, written: Sequence[Path] = (), console: Console |
     for reached in report.received:
         out.print(f" {escape(reached.sentence)}")
     out.print()
-    for one in report.guardrails:
-        out.print(f"{_MARK[one.status]}  {escape(one.arm)}, {escape(one.kind)}: {escape(one.sentence)}")
+    show_guardrails(out, report.guardrails)
     if report.segments:
         out.print(_segments(report))
     if report.targeting is not None:
@@ -53,6 +53,12 @@ def show(report: ProgramReport, written: Sequence[Path] = (), console: Console |
     for note in report.notes:
         out.print(escape(note))
     show_written(out, written)
+
+
+def show_guardrails(out: Console, watched: Sequence[Watch]) -> None:
+    """One line a harm and arm."""
+    for one in watched:
+        out.print(f"{_MARK[one.status]}  {escape(one.arm)}, {escape(one.kind)}: {escape(one.sentence)}")
 
 
 def show_plan(plan: Outlook, console: Console | None = None) -> None:

@@ -13,6 +13,8 @@ from engine.applied import stored_program
 from engine.domain import Program
 from engine.enrol import HELD
 from engine.errors import RefusedError
+from engine.experiments.guardrails import harmful
+from engine.experiments.homes import as_homes, drawn_by_home, homes, noun
 from engine.experiments.refunds import given_back
 from engine.experiments.stored import (
     BEFORE,
@@ -23,9 +25,10 @@ from engine.experiments.stored import (
     REVENUE,
     REWARD,
     TYPES,
+    number_of,
     prices,
 )
-from engine.store import together
+from engine.store import flows, together
 from engine.store.flows import Rows
 
 CONTROL, ARM = "global_holdout", "programs"
@@ -38,12 +41,17 @@ class Reach:
     """Who counts for all programs together.
 
     Attributes:
-        units: one row a customer with a lot: arm, its probability, contacts, and money since the draw.
+        units: one row a customer with a lot: arm, its probability, contacts, money and harms since the draw.
+            Where a program gives arms to households or accounts, these stand for customers.
+        unit: what they are called; "" for customers.
+        harms: the kinds of outcome that are watched.
         back: what was given back, as `refunds.given_back` has it.
         notes: who was left out, and what counts for less.
     """
 
     units: pl.DataFrame
+    unit: str
+    harms: tuple[str, ...]
     back: pl.DataFrame
     notes: tuple[str, ...]
 
@@ -60,11 +68,15 @@ def reachable(connection: Connection, known: Mapping[str, Program], at_us: int) 
     drawn = _by_first_lot(drawn, _frame(together.mixed(connection), together.MIXED))
     begin = [moment for moment, _ in set_]
     held = [set_[max(bisect_right(begin, one) - 1, 0)][1] for one in drawn["drawn_us"]]
-    share = pl.Series("share", held, dtype=pl.Float64)
+    drawn = drawn.with_columns(pl.Series("share", held, dtype=pl.Float64))
+    earned = _frame(together.earned(connection, at_us), together.EARNED).with_columns(_worth(known))
+    spent, unit = _spent(connection, at_us), noun(one.unit for one in known.values())
+    if unit:
+        tied = _tied(connection, known)
+        drawn = drawn_by_home(drawn, tied)
+        earned, spent = as_homes(earned, tied), as_homes(spent, tied)
     chance = pl.when(arm=CONTROL).then("share").otherwise(1 - pl.col("share"))
-    drawn = drawn.with_columns(share).with_columns(
-        chance.alias(CHANCE), pl.from_epoch("drawn_us", time_unit="us").alias(DRAWN)
-    )
+    drawn = drawn.with_columns(chance.alias(CHANCE), pl.from_epoch("drawn_us", time_unit="us").alias(DRAWN))
     units = drawn.filter(pl.col("before") == 0, pl.col("share") > 0)
     counted = dict(units.group_by("arm").len().iter_rows())
     if min(counted.get(one, 0) for one in (CONTROL, ARM)) < 2:
@@ -72,14 +84,31 @@ def reachable(connection: Connection, known: Mapping[str, Program], at_us: int) 
             f"The global holdout has {counted.get(CONTROL, 0):,} customers and the programs could reach "
             f"{counted.get(ARM, 0):,} others since it was set: two of each are needed. Come back later."
         )
-    left = len(drawn) - len(units)
-    notes = [f"Not counted: {left:,} customers who were in a program before, or came while nobody was held."]
-    uneven = sorted(kind for kind, weights in _weights(known).items() if len(weights) > 1)
-    weighed = [f"Weighed differently by programs, counted at the least: {', '.join(uneven)}."]
-    earned = _frame(together.earned(connection, at_us), together.EARNED).with_columns(_worth(known))
     since = earned.filter(pl.col("after") == 1)
-    units = _with_money(units, earned, _spent(connection, at_us))
-    return Reach(units, given_back(since), (*notes[: bool(left)], *weighed[: bool(uneven)]))
+    kinds = since["kind"].unique().sort().to_list()
+    harms = tuple(dict.fromkeys(one for program in known.values() for one in harmful(program.goal, kinds)))
+    units = _with_harms(_with_money(units, earned, spent), since, harms)
+    return Reach(units, unit, harms, given_back(since), _notes(known, unit, len(drawn) - len(units)))
+
+
+def _tied(connection: Connection, known: Mapping[str, Program]) -> pl.DataFrame:
+    """The household or account of everybody who is in one for some program."""
+    rows = [row for name, one in known.items() if one.unit for row in flows.members(connection, name)]
+    return homes(_frame(rows, flows.MEMBERS))
+
+
+def _notes(known: Mapping[str, Program], unit: str, left: int) -> tuple[str, ...]:
+    notes = []
+    if unit:
+        notes.append(f"Programs give arms by {unit}: each one counts as one customer, by its first member.")
+    if left:
+        notes.append(
+            f"Not counted: {left:,} customers who were in a program before, or came while nobody was held."
+        )
+    uneven = sorted(kind for kind, weights in _weights(known).items() if len(weights) > 1)
+    if uneven:
+        notes.append(f"Weighed differently by programs, counted at the least: {', '.join(uneven)}.")
+    return tuple(notes)
 
 
 def _by_first_lot(drawn: pl.DataFrame, mixed: pl.DataFrame) -> pl.DataFrame:
@@ -108,6 +137,16 @@ def _with_money(units: pl.DataFrame, earned: pl.DataFrame, spent: pl.DataFrame) 
     units = units.with_columns(pl.col(_MONEY).fill_null(0).cast(pl.Float64))
     units = units.with_columns((pl.col(CONTACTS) + pl.col(OFFERS)).alias(COST))
     return units.with_columns((pl.col(MARGIN) - pl.col(COST)).alias(REWARD))
+
+
+def _with_harms(units: pl.DataFrame, since: pl.DataFrame, harms: tuple[str, ...]) -> pl.DataFrame:
+    """With how often each harm happened to each."""
+    for kind in harms:
+        counted = _sums(
+            since.filter(kind=kind), pl.col("count").sum().cast(pl.Float64).alias(number_of(kind))
+        )
+        units = units.join(counted, on="customer", how="left", maintain_order="left")
+    return units.with_columns(pl.col([number_of(kind) for kind in harms]).fill_null(0.0))
 
 
 def _worth(known: Mapping[str, Program]) -> pl.Expr:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import polars as pl
 
+from engine.experiments.guardrails import Watch
 from engine.experiments.report import Report
 from engine.experiments.targeting import Targeting
 from engine.experiments.welch import Interval
@@ -53,6 +54,13 @@ def of_report(report: Report) -> Iterator[Row]:
                 yield ("per cost", metric.metric, one.arm, one.control, found.value, found.low, found.high)
     for ranking in report.targeting:
         yield from of_targeting(ranking)
+
+
+def of_guardrails(watched: Iterable[Watch]) -> Iterator[Row]:
+    """Every harm that could be tested: the difference, and how much more cannot be ruled out."""
+    for one in watched:
+        if one.found is not None:
+            yield ("guardrail", one.kind, one.arm, one.control, one.found.value, None, one.found.bound)
 
 
 def of_targeting(found: Targeting) -> Iterator[Row]:

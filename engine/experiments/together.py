@@ -16,14 +16,16 @@ from sqlalchemy import Connection
 from engine.applied import stored_program
 from engine.calendar import microseconds
 from engine.domain import Program
+from engine.experiments import guardrails
 from engine.experiments.compare import Setting
 from engine.experiments.conduct import MERGED
+from engine.experiments.guardrails import Watch
 from engine.experiments.headline import Pace, headline, pace
 from engine.experiments.money import Money, money, scaled
 from engine.experiments.planning import DEFAULT, Wanted
 from engine.experiments.portfolio import Line, portfolio
 from engine.experiments.program import CLAMP, Also
-from engine.experiments.reachable import ARM, CHANCE, CONTROL, DRAWN, reachable
+from engine.experiments.reachable import ARM, CHANCE, CONTROL, DRAWN, Reach, reachable
 from engine.experiments.refunds import in_store
 from engine.experiments.report import Report, analyse
 from engine.experiments.stored import (
@@ -45,10 +47,12 @@ class Together:
 
     Attributes:
         at, since_us, days: the moment; the first draw; mean days since it.
+        unit: what counts as one customer where programs give arms by it; "" for customers.
         pace: what the headline's figure counts for.
         headline: the figure of the first sentence; None where nothing varies.
         figures: net reward, revenue and margin per customer.
         money: the account of everybody the programs could reach.
+        guardrails: harms, of all programs together.
         lines: program by program.
         notes: who was left out, and what counts for less.
     """
@@ -56,12 +60,14 @@ class Together:
     at: datetime
     since_us: int
     days: float
+    unit: str
     pace: Pace
     verdict: Verdict
     headline: Interval | None
     trust: tuple[Check, ...]
     figures: Report
     money: Money
+    guardrails: tuple[Watch, ...]
     lines: tuple[Line, ...]
     notes: tuple[str, ...]
 
@@ -76,11 +82,13 @@ def report_together(
     at: datetime,
     level: float = 0.95,
     wanted: Wanted = DEFAULT,
+    margin: float = guardrails.MARGIN,
     allow_negative: Sequence[str] = (),
 ) -> Together:
     """Compare everybody whom programs may contact with the global holdout, as of `at`.
 
     Args:
+        margin: more harm per customer that is lived with.
         allow_negative: kinds of outcome whose values may be below 0, whatever arm they come from.
 
     Raises:
@@ -112,29 +120,36 @@ def report_together(
     )
     reading = next((one.reading for one in figures.metrics[0].comparisons), None)
     back = in_store(reach.back, units, CONTROL, allow_negative, compared=weighed is None)
-    checks = (*figures.trust, *back, _contamination(units), _exposure(units), _maturity(known.values(), days))
-    told = pace(days)
+    checks = (*figures.trust, *back, _contamination(reach), _exposure(units), _maturity(known.values(), days))
+    watched = [guardrails.watch(units, kind, ARM, CONTROL, margin, level, weighed) for kind in reach.harms]
+    told, failed = pace(days, reach.unit), [one for one in checks if not one.passed]
     return Together(
         at=at,
         since_us=int(str(units["drawn_us"].min())),
         days=days,
+        unit=reach.unit,
         pace=told,
-        verdict=headline(ARM, CONTROL, reading, told, level, (), [one for one in checks if not one.passed]),
+        verdict=headline(ARM, CONTROL, reading, told, level, watched, failed),
         headline=None if reading is None else scaled(reading.always, told.factor),
         trust=checks,
         figures=figures,
         money=money(units, ARM, CONTROL, None, setting, weighed),
-        lines=portfolio(connection, names, at, level, wanted, Also(allow_negative=tuple(allow_negative))),
+        guardrails=tuple(watched),
+        lines=portfolio(
+            connection, names, at, level, wanted, margin, Also(allow_negative=tuple(allow_negative))
+        ),
         notes=reach.notes,
     )
 
 
-def _contamination(units: pl.DataFrame) -> Check:
-    """Was anybody contacted whom no program may contact, and who met both by several ids?"""
+def _contamination(reach: Reach) -> Check:
+    """Was anybody contacted whom no program may contact, and who met both: by several ids, or by members?"""
+    units = reach.units
     title = "Nobody in the holdout of all programs contacted?"
     touched = units.filter(pl.col("arm") == CONTROL, pl.col("contacts") > 0, ~pl.col("mixed")).height
     crossed = dict(units.group_by("arm").agg(pl.col("mixed").mean()).sort("arm").iter_rows())
-    told = f"{touched:,} of them were contacted; {units['mixed'].sum():,} customers with several ids met both"
+    who = f"units by {reach.unit} whose members drew apart" if reach.unit else "customers with several ids"
+    told = f"{touched:,} of them were contacted; {units['mixed'].sum():,} {who} met both"
     passed = not touched and max(crossed.values()) <= MERGED
     sentence = f"{told}." if passed else f"{told}. Find out by which way, and tell ids apart sooner."
     return Check("contamination", title, passed, sentence, count=touched)

@@ -12,7 +12,7 @@ from rich.markup import escape
 from engine.commands.shared import moment, opened
 from engine.experiments.planning import Wanted
 from engine.experiments.program_command import within, write
-from engine.experiments.program_terminal import account
+from engine.experiments.program_terminal import account, show_guardrails
 from engine.experiments.terminal import show_verdict, show_written
 from engine.experiments.together import Together, report_together
 from engine.experiments.together_document import as_dict, table
@@ -28,14 +28,16 @@ def report_all(
     as_json: bool,
     at: str | None,
     store: Path | None,
-    allow_negative: tuple[str, ...] = (),
+    margin: float,
+    allow_negative: tuple[str, ...],
 ) -> None:
     """Report all programs; exit with 1 if a trust check failed."""
     when = moment(at)
     within("--level", level, 0.5, 1.0)
     within("--days", days, 0.0, 36_525.0)
+    within("--margin", margin, 0.0, 1.0)
     with opened(store, make=False) as its_store, its_store.read() as connection:
-        found = report_together(connection, when, level, Wanted(None, days), allow_negative)
+        found = report_together(connection, when, level, Wanted(None, days), margin, allow_negative)
     if html is not None:
         write(html, render(found))
     if csv is not None:
@@ -55,6 +57,7 @@ def _show(found: Together, written: list[Path]) -> None:
     for ratio in found.money.ratios:
         out.print(f" {escape(ratio.meaning)}: {escape(ratio.sentence)}")
     out.print()
+    show_guardrails(out, found.guardrails)
     for one in found.lines:
         out.print(f"{escape(one.program)}: {escape(one.sentence)}")
         if one.corrected is not None:

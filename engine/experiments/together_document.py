@@ -29,6 +29,7 @@ def as_dict(report: Together) -> dict[str, Any]:
         else {"counts_for": report.pace.per, **document.finite(asdict(headline))},
         "metrics": figures["metrics"],
         "money": asdict(report.money),
+        "guardrails": [asdict(one) for one in report.guardrails],
         "programs": [asdict(one) for one in report.lines],
         "notes": list(report.notes),
     }
@@ -45,6 +46,7 @@ def _rows(report: Together) -> Iterator[Row]:
     for amount in account.amounts:
         yield row("money per customer", amount.name, account.arm, account.control, amount.customer)
         yield row("money in total", amount.name, account.arm, account.control, amount.total)
+    yield from rows.of_guardrails(report.guardrails)
     for one in report.lines:
         if one.effect is not None and one.corrected is not None:
             yield row("program", one.program, "", "", one.effect)

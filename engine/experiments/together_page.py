@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.calendar import instant
 from engine.experiments import page
 from engine.experiments.portfolio import Line
-from engine.experiments.program_page import amounts, ratio
+from engine.experiments.program_page import amounts, ratio, watches
 from engine.experiments.together import Together
 
 
@@ -22,6 +22,7 @@ def render(report: Together) -> str:
             until=f"{report.at:%d %B %Y}",
             amounts=amounts(report.money),
             ratios=[ratio(one) for one in report.money.ratios],
+            watches=watches(report.guardrails),
             lines=[_line(one) for one in report.lines],
             costs=False,
         )

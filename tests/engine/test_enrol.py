@@ -159,6 +159,39 @@ def test_what_a_request_says_of_the_household_counts_before_the_profile(store: S
     assert len(set(found)) == 1
 
 
+@relaxed
+@given(st.lists(st.floats(0.0, 0.6), min_size=1, max_size=3))
+def test_a_household_shares_the_lot_of_the_global_holdout_whatever_the_share_becomes(
+    store: Store, each: list[float]
+) -> None:
+    with store.write() as connection:
+        program, known = applied(connection, named("spring", "unit: country")), dict[str, bool]()
+        for i, share in enumerate(each):
+            held_everywhere(connection, share)
+            asked = ids(0, 60 * (i + 1))
+            said = [{"country": f"land {j % 20}"} for j in range(len(asked))]
+            found = enrol(connection, program, asked, AT, said).arms
+            held = {name: arm == "global_holdout" for name, arm in zip(asked, found, strict=True)}
+            assert {name: held[name] for name in known} == known
+            assert all(held[f"c{j}"] == held[f"c{j % 20}"] for j in range(len(asked)))
+            known = held
+        for name in ("assignment", "lot", "everywhere", "member"):
+            connection.exec_driver_sql(f"DELETE FROM {name}")
+
+
+def test_a_member_who_was_free_before_stays_free_and_frees_nobody_else(store: Store) -> None:
+    with store.write() as connection:
+        program = applied(connection, named("spring", "unit: country"))
+        other = applied(connection, named("autumn"))
+        arms(connection, other, ids(0, 5))
+        held_everywhere(connection, 0.5)
+        said = [{"country": f"land {j % 40}"} for j in range(40, 120)]
+        late = enrol(connection, program, ids(40, 120), AT, said).arms
+        early = enrol(connection, program, ids(0, 5), AT, [{"country": f"land {j}"} for j in range(5)]).arms
+    assert "global_holdout" not in early
+    assert "global_holdout" in late and late[:40] == late[40:]
+
+
 @pytest.mark.parametrize("gone_is_held", [True, False])
 def test_who_was_held_out_under_either_id_stays_uncontacted(store: Store, gone_is_held: bool) -> None:
     with store.write() as connection:

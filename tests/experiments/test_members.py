@@ -1,4 +1,4 @@
-"""Segments and scores of households: what they were when their arm was given, and how many are of two minds."""
+"""Segments and scores of households: what they were when their arm was given, and how many differ within."""
 
 from __future__ import annotations
 

@@ -18,9 +18,11 @@ from engine.cli import main
 from engine.enrol import enrol
 from engine.errors import RefusedError
 from engine.experiments import multiplicity, sequential
+from engine.experiments.homes import homes
 from engine.experiments.reachable import ARM, CONTROL, reachable
 from engine.experiments.stored import COST, MARGIN, REVENUE, REWARD
 from engine.experiments.together import Together, report_together
+from engine.experiments.together_document import as_dict, table
 from engine.experiments.together_page import render
 from engine.experiments.welch import Effect
 from engine.program import loads
@@ -94,6 +96,92 @@ def test_all_programs_together_are_told_against_the_global_holdout(earned: Store
     assert "no contact by any program" in found.verdict.sentence and found.verdict.status == "green"
     assert found.headline is not None and found.headline.low < 3.5 < found.headline.high
     assert {one.name for one in found.trust} >= {"srm", "srm_daily", "contamination", "exposure", "maturity"}
+
+
+def test_harms_of_all_programs_together_are_held_to_the_margin(tmp_path: Path) -> None:
+    store = town(tmp_path / "shop.db", 1500, gain=4.0)
+    with store.write() as connection:
+        held = {row[0] for row in lots_held(connection)}
+        gone = [f"c{i}" for i in range(1500) if f"c{i}" not in held and i % 10 == 0]
+        at_us = microseconds(END - DAY)
+        left = [outcome(f"u{one}", customer=one, kind="unsubscribe", value=0.0, at_us=at_us) for one in gone]
+        append_outcomes(connection, left)
+        found = report_together(connection, END)
+        lenient = report_together(connection, END, margin=0.2)
+    (watch,) = found.guardrails
+    assert watch.kind == "unsubscribe" and watch.status == "red"
+    assert watch.rate == (0.0, pytest.approx(len(gone) / (1500 - len(held))))
+    assert found.verdict.heading == "Keep it, with a warning" and lenient.verdict.heading == "Keep it"
+    assert lenient.guardrails[0].status == "green"
+    text = render(found)
+    assert text.index('id="money"') < text.index("Was anything harmed?") < text.index('id="programs"')
+    assert as_dict(found)["guardrails"][0]["kind"] == "unsubscribe"
+    assert table(found).filter(section="guardrail").height == 1
+
+
+def family(path: Path, unit: str, apart: int = 0, count: int = 600) -> Store:
+    """Households of two that buy the same; `apart` of them met a program without households first."""
+    store, spent = open_store(path), np.random.default_rng(5).exponential(10.0, count)
+    by_home = {"spring": f"unit: {unit}\n".encode(), "autumn": b""}
+    decisions, outcomes = [], []
+    with store.write() as connection:
+        programs = {}
+        for name in NAMES:
+            source = text(name).replace(b"attributes:\n", b"attributes:\n  home: {type: text}\n")
+            source += by_home[name]
+            programs[name] = apply_text(connection, loads(source, f"{name}.yaml"), source, START)
+        lots.set_everywhere(connection, EverywhereRow(0.3, "", microseconds(START), "me"))
+        for i in range(2 * count):
+            home, said = i // 2, [{"home": f"h{i // 2}", "country": "NO"}]
+            order = NAMES[::-1] if home < apart else NAMES
+            at_us = microseconds(START)
+            arms = {name: enrol(connection, programs[name], [f"c{i}"], START, said).arms[0] for name in order}
+            outcomes.append(
+                outcome(f"e{i}", customer=f"c{i}", kind="purchase", value=float(spent[home]), at_us=at_us + 1)
+            )
+            for name, arm in arms.items():
+                sent = arm not in ("holdout", "global_holdout")
+                known = {"program": name, "customer": f"c{i}", "arm": arm, "contact": sent}
+                times = {"at_us": at_us, "send_at_us": at_us if sent else None}
+                decisions.append(decision(len(decisions) + 1, action=int(sent), **known, **times))
+        append_decisions(connection, decisions)
+        append_outcomes(connection, outcomes)
+    return store
+
+
+def test_households_are_counted_where_a_program_gives_arms_by_them(tmp_path: Path) -> None:
+    found = read(family(tmp_path / "shop.db", "home"))
+    assert found.trusted, [one.sentence for one in found.trust if not one.passed]
+    assert sum(found.figures.units.values()) == 600 and found.unit == "home"
+    assert "per home" in found.verdict.sentence
+    assert (
+        found.notes[0] == "Programs give arms by home: each one counts as one customer, by its first member."
+    )
+    (check,) = [one for one in found.trust if one.name == "contamination"]
+    assert "0 units by home whose members drew apart" in check.sentence
+
+
+def test_households_whose_members_drew_apart_are_counted_and_withhold_above_a_share(tmp_path: Path) -> None:
+    few, many = (read(family(tmp_path / f"{apart}.db", "home", apart)) for apart in (30, 600))
+    checks = [next(one for one in each.trust if one.name == "contamination") for each in (few, many)]
+    assert checks[0].passed and not checks[1].passed
+    assert "units by home whose members drew apart" in checks[1].sentence
+
+
+members = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 9)), min_size=1, max_size=30)
+
+
+@given(members)
+def test_whoever_is_tied_by_any_program_is_one_unit(pairs: list[tuple[int, int]]) -> None:
+    rows = [(f"c{customer}", f"u{unit}") for customer, unit in pairs]
+    found = dict(homes(pl.DataFrame(rows, schema=["customer", "unit"], orient="row")).iter_rows())
+    group = {f"c{one}": {f"u{unit}" for customer, unit in pairs if customer == one} for one, _ in pairs}
+    for _ in pairs:  # join what shares anything until nothing moves
+        for one in group:
+            for other in group:
+                if group[one] & group[other]:
+                    group[one] = group[other] = group[one] | group[other]
+    assert found == {one: min(units) for one, units in group.items()}
 
 
 def test_each_outcome_counts_once_at_the_least_and_contacts_of_all_programs_cost(earned: Store) -> None:
