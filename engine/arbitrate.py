@@ -27,7 +27,7 @@ from engine.hurdles import ARBITRATION, Reason
 from engine.once import once
 from engine.program.compiled import arbitration_of, weights_of
 from engine.rules import Amount, many, tree
-from engine.screen import ROW_BY_ROW
+from engine.rules.bits import FEW
 from engine.situation import Situations
 from policies.base import Floats, Ints, Mask
 
@@ -174,7 +174,7 @@ def _by_formula(
 def _amounts(written: Amount, values: Mapping[str, Sequence[Any]], n: int) -> Floats:
     """(n,) the number for each customer, NaN for NULL: row by row for a few, by columns for many."""
     columns = {name: values[name] for name in written.names}
-    if n > ROW_BY_ROW:
+    if n > FEW:
         kinds = _kinds(written)
         return _for_many(written)({name: column(one, kinds[name]) for name, one in columns.items()}, n)
     rows = ({name: one[i] for name, one in columns.items()} for i in range(n))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from engine.calendar import instant, microseconds
 from engine.domain import AttributeType
-from policies.base import Mask
+from policies.base import Floats, Mask
 
 if TYPE_CHECKING:
     import polars as pl
@@ -87,6 +87,16 @@ def column(values: Sequence[Any], kind: AttributeType) -> Column:
     if kind == "boolean":
         return Column(kind, np.array([-1 if one is None else one for one in values], dtype=np.int8))
     return Column(kind, _coded(NEVER if one is None else microseconds(one) for one in values))
+
+
+def numbers(columns: Sequence[Sequence[Any]], n: int) -> Floats:
+    """(m, n) columns of numbers, NaN where unknown."""
+    if any(isinstance(one, Column) for one in columns):
+        value = np.empty((len(columns), n))
+        for row, one in zip(value, columns, strict=True):
+            row[:] = one.array if isinstance(one, Column) else np.array(one, dtype=np.float64)
+        return value
+    return np.array(columns, dtype=np.float64).reshape(len(columns), n)
 
 
 def from_series(series: pl.Series, kind: AttributeType) -> Column:

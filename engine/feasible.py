@@ -19,13 +19,16 @@ from engine import clock
 from engine.budget import supply
 from engine.coded import Coded, mapped, nothing_in
 from engine.contact import Scope, first_limit
+from engine.crowded import limits
 from engine.domain import Program
-from engine.hurdles import NONE, STAGES, Hurdles, Lanes, Numbers, Reason, RuleHurdles, SeasonHurdles
+from engine.hurdles import NONE, STAGES, Hurdles, Lanes, Numbers, Reason, SeasonHurdles
 from engine.limits import Gates
 from engine.once import once
-from engine.screen import Screen, passed
+from engine.pasts import Pasts
+from engine.screen import Screen
 from engine.situation import Contact, Happened, Situations
 from policies.base import Ints, Mask
+from policies.kernel import kernel
 
 __all__ = ["STAGES", "Feasible", "Funnel", "Reason", "counted", "feasible", "funnel", "merge", "told"]
 Sends = NDArray[np.int64]
@@ -67,57 +70,74 @@ def feasible(program: Program, screen: Screen, situations: Situations) -> Feasib
     closed, sends = _by_clock(hurdles.lanes, situations)
     _by_consent(hurdles.lanes, situations, closed)
     shut = _by_limit(hurdles, situations, sends, closed)
-    blame = np.take(closed, hurdles.lanes.of, axis=1)  # row by row, which closed[:, of] is not
+    shape = (len(situations), len(program.actions))
+    mask, blame, send_us = np.empty(shape, np.bool_), np.empty(shape, np.int32), np.empty(shape, np.int64)
+    _place(closed, hurdles.lanes.of, sends, hurdles.lanes.slot, blame, send_us)
     if shut is not None and hurdles.gates is not None:
         _by_gate(hurdles.gates, *shut, blame)
-    if hurdles.rules is not None:
-        _by_rule(hurdles.rules, _failed(screen, situations), blame)
-    reasons, send_us = hurdles.reasons, np.take(sends, hurdles.lanes.slot, axis=1)
+    if (by := hurdles.rules) is not None:
+        _by_rule(_held(screen, situations), by.order, by.number, by.owner, by.owners, blame)
+    reasons = hurdles.reasons
     if hurdles.seasons is not None:
         _by_season(hurdles.seasons, np.array(situations.at_us, dtype=np.int64), send_us, blame)
     if program.budgets:
         reasons += supply.close(program, situations, send_us, blame, len(reasons) + 1)
-    mask = blame == NONE
-    blame *= ~mask  # masks are irregular, and a choice by mask takes ten times as long
+    _settle(blame, mask)
     return Feasible(mask, blame, reasons, send_us)
 
 
-def _passed(screen: Screen, situations: Situations) -> Mask:
-    if situations.passed is not None:
-        return situations.passed
-    return passed(screen, situations.values, len(situations))
-
-
-def _failed(screen: Screen, situations: Situations) -> Mask:
-    """(n, r) which rules fail; in the arm eligibility_only no other rule than eligible does."""
-    fails = ~_passed(screen, situations)
+def _held(screen: Screen, situations: Situations) -> Mask:
+    """(n, r) which rules hold; in the arm eligibility_only all but the eligible ones do."""
+    held = situations.passed
+    if held is None:
+        held = screen.passes(situations.values, len(situations))
     if "eligibility_only" in situations.arm:
         spared = [j for j, rule in enumerate(screen.rules) if rule.intent != "eligible"]
         rows = [i for i, arm in enumerate(situations.arm) if arm == "eligibility_only"]
-        fails[np.ix_(rows, spared)] = False
-    return fails
+        held = held.copy()
+        held[np.ix_(rows, spared)] = True
+    return held
 
 
-def _by_rule(hurdles: RuleHurdles, fails: Mask, blame: Numbers) -> None:
-    """Lower the blame of each action to the first rule of its owners that fails."""
-    failed = -np.take(fails, hurdles.order, axis=1).astype(np.int32)  # all ones where it is so
-    number = ((hurdles.number ^ NONE) & failed) ^ NONE
-    least = _and_none(np.minimum.reduceat(number, hurdles.starts, axis=1))
-    for owner in hurdles.owners:
-        np.minimum(blame, np.take(least, owner, axis=1), out=blame)
+@kernel("void(i4[:,::1], i8[::1], i8[:,::1], i8[::1], i4[:,::1], i8[:,::1])", writes=2)
+def _place(closed: Numbers, of: Ints, sends: Sends, slot: Ints, blame: Numbers, send_us: Sends) -> None:
+    """What closes the lane of each action, and when each is sent."""
+    n, k = blame.shape
+    for i in range(n):
+        for j in range(k):
+            blame[i, j] = closed[i, of[j]]
+            send_us[i, j] = sends[i, slot[j]]
+
+
+@kernel("void(b1[:,::1], i8[::1], i4[::1], i8[::1], i8[:,::1], i4[:,::1])", writes=1)
+def _by_rule(held: Mask, order: Ints, number: Numbers, owner: Ints, owners: Ints, blame: Numbers) -> None:
+    """Lower the blame of each action to the first rule of its owners that does not hold."""
+    n, k = blame.shape
+    least = np.empty(len(owner) + 1, np.int32)
+    for i in range(n):
+        least[:] = NONE
+        for r in range(len(order)):
+            first = NONE if held[i, order[r]] else number[r]
+            least[owner[r]] = min(least[owner[r]], first)
+        for d in range(len(owners)):
+            for j in range(k):
+                blame[i, j] = min(blame[i, j], least[owners[d, j]])
+
+
+@kernel("void(i4[:,::1], b1[:,::1])", writes=2)
+def _settle(blame: Numbers, mask: Mask) -> None:
+    """What nothing is to blame for is feasible."""
+    n, k = blame.shape
+    for i in range(n):
+        for j in range(k):
+            mask[i, j] = blame[i, j] == NONE
+            blame[i, j] = 0 if mask[i, j] else blame[i, j]
 
 
 def _by_season(hurdles: SeasonHurdles, at_us: Sends, send_us: Sends, blame: Numbers) -> None:
     """Lower the blame of what has not begun when it is decided, or has ended when it would be sent."""
     outside = (at_us[:, None] < hurdles.starts_us) | (send_us >= hurdles.ends_us)
     np.minimum(blame, hurdles.number, out=blame, where=outside)
-
-
-def _and_none(number: NDArray[np.integer]) -> Numbers:
-    """The numbers, and a last column for what has no such hurdle."""
-    wider = np.full((number.shape[0], number.shape[1] + 1), NONE, dtype=np.int32)
-    wider[:, :-1] = number
-    return wider
 
 
 def _by_clock(lanes: Lanes, situations: Situations) -> tuple[Numbers, Sends]:
@@ -174,6 +194,10 @@ def _by_limit(
     """
     if nothing_in(situations.contacts) and nothing_in(situations.outcomes):
         return None
+    if isinstance(situations.contacts, Pasts) and nothing_in(situations.outcomes):
+        least, some, gated = limits(hurdles, situations.contacts, sends[:, :-1])
+        np.minimum(closed, least, out=closed)
+        return (some, gated) if len(some) else None
     known: dict[tuple[Past, tuple[int, ...]], tuple[list[int], list[int]]] = {}
     rows, shut = [], []
     for i, past in enumerate(zip(situations.contacts, situations.outcomes, strict=True)):
@@ -224,8 +248,21 @@ def funnel(made: Feasible) -> Funnel:
 
 def counted(made: Feasible) -> tuple[Ints, int]:
     """How many pairs each reason dropped, and how many customers are left with nothing: these add up."""
-    counts = np.bincount(made.blame.ravel(), minlength=len(made.reasons) + 1)[1:]
-    return counts, int(np.count_nonzero(~made.mask[:, 1:].any(axis=1)))
+    counts = np.zeros(len(made.reasons) + 1, dtype=np.int64)
+    nothing = _count(np.ascontiguousarray(made.blame), counts)
+    return counts[1:], nothing
+
+
+@kernel("i8(i4[:,::1], i8[::1])", writes=1)
+def _count(blame: Numbers, counts: Ints) -> int:
+    n, k = blame.shape
+    nothing = 0
+    for i in range(n):
+        left = counts[0]
+        for j in range(k):
+            counts[blame[i, j]] += 1
+        nothing += counts[0] - left == (blame[i, 0] == 0)
+    return nothing
 
 
 def told(reasons: Sequence[Reason], shape: tuple[int, ...], counts: Ints, nothing: int) -> Funnel:

@@ -46,14 +46,14 @@ class RuleHurdles:
     Attributes:
         order: (r,) the rules, those of one owner side by side.
         number: (r,) the number of each in that order.
-        starts: (o,) where the rules of each owner start.
+        owner: (r,) the owner of each in that order, one of o.
         owners: (d, k) program, groups, offer and channel of each action among the owners; o where one has
             no rules.
     """
 
     order: Ints
     number: Numbers
-    starts: Ints
+    owner: Ints
     owners: Ints
 
 
@@ -160,9 +160,9 @@ def _rules(program: Program, rules: Sequence[Rule], number: _Numbering) -> RuleH
     order = sorted(numbered, key=lambda j: owner[rules[j].owner])
     owned = [owner[rules[j].owner] for j in order]
     return RuleHurdles(
-        np.array(order),
+        np.array(order, dtype=np.int64),
         np.array([numbered[j] for j in order], dtype=np.int32),
-        np.searchsorted(owned, range(len(owner))),
+        np.array(owned, dtype=np.int64),
         square([_owners(program, action) for action in program.actions], owner),
     )
 

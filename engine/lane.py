@@ -31,7 +31,6 @@ from engine.enrol import by_hash_alone, enrol
 from engine.feasible import Funnel, Reason, counted, told
 from engine.profiles import CONSENT
 from engine.request import decision_ids
-from engine.screen import passed
 from engine.situation import Situations, value_names
 from engine.store import blocks, folds
 from engine.store.directory import Hashes, hashes
@@ -118,7 +117,7 @@ def _asked(connection: Connection, current: Live, part: pl.DataFrame, name: str,
     at_us, none = same(microseconds(at), n), same((), n)
     as_of = _dates(program, part, microseconds(at))
     values |= derived.columns(program, values, at_us, zones, as_of, none)
-    held = passed(current.screen, values, n) if current.screen.rules else None
+    held = current.screen.passes(values, n) if current.screen.rules else None
     alone = by_hash_alone(connection, program)
     given = arms(program, ids) if alone else coded(enrol(connection, program, ids, at).arms)
     consents = _consents(part)

@@ -84,4 +84,5 @@ def square(named: Sequence[Sequence[T]], place: Mapping[T, int]) -> Ints:
     """(d, k) the places of the d things that each of k actions has, and one more than the last for none."""
     found = [[place[one] for one in names if one in place] for names in named]
     depth = max(1, *map(len, found))
-    return np.array([[*one, *[len(place)] * (depth - len(one))] for one in found], dtype=np.int64).T
+    padded = [[*one, *[len(place)] * (depth - len(one))] for one in found]
+    return np.ascontiguousarray(np.array(padded, dtype=np.int64).T)

@@ -96,13 +96,14 @@ class Finder:
 
 def _screen(relaxed: Program, whole: Screen) -> Screen:
     """The screen of a program with some of the rules of another, which are not read again."""
-    known = {(rule.owner, rule.intent, rule.text): rule for rule in whole.rules}
-    rules = tuple(known[one.owner, one.intent, one.text] for one in rule_texts(relaxed))
+    known = {(rule.owner, rule.intent, rule.text): j for j, rule in enumerate(whole.rules)}
+    kept = [known[one.owner, one.intent, one.text] for one in rule_texts(relaxed)]
+    rules = tuple(whole.rules[j] for j in kept)
 
-    def passes(values: Mapping[str, Any]) -> tuple[bool, ...]:
-        return tuple(rule.holds(values) is True for rule in rules)
+    def passes(columns: Mapping[str, Sequence[Any]], n: int) -> Mask:
+        return np.take(whole.passes(columns, n), kept, axis=1)
 
-    return Screen(rules, whole.types, passes, hurdles(relaxed, rules))
+    return Screen(rules, passes, hurdles(relaxed, rules))
 
 
 def _may_free(relaxed: Relaxed, made: Feasible, left: Ints) -> Mask:

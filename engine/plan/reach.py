@@ -10,7 +10,7 @@ import numpy as np
 from engine.domain import Program
 from engine.feasible import Feasible, feasible
 from engine.hurdles import ARBITRATION, STAGES
-from engine.screen import Screen, passed
+from engine.screen import Screen
 from engine.situation import Situations
 from policies.base import Mask
 
@@ -69,5 +69,5 @@ def _by_offer(program: Program, made: Feasible) -> dict[str, int]:
 def _by_rule(screen: Screen, situations: Situations) -> dict[str, int]:
     if not screen.rules:
         return {}
-    held = passed(screen, situations.values, len(situations)).sum(axis=0)
+    held = screen.passes(situations.values, len(situations)).sum(axis=0)
     return {f"{rule.owner}: {rule.text}": int(n) for rule, n in zip(screen.rules, held, strict=True)}

@@ -23,7 +23,7 @@ from engine.program import loads, rules_of
 from engine.replay import replay
 from engine.request import Request
 from engine.rules import findings
-from engine.screen import passed, screen
+from engine.screen import screen
 from engine.situation import Happened, Situation, columns
 from engine.store import Store, customers, predictions
 from engine.store.rows import PredictionRow
@@ -47,8 +47,8 @@ def held(text: str, **known: Any) -> bool:
     """Whether a customer passes a rule, after one and many have agreed."""
     program = ruled(text)
     one, rows = screen(program), columns(program, [situation(**known)] * 70)
-    alone = passed(one, columns(program, [situation(**known)]).values, 1)
-    assert (passed(one, rows.values, 70) == alone[0]).all()
+    alone = one.passes(columns(program, [situation(**known)]).values, 1)
+    assert (one.passes(rows.values, 70) == alone[0]).all()
     return bool(alone[0, 0])
 
 
@@ -173,9 +173,9 @@ def test_one_customer_and_many_pass_the_same_lookups(
         )
         for i, (zone, at, age, past) in enumerate(rows)
     ]
-    together = passed(LOOKS, columns(LOOKING, people).values, len(people))
+    together = LOOKS.passes(columns(LOOKING, people).values, len(people))
     for i in range(0, len(people), 9):
-        alone = passed(LOOKS, columns(LOOKING, [people[i]]).values, 1)
+        alone = LOOKS.passes(columns(LOOKING, [people[i]]).values, 1)
         assert (alone[0] == together[i]).all()
 
 

@@ -13,7 +13,7 @@ from pysqlite3 import dbapi2 as sqlite
 from engine.columns import column
 from engine.domain import RuleText
 from engine.errors import ProgramError
-from engine.rules import Rule, conflict, few, findings, many, parse, passes
+from engine.rules import Rule, bits, conflict, findings, many, parse, passes
 from tests.laws.sql import NAMES, SCHEMA, condition, customers, literal, written
 
 Customer = Mapping[str, Any]
@@ -58,7 +58,10 @@ def test_one_customer_many_customers_and_sqlite_agree(text: str, rows: list[Cust
     columns = {name: column([row[name] for row in rows], kind) for name, kind in SCHEMA.items()}
     assert many.passes([one.tree, one.tree])(columns, len(rows)).tolist() == [true, true]
     values = {name: [row[name] for row in rows] for name in SCHEMA}
-    assert few.passes([one.tree, one.tree])(values, len(rows)).tolist() == [[it, it] for it in true]
+    together = bits.passes([one.tree, one.tree], SCHEMA)
+    assert together(values, len(rows)).tolist() == [[it, it] for it in true]
+    often = {name: column * 30 for name, column in values.items()}
+    assert together(often, 30 * len(rows)).tolist() == [[it, it] for it in true] * 30
 
 
 @settings(max_examples=120, deadline=None)
