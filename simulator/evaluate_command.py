@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.commands.shared import AtOption, StoreOption, moment, opened
-from engine.errors import InputError, nearest
+from engine.errors import InputError
+from simulator.log_options import listed, number_or_name, read
 
 if TYPE_CHECKING:
     from simulator.evaluation import Evaluation
     from simulator.logs import Log
     from simulator.method import Method
     from simulator.targets import Wanted
-
-COLUMNS = "columns"
 
 
 def evaluate(
@@ -108,7 +107,7 @@ def evaluate(
     if sum((file is not None, bool(program))) != 1:
         raise InputError("Give either the file of a log, or --program with a program of the store.")
     how = Method(
-        estimators=tuple(_listed(estimator)),
+        estimators=tuple(listed(estimator)),
         level=level,
         interval=interval,
         model=model,
@@ -122,9 +121,9 @@ def evaluate(
     else:
         assert file is not None
         columns = {
-            "context": _listed(context),
+            "context": listed(context),
             "action": action,
-            "propensity": _number_or_name(propensity),
+            "propensity": number_or_name(propensity),
             "reward": reward,
             "cluster": cluster,
             "time": time,
@@ -133,7 +132,7 @@ def evaluate(
             "feasible": feasible,
             "logging": logging,
         }
-        log = _read(file, format, columns)
+        log = read(file, format, columns)
         targets = list(policy)
     found = judge(log, targets, against=against, method=how)
     if contributions is not None:
@@ -142,23 +141,6 @@ def evaluate(
         found.save(html)
     _show_json(found) if json else show(found)
     return 1 if found.refused else 0
-
-
-def _read(file: Path, format: str, columns: dict[str, Any]) -> Log:
-    """The log in a file: by its columns, or as its format has it."""
-    from simulator.logs import read_log
-    from simulator.readers import FORMATS
-
-    if format == COLUMNS:
-        for name in ("action", "propensity", "reward"):
-            if columns[name] == "":
-                raise InputError(f"--{name} is missing; name its column, or the --format of the file.")
-        return read_log(file, **columns)
-    if format not in FORMATS:
-        raise InputError(f"There is no format '{format}'.{nearest(format, [COLUMNS, *FORMATS])}")
-    if given := [name for name, value in columns.items() if value]:
-        raise InputError(f"--{given[0]} is for --format columns; {format} says by itself where things are.")
-    return FORMATS[format](file)
 
 
 def _stored(name: str, policy: list[str], at: datetime, store: Path | None) -> tuple[Log, list[Wanted]]:
@@ -185,10 +167,6 @@ def _write_contributions(path: Path, log: Log, targets: list[Wanted], against: s
         take(contribution_table(log, targets[0], against, how))
 
 
-def _listed(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
 def _limits(text: str) -> tuple[float, float] | None:
     """`0,1` is the least and the largest reward."""
     if not text:
@@ -200,15 +178,6 @@ def _limits(text: str) -> tuple[float, float] | None:
     if not low < high:
         raise InputError(f"--limits is '{text}', the first must be below the second.")
     return low, high
-
-
-def _number_or_name(text: str) -> str | float:
-    """`0.25` and `1/3` are numbers, anything else is a column."""
-    above, slash, below = text.partition("/")
-    try:
-        return float(above) / float(below) if slash else float(text)
-    except (ValueError, ZeroDivisionError):
-        return text
 
 
 def _show_json(found: Evaluation) -> None:

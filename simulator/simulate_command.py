@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.errors import NotFoundError, nearest
+from engine.errors import InputError, NotFoundError, nearest
+from simulator.log_options import COLUMNS, listed, number_or_name, read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from engine.domain import PolicySpec
+    from simulator.like import Likeness
     from simulator.season import Season
     from simulator.world import World
 
 
 def simulate(
     world: Annotated[
-        str,
-        typer.Argument(help="One of those in docs/worlds.md, such as retail."),
-    ],
+        str, typer.Argument(help="One of those in docs/worlds.md, such as retail.", show_default=False)
+    ] = "",
     policy: Annotated[
         list[str] | None,
         typer.Option(
@@ -32,16 +34,57 @@ def simulate(
     days: Annotated[int, typer.Option(help="Days of the season.")] = 28,
     customers: Annotated[int, typer.Option(help="Customers in it.")] = 2500,
     seed: Annotated[int, typer.Option(help="Another seed is another season.")] = 1,
+    like: Annotated[
+        Path | None, typer.Option(help="In place of WORLD: a log, and a world is fitted to it.")
+    ] = None,
+    format: Annotated[str, typer.Option(help="Of the log, as `nextbest evaluate` has it.")] = COLUMNS,
+    action: Annotated[str, typer.Option(help="Column of the log: the chosen action.")] = "",
+    propensity: Annotated[str, typer.Option(help="Column: its probability; or that number.")] = "",
+    reward: Annotated[str, typer.Option(help="Column: what it earned.")] = "",
+    context: Annotated[str, typer.Option(help="Columns known before the choice, by commas.")] = "",
+    time: Annotated[str | None, typer.Option(help="Column: when; days of the week are then fitted.")] = None,
+    cluster: Annotated[str | None, typer.Option(help="Column: the unit whose rows belong together.")] = None,
+    nothing: Annotated[
+        str, typer.Option(help="The log's action that sends nothing. [default: no_action]")
+    ] = "",
+    organic: Annotated[
+        float | None, typer.Option(help="Chance of a reward without contact, if the log cannot show it.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Live through a season with the real engine in a simulated world: estimates beside the truth."""
     from simulator import worlds
 
-    here = worlds.world(world)
+    columns: dict[str, Any] = {
+        "context": listed(context),
+        "action": action,
+        "propensity": number_or_name(propensity),
+        "reward": reward,
+        "cluster": cluster,
+        "time": time,
+    }
+    if bool(world) == (like is not None):
+        raise InputError("Give either the name of a world, or --like with a log to fit one to.")
+    found = None if like is None else _fitted(like, format, columns, nothing, organic)
+    here = worlds.world(world) if found is None else _world_like(found)
     specs = {name: spec(name, here) for name in policy or ["linear"]}
     seasons = [_live(here, customers, days, seed, name, one, json) for name, one in specs.items()]
-    _show_json(seasons) if json else _show(here, seasons)
+    _show_json(seasons, found) if json else _show(here, seasons, found)
     return 1 if any(one.audit.violations for one in seasons) else 0
+
+
+def _fitted(
+    file: Path, format: str, columns: dict[str, Any], nothing: str, organic: float | None
+) -> Likeness:
+    from simulator.like import likeness
+
+    return likeness(read(file, format, columns), nothing, organic)
+
+
+def _world_like(found: Likeness) -> World:
+    from simulator.worlds.like import world_like
+
+    return world_like(found)
 
 
 def spec(name: str, world: World) -> PolicySpec:
@@ -82,15 +125,23 @@ def _live(
         return run(world, customers, days, seed, policy, progress=progress)
 
 
-def _show_json(seasons: Sequence[Season]) -> None:
+def _show_json(seasons: Sequence[Season], like: Likeness | None) -> None:
     import json
 
     from simulator.season_tables import document
 
-    print(json.dumps([document(one) for one in seasons], allow_nan=False))
+    told = {} if like is None else {"like": {name.lower(): list(one) for name, one in _told(like)}}
+    print(json.dumps([document(one) | told for one in seasons], allow_nan=False))
 
 
-def _show(world: World, seasons: Sequence[Season]) -> None:
+def _told(like: Likeness) -> Iterator[tuple[str, Iterator[str]]]:
+    from simulator.like_told import assumed, fitted
+
+    yield "Fitted", fitted(like)
+    yield "Assumed", assumed(like)
+
+
+def _show(world: World, seasons: Sequence[Season], like: Likeness | None) -> None:
     from rich.console import Console
 
     from simulator import clones
@@ -100,6 +151,8 @@ def _show(world: World, seasons: Sequence[Season]) -> None:
     console.print(
         f"Simulated: {world.title}. {first.customers:,} customers, {first.days} days, seed {first.seed}.\n"
     )
+    for heading, told in () if like is None else _told(like):
+        console.print(heading, *(f"- {one}" for one in told), "", sep="\n")
     for one in seasons:
         if (about := clones.told(one.policy)) is not None:
             console.print(f"{one.policy}: {about}.\n", soft_wrap=False)

@@ -155,6 +155,7 @@ class World:
         responds: the kind of outcome that says a contact was taken up.
         ends: the kind of outcome after which a customer is out of reach.
         unreported: names of laws that happen and are never told; the truth counts what they bring.
+        text: of the program file; that of the world's name in `simulator.worlds` if "".
     """
 
     name: str
@@ -170,10 +171,11 @@ class World:
     ends: str = "unsubscribe"
     responds: str = "click"
     unreported: tuple[str, ...] = ()
+    text: str = ""
 
     def program(self) -> str:
         """The text of the world's program file."""
-        return files("simulator.worlds").joinpath(f"{self.name}.yaml").read_text("utf-8")
+        return self.text or files("simulator.worlds").joinpath(f"{self.name}.yaml").read_text("utf-8")
 
     def customers(self, n: int, seed: int, first: int = 0) -> Customers:
         """Customers first..first + n - 1 of the world with this seed.
