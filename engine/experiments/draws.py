@@ -49,12 +49,12 @@ def drawn_as_logged(connection: Connection, program: str, at: datetime) -> Check
     at_us = microseconds(at)
     found = stretches(connection, program, at_us)
     picked = [found[i] for i in _spread(len(found), STRETCHES)]
-    every = -(-sum(n for *_, n in picked) // SAMPLE)
+    every = -(-sum(one.n for one in picked) // SAMPLE)
     made: list[Again] = []
-    for version, snapshot, _ in picked:
-        rows = sample(connection, program, at_us, version, snapshot, every)
+    for one in picked:
+        rows = sample(connection, program, at_us, one, every)
         try:
-            current = live(connection, program, version, snapshot)
+            current = live(connection, program, one.version, one.snapshot)
         except (NextbestError, SnapshotError):
             continue  # somebody in it was erased since: nothing can be made again with it
         if rows:

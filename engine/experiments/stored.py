@@ -91,8 +91,14 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
     units = _by_first_arm(units, frame(flows.mixed(connection, name), flows.MIXED))
     outside = dict(units.filter(pl.col("arm").is_in(_OUTSIDE)).group_by("arm").len().sort("arm").iter_rows())
     units = units.filter(~pl.col("arm").is_in(_OUTSIDE))
-    spent = frame(flows.spent(connection, name, at_us), flows.SPENT)
-    earned = worth(program, frame(flows.earned(connection, name, at_us), flows.EARNED))
+    own = units.select("customer")
+    spent = frame(flows.spent(connection, name, at_us), flows.SPENT).join(
+        own, on="customer", how="semi", maintain_order="left"
+    )
+    earned = frame(flows.earned(connection, name, at_us), flows.EARNED).join(
+        own, on="customer", how="semi", maintain_order="left"
+    )
+    earned = worth(program, earned)
     earned = _happened(earned.with_columns(pl.col("after").cast(pl.Boolean)))
     numbers = {*units["version"].drop_nulls().to_list(), *spent["version"].to_list()}
     versions = {number: stored_program(connection, name, number) for number in sorted(numbers)}

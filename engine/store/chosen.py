@@ -65,7 +65,13 @@ _made = and_(
     _decision.c.withheld.is_(None),
 )
 _STRETCHES = prepare(
-    select(_decision.c.program_version, _decision.c.snapshot_version, func.count())
+    select(
+        _decision.c.program_version,
+        _decision.c.snapshot_version,
+        func.count(),
+        func.min(_decision.c.seq),
+        func.max(_decision.c.seq),
+    )
     .where(_made)
     .group_by(_decision.c.program_version, _decision.c.snapshot_version)
     .order_by(func.min(_decision.c.seq))
@@ -76,10 +82,22 @@ _SAMPLE = prepare(
         _made,
         _decision.c.program_version == bindparam("version"),
         _decision.c.snapshot_version == bindparam("snapshot"),
+        _decision.c.seq.between(bindparam("first"), bindparam("last")),
         _decision.c.seq % bindparam("every") == literal_column("0"),
     )
     .order_by(_decision.c.seq)
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """n decisions under one version and one snapshot, and the first and last of their places in the log."""
+
+    version: int
+    snapshot: int
+    n: int
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +110,19 @@ class DrawnRow:
     situation: bytes
 
 
-def stretches(c: Connection, program: str, at_us: int) -> list[tuple[int, int, int]]:
-    """(program version, snapshot, decisions) in order of time.
+def stretches(c: Connection, program: str, at_us: int) -> list[Stretch]:
+    """The versions and snapshots that decided, in order of time.
 
     Of the decisions that were made here, drawn and carried out: none of the holdout, none by a fallback.
     """
     folds.program(c, program)
-    return [
-        (version, snapshot, n) for version, snapshot, n in run(c, _STRETCHES, program=program, at_us=at_us)
-    ]
+    return [Stretch(*values) for values in run(c, _STRETCHES, program=program, at_us=at_us)]
 
 
-def sample(
-    c: Connection, program: str, at_us: int, version: int, snapshot: int, every: int
-) -> list[DrawnRow]:
+def sample(c: Connection, program: str, at_us: int, of: Stretch, every: int) -> list[DrawnRow]:
     """Every so manieth of the decisions of a stretch, by their place in the log."""
-    asked = {"program": program, "at_us": at_us, "version": version, "snapshot": snapshot, "every": every}
-    found = run(c, _SAMPLE, **asked)
+    asked = {"version": of.version, "snapshot": of.snapshot, "first": of.first, "last": of.last}
+    found = run(c, _SAMPLE, program=program, at_us=at_us, every=every, **asked)
     situations = resolved(c, [row[-1] for row in found])
     return [
         DrawnRow(id, action, propensity, situation)
