@@ -1,7 +1,7 @@
 """Decisions for a whole file of customers, in chunks, each in one transaction.
 
-Customers of whom the store knows nothing yet are decided a column at a time (`engine.lane`), all others by
-the pipeline; both give the same decisions.
+Customers are decided for a column at a time (`engine.lane`), whether the store knows them or not; where that
+cannot be (`engine.met.sort`) by the pipeline. Both give the same decisions.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+import numpy as np
 import polars as pl
 from sqlalchemy import Connection
 
-from engine import creative, lane
+from engine import answers, creative, lane
 from engine.budget.book import Prices
 from engine.budget.solve import prices, sample_size
 from engine.calendar import microseconds
@@ -22,9 +23,11 @@ from engine.choose import Live
 from engine.decide import decide, granted
 from engine.domain import Program
 from engine.errors import InputError
+from engine.facts import of_known, of_strangers
 from engine.feasible import funnel, merge
 from engine.lane import Settled
 from engine.live import Lives
+from engine.met import meet, sort
 from engine.outbox import Take
 from engine.predictions.intake import take_in
 from engine.predictions.versions import About
@@ -35,6 +38,7 @@ from engine.store import Store, customers, decisions
 from engine.store.rows import DecisionRow, PredictionRow
 from engine.tally import BatchSummary, tally
 from engine.uncollected import keep_freed_memory, uncollected
+from policies.base import Mask
 
 SAMPLE = 256  # ids of a piece that are looked up before it is put in order
 CHUNK = 16_384  # customers of one transaction; API decisions go on between two
@@ -109,21 +113,54 @@ def _order(store: Store, program: Program, table: pl.DataFrame) -> pl.Series:
 def _settle(
     connection: Connection, current: Live, batch: Batch, part: pl.DataFrame, solved: Prices | None
 ) -> tuple[Settled, int]:
-    """Decide for a chunk: columns for those new to the store, the pipeline for the others."""
-    ids = part["customer"]
-    known = customers.seen(connection, ids.to_list()) if lane.takes(current.program) else None
-    old = pl.repeat(True, len(ids), eager=True) if known is None else ids.is_in(sorted(known))
-    kept = part if batch.keep else part.filter(old)
-    _keep(connection, batch, kept, old if batch.keep else pl.repeat(True, kept.height, eager=True))
-    if not old.any():
-        return lane.decide_strangers(connection, current, part, batch.name, batch.at, batch.keep), 0
-    settled, replayed = _by_row(connection, current, batch, part.filter(old), solved)
-    if old.all():
-        return settled, replayed
-    new = lane.decide_strangers(connection, current, part.filter(~old), batch.name, batch.at, batch.keep)
-    order = pl.concat([old.arg_true(), (~old).arg_true()]).arg_sort()
-    table = pl.concat([settled.table, new.table])[order]
-    return Settled(table, merge([settled.funnel, new.funnel])), replayed
+    """Decide for a chunk: by columns as far as may be, the others by the pipeline."""
+    program, name, at_us = current.program, batch.name, microseconds(batch.at)
+    if not lane.takes(program):
+        _keep(connection, batch, part, part)
+        return _by_row(connection, current, batch, part, solved)
+    ids = part["customer"].to_list()
+    met = meet(connection, ids)
+    who = sort(connection, program, name, ids, met)
+    told = ~who.strangers & ~who.repeated & ~who.used
+    _keep(
+        connection, batch, _of(part, who.by_row & ~who.used), _of(part, told | (who.strangers & batch.keep))
+    )
+    settled, replayed = list[tuple[Mask, Settled]](), int(who.repeated.sum())
+    if who.by_row.any():
+        rows, again = _by_row(connection, current, batch, _of(part, who.by_row), solved)
+        settled, replayed = [(who.by_row, rows)], replayed + again
+    if who.repeated.any():
+        again_ids = _of(part, who.repeated)["customer"].to_list()
+        table = answers.repeated(program.name, name, again_ids, met.only(who.repeated))
+        settled.append((who.repeated, Settled(table, merge([]))))
+    known = []
+    if who.known.any():
+        known = of_known(connection, program, _of(part, who.known), at_us, met.only(who.known))
+        known = [(_among(who.known, some), facts) for some, facts in known]
+    if who.strangers.any():
+        new = of_strangers(program, _of(part, who.strangers), at_us, batch.keep)
+        known.append((who.strangers, new))
+    settled += [(some, lane.decide(connection, current, facts, name, batch.at)) for some, facts in known]
+    return _put_together(settled), replayed
+
+
+def _of(part: pl.DataFrame, some: Mask) -> pl.DataFrame:
+    return part.filter(pl.Series(some))
+
+
+def _among(some: Mask, of_these: Mask) -> Mask:
+    """(n,) those of some that are true of these."""
+    made = np.zeros(len(some), dtype=np.bool_)
+    made[np.flatnonzero(some)[of_these]] = True
+    return made
+
+
+def _put_together(settled: Sequence[tuple[Mask, Settled]]) -> Settled:
+    """The decisions of parts of a chunk, each given with whom it is of, in the order of the chunk."""
+    order = np.argsort(np.concatenate([np.flatnonzero(some) for some, _ in settled]))
+    return Settled(
+        pl.concat([one.table for _, one in settled])[order], merge(one.funnel for _, one in settled)
+    )
 
 
 def _told(connection: Connection, program: Program, table: pl.DataFrame, batch: Batch) -> pl.DataFrame:
@@ -135,13 +172,13 @@ def _told(connection: Connection, program: Program, table: pl.DataFrame, batch: 
     return table.with_columns(_texts([found[key] for key in keys], program))
 
 
-def _keep(connection: Connection, batch: Batch, part: pl.DataFrame, old: pl.Series) -> None:
-    """Store what the file says of customers: of those the store knows their profiles, of all their scores.
+def _keep(connection: Connection, batch: Batch, known: pl.DataFrame, part: pl.DataFrame) -> None:
+    """Store what the file says of customers: of those known their profiles, of the part their scores.
 
-    The profiles of the others are kept with their decisions.
+    The profiles of the others are kept with their decisions, or by whoever decides for them.
     """
     at_us = microseconds(batch.at)
-    customers.put_customers(connection, profiles(batch.program, part.filter(old), at_us))
+    customers.put_customers(connection, profiles(batch.program, known, at_us))
     where = f"batch '{batch.name}'"
     for model in batch.program.predictions:
         if model in part.columns:
@@ -169,7 +206,7 @@ def _prices(store: Store, lives: Lives, batch: Batch, roster: Roster) -> Prices:
         current = lives.get(connection, batch.program.name)
         step = -(-roster.height // sample_size(current))
         sample = pl.concat([table.gather_every(step) for table in roster.tables()])
-        _keep(connection, batch, sample, pl.repeat(True, sample.height, eager=True))
+        _keep(connection, batch, sample, sample)
         return prices(connection, current, _requests(batch, sample), roster.height / sample.height)
 
 

@@ -1,39 +1,49 @@
 """The situations of a chunk of a batch as columns, compressed: a tenth of the work and the room of JSON.
 
-Blocks of the first kind hold keys, those of today the name of the batch.
+Blocks of the first kind hold keys, those of today the name of the batch; blocks of the second kind hold one
+date for all scores of a model that are known, those of today the date of each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from engine.errors import StoreError
-from engine.situation import Situation, encode
+from engine.situation import Contact, Happened, Situation, encode
 
-VALUE, CONSENT, _AS_OF = "value.", "consent.", "as_of."
+VALUE, CONSENT, _AS_OF, _DATED = "value.", "consent.", "as_of.", "dated."
+CONTACTS, OUTCOMES = "contacts", "outcomes"
 
 
 def table(
-    fixed: Sequence[pl.Series], values: pl.DataFrame, consent: pl.DataFrame, as_of: Mapping[str, int]
+    fixed: Sequence[pl.Series], values: pl.DataFrame, consent: pl.DataFrame, dated: Mapping[str, pl.Series]
 ) -> pl.DataFrame:
-    """n situations of customers without any past.
+    """n situations.
 
     Args:
         fixed: `customer`, `batch`, `at_us`, `arm` and `zone`, as in `Situation`; the key of a decision is
-            "BATCH:CUSTOMER". Columns of any other name are kept beside them.
+            "BATCH:CUSTOMER"; `contacts` and `outcomes` where there are any (`as_json`). Columns of any other
+            name are kept beside them.
         values: a column a name, null where unknown.
         consent: a column a purpose, null where unknown.
-        as_of: when the predictions among the values were made, where they are known.
+        dated: when predictions were made, null where they are unknown.
     """
     columns = list(fixed)
     columns += [series.alias(VALUE + series.name) for series in values]
     columns += [series.alias(CONSENT + series.name) for series in consent]
-    columns += [pl.repeat(at, len(values), eager=True).alias(_AS_OF + name) for name, at in as_of.items()]
+    columns += [series.alias(_DATED + name) for name, series in dated.items()]
     return pl.DataFrame(columns)
+
+
+def as_json(name: str, each: Iterable[Sequence[Contact] | Sequence[Happened]]) -> pl.Series:
+    """The contacts or the outcomes of n customers, null where there are none."""
+    encode = msgspec.json.Encoder().encode
+    return pl.Series(name, [encode(one) if one else None for one in each], dtype=pl.Binary)
 
 
 def pack(situations: pl.DataFrame) -> bytes:
@@ -68,7 +78,8 @@ def blank(body: bytes, places: Sequence[int]) -> bytes:
 
 
 def _situation(row: Mapping[str, Any]) -> Situation:
-    values = _under(row, VALUE)
+    values, same = _under(row, VALUE), _under(row, _AS_OF)
+    contacts, outcomes = row.get(CONTACTS), row.get(OUTCOMES)
     return Situation(
         row["customer"],
         row["key"] if "key" in row else f"{row['batch']}:{row['customer']}",
@@ -76,9 +87,15 @@ def _situation(row: Mapping[str, Any]) -> Situation:
         row["arm"],
         values,
         _under(row, CONSENT),
-        zone=row["zone"],
-        as_of={name: at for name, at in _under(row, _AS_OF).items() if name in values},
+        [] if contacts is None else _contacts(contacts),
+        row["zone"],
+        [] if outcomes is None else _outcomes(outcomes),
+        {name: at for name, at in same.items() if name in values} | _under(row, _DATED),
     )
+
+
+_contacts = msgspec.json.Decoder(list[Contact]).decode
+_outcomes = msgspec.json.Decoder(list[Happened]).decode
 
 
 def _under(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:

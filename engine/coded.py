@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.pasts import Pasts
 from policies.base import Ints
 
 T = TypeVar("T")
@@ -43,6 +44,8 @@ class Coded(Sequence[T], Generic[T]):
 
 def nothing_in(values: Sequence[Any]) -> bool:
     """Whether all values are known to be empty, without looking at each."""
+    if isinstance(values, Pasts):
+        return bool(values.contacts.start == values.contacts.stop)
     return isinstance(values, Coded) and not any(values.levels)
 
 

@@ -19,6 +19,7 @@ from engine.calendar import EPOCH
 from engine.coded import nothing_in
 from engine.domain import Program
 from engine.once import once
+from engine.pasts import Pasts
 from engine.situation import Contact, Situations
 from policies.base import Floats, Ints
 from policies.grid import snap
@@ -188,9 +189,25 @@ def _history(offers: Sequence[str], situations: Situations, X: Floats) -> None:
     place = {offer: 2 + j for j, offer in enumerate(offers)}
     if nothing_in(situations.contacts):
         return
+    if isinstance(situations.contacts, Pasts):
+        _pressures(place, situations.contacts, np.array(situations.at_us, dtype=np.int64), X)
+        return
     for i, contacts in enumerate(situations.contacts):
         if contacts:
             X[i, -2 - len(offers) :] = _pressure(place, contacts, situations.at_us[i])
+
+
+def _pressures(place: Mapping[str, int], pasts: Pasts, at_us: Ints, X: Floats) -> None:
+    """As `_pressure`, for all customers at once."""
+    first = X.shape[1] - 2 - len(place)
+    days = (at_us[pasts.row] - pasts.at_us[pasts.contacts]) / _DAY_US
+    past = np.flatnonzero(days >= 0.0)
+    row, days = pasts.row[past], days[past]
+    own = np.array([place.get(offer, 1) for offer in pasts.offers], dtype=np.int64)
+    lately = 1.0 / (1.0 + days)
+    np.add.at(X, (row, first), 0.5 * (days < 7.0))
+    np.maximum.at(X, (row, first + 1), lately)
+    np.maximum.at(X, (row, first + own[pasts.offer[pasts.contacts][past]]), lately)
 
 
 def _pressure(place: Mapping[str, int], contacts: Sequence[Contact], at_us: int) -> list[float]:

@@ -67,8 +67,8 @@ def _past(
     connection: Connection, program: Program, ids: Sequence[str], at_us: Sequence[int]
 ) -> tuple[list[list[Contact]], list[list[Happened]]]:
     """The contacts and the outcomes that the program looks at, of each of n decisions."""
-    back_us, look = _back(program), wanted(program)
-    farther = max(back_us, (look.contacts_us or 0) if look else 0)
+    back_us, look = back(program), wanted(program)
+    farther = contacts_back(program)
     history: dict[str, list[Contact]] = {}
     for row in decisions.contacts(connection, ids, min(at_us) - farther):
         history.setdefault(row.customer, []).append(Contact(row.at_us, row.offer, row.channel))
@@ -80,8 +80,14 @@ def _past(
     return recent, happened(connection, look, ids, at_us, history) if look else none
 
 
+def contacts_back(program: Program) -> int:
+    """How long before a decision contacts have to be known: for caps, and for what followed them."""
+    look = wanted(program)
+    return max(back(program), (look.contacts_us or 0) if look else 0)
+
+
 @once
-def _back(program: Program) -> int:
+def back(program: Program) -> int:
     """How long before a decision contacts count: the longest cap, or a week, and the latest slot."""
     owned = (
         program.caps,

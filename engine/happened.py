@@ -90,6 +90,11 @@ def happened(
     ]
 
 
+def of_contacts(look: Wanted, at_us: int, contacts: Sequence[Contact]) -> list[Happened]:
+    """What the program looks at, of a customer to whom nothing has happened but contacts."""
+    return _seen(look, at_us, (), contacts)
+
+
 def _seen(look: Wanted, at_us: int, after: Sequence[AfterRow], contacts: Sequence[Contact]) -> list[Happened]:
     """What of it the program looks at."""
     every = [

@@ -17,7 +17,7 @@ from engine.values import EXACT, LARGEST, types
 
 CONSENT = "consent."
 _TRUTH = {"true": True, "false": False, "1": True, "0": False}
-_POLARS: dict[AttributeType, pl.DataType | type[pl.DataType]] = {
+DTYPES: dict[AttributeType, pl.DataType | type[pl.DataType]] = {
     "number": pl.Float64,
     "integer": pl.Int64,
     "text": pl.String,
@@ -107,7 +107,7 @@ def _typed(column: pl.Series, kind: AttributeType, source: _Source) -> pl.Series
     elif kind == "boolean" and column.dtype == pl.String:
         typed = column.str.to_lowercase().replace_strict(_TRUTH, default=None, return_dtype=pl.Boolean)
     else:
-        typed = column.cast(_POLARS[kind], strict=False)
+        typed = column.cast(DTYPES[kind], strict=False)
     lost = typed.is_null() & column.is_not_null()
     if kind == "integer" and column.dtype.is_float():
         lost |= (typed.cast(pl.Float64) != column).fill_null(False)

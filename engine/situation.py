@@ -112,7 +112,7 @@ def columns(program: Program, rows: Sequence[Situation]) -> Situations:
     values: dict[str, Sequence[Any]] = {n: [r.values.get(n) for r in rows] for n in value_names(program)}
     for attribute in program.attributes:
         if attribute.type == "timestamp":
-            values[attribute.name] = [_instant(value) for value in values[attribute.name]]
+            values[attribute.name] = [as_instant(value) for value in values[attribute.name]]
     at_us, zone, as_of = [r.at_us for r in rows], [r.zone for r in rows], [r.as_of for r in rows]
     outcomes = [r.outcomes for r in rows]
     values |= derived.columns(program, values, at_us, zone, as_of, outcomes)
@@ -137,7 +137,8 @@ def value_names(program: Program) -> list[str]:
     return [attribute.name for attribute in program.attributes] + list(program.predictions)
 
 
-def _instant(value: object) -> object:
+def as_instant(value: object) -> object:
+    """A time that is written as text, as a time; in UTC where it names no zone."""
     if not isinstance(value, str):
         return value
     at = datetime.fromisoformat(value)

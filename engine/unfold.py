@@ -34,7 +34,8 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         name: of the batch: a key is "NAME:CUSTOMER".
         salt: arms were assigned by.
-        profiles: the attributes kept as the customers' profiles; None where none is kept.
+        profiles: the attributes kept as the customers' profiles; None where none is kept. Those that all of
+            the customers lack have no column.
         width: bytes of a feasible set.
         actions: name, offer, channel and slot of each.
     """
@@ -134,7 +135,7 @@ def _decision(
 
 
 def _profile(names: Sequence[str], row: Mapping[str, Any], at_us: int) -> CustomerRow:
-    attributes = {name: value for name in names if (value := row[f"{VALUE}{name}"]) is not None}
+    attributes = {name: value for name in names if (value := row.get(f"{VALUE}{name}")) is not None}
     consent = {
         name.removeprefix(CONSENT): value
         for name, value in row.items()

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, exists, or_, select
 
-from engine.store import folds, merges
+from engine.store import folds, merges, parts
 from engine.store.rows import CustomerRow
 from engine.store.sqlite import among, upsert, wanted
 from engine.store.sqlite import ids as as_ids
@@ -84,7 +84,7 @@ def seen(c: Connection, ids: Collection[str]) -> set[str]:
     """Those among `ids` of whom the store knows anything: a profile, a score, a decision, an outcome, or
     that they are somebody else.
     """
-    return {one for (one,) in run(c, _SEEN, wanted=as_ids(ids))} | folds.held(c, ids)
+    return {one for (one,) in run(c, _SEEN, wanted=as_ids(ids))} | parts.held(c, ids)
 
 
 def customer_ids(c: Connection) -> Iterator[str]:

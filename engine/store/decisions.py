@@ -42,6 +42,9 @@ _MAKE_PENDING = prepare(
 _BY_KEY = prepare(
     select(*_columns).where(_decision.c.program == bindparam("program"), among(_decision.c.key))
 )
+_USED = prepare(
+    select(_decision.c.key).where(_decision.c.program == bindparam("program"), among(_decision.c.key))
+)
 _BY_ID = prepare(select(*_columns).where(_decision.c.id == bindparam("id")))
 _MADE_FOR = prepare(
     select(_decision.c.id, _decision.c.customer, _decision.c.at_us).where(among(_decision.c.id))
@@ -96,6 +99,11 @@ def decisions_by_key(c: Connection, program: str, keys: Collection[str]) -> dict
     folds.keys(c, program, keys)
     found = _rows(c, run(c, _BY_KEY, program=program, wanted=as_ids(keys)))
     return {row.key: row for row in found}
+
+
+def used_keys(c: Connection, program: str, keys: Collection[str]) -> set[str]:
+    """Those of some keys under which a row of the log was made; folds are not looked into."""
+    return {key for (key,) in run(c, _USED, program=program, wanted=as_ids(keys))}
 
 
 def decision(c: Connection, id: str) -> DecisionRow | None:

@@ -60,15 +60,17 @@ class Directory:
             last = self._runs.pop()
             self._runs[-1] = np.sort(np.concatenate([self._runs[-1], last]), kind="stable")
 
-    def find(self, names: Hashes) -> list[tuple[int, int]]:
-        """(index into `names`, number of a fold that may hold it), in no order."""
+    def find(self, names: Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Indexes into `names`, and the number of a fold that may hold each, in no order."""
         order = np.argsort(names)  # looked up in order, neighbours lie together
-        low, found = names[order] & ~_LOW, list[tuple[int, int]]()
+        low = names[order] & ~_LOW
+        index, number = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
         for run in self._runs:
-            at = np.searchsorted(run, low)
-            hit = np.flatnonzero((run[np.minimum(at, len(run) - 1)] & ~_LOW) == low)
-            for i, place in zip(hit.tolist(), at[hit].tolist(), strict=True):
-                while place < len(run) and run[place] & ~_LOW == low[i]:
-                    found.append((int(order[i]), int(run[place] & _LOW)))
-                    place += 1
-        return found
+            first = np.searchsorted(run, low)
+            count = np.searchsorted(run, low | _LOW, side="right") - first
+            hit = np.flatnonzero(count)
+            first, count = first[hit], count[hit]
+            within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+            index.append(np.repeat(order[hit], count))
+            number.append((run[np.repeat(first, count) + within] & _LOW).astype(np.int64))
+        return np.concatenate(index), np.concatenate(number)

@@ -6,16 +6,17 @@ program when all its decisions are read: the rows that would have been written a
 the log that were set aside for them.
 
 Whatever reads decisions, arms or profiles calls `customers`, `keys`, `ids`, `program` or `everyone` first;
-that is all there is to know of folds. Only customers of whom the store knew nothing are in one, so each is in
-one at most. A connection that only reads has the rows made by the one that writes, and sees the store as it
-is then.
+that is all there is to know of folds (but see `engine.store.parts`). A customer may be in many folds. The
+rows of the older are made before those of the newer, since a profile that stands in a fold is laid over what
+was known before: all of a customer together, and with those of a program all that came before them. A
+connection that only reads has the rows made by the one that writes, and sees the store as it is then.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -57,6 +58,7 @@ _SET_LAST = prepare(
 )
 _BEGIN = prepare(insert(_sequence).values(name=bindparam("log"), seq=bindparam("last")))
 _TURN = "folds"  # under which a connection keeps what its transaction knows of them
+_LEFT = "left folded"
 
 
 @dataclass(slots=True)
@@ -116,10 +118,10 @@ def put(
 
 def customers(c: Connection, ids: Collection[str]) -> None:
     """Have the rows of those customers made, where they are folded."""
-    if (turn := _turn(c)) is None:
+    if (turn := _asked(c)) is None:
         return
     asked, wanted = list(ids), hashes(ids)
-    if not (found := _find(c, turn, "customers", wanted)):
+    if not (found := find(c, turn, "customers", wanted)):
         return
     own, keyed = _own_batches(c, turn), dict[str, dict[str, Place]]()
     for number, i in found:
@@ -135,7 +137,7 @@ def customers(c: Connection, ids: Collection[str]) -> None:
 
 def keys(c: Connection, program: str, keys: Collection[str]) -> None:
     """Have the decisions of a program under those keys made rows, where they are folded."""
-    if (turn := _turn(c)) is None:
+    if (turn := _asked(c)) is None:
         return
     own = _own_batches(c, turn).values()
     cut = [(key[:at], key[at + 1 :]) for key in keys for at, one in enumerate(key) if one == ":"]
@@ -144,12 +146,16 @@ def keys(c: Connection, program: str, keys: Collection[str]) -> None:
 
 
 def ids(c: Connection, ids: Collection[str]) -> None:
-    """Have the decisions of those ids made rows, where they are folded."""
-    if (turn := _turn(c)) is None:
+    """Have the decisions of those ids made rows, with all of their customers, where they are folded."""
+    if (turn := _asked(c)) is None:
         return
     asked, wanted = list(ids), id_hashes(ids)
-    if found := {asked[i]: (number, i) for number, i in _find(c, turn, "ids", wanted)}:
-        _make(c, turn, _by_fold(_without(found, run(c, _IDS, wanted=as_ids(found))), wanted))
+    if found := {asked[i]: (number, i) for number, i in find(c, turn, "ids", wanted)}:
+        left = _by_fold(_without(found, run(c, _IDS, wanted=as_ids(found))), wanted)
+        theirs = [np.zeros(0, dtype=np.uint64)]
+        theirs += [unfolding.customers_of(c, number, names) for number, names in left.items()]
+        customers = np.concatenate(theirs)
+        _make(c, turn, _by_fold(find(c, turn, "customers", customers), customers))
 
 
 def _without(places: Mapping[str, Place], there: Sequence[tuple[str]]) -> list[Place]:
@@ -159,43 +165,43 @@ def _without(places: Mapping[str, Place], there: Sequence[tuple[str]]) -> list[P
 
 
 def program(c: Connection, name: str) -> None:
-    """Have all decisions of a program made rows."""
-    if (turn := _turn(c)) is not None:
-        _make(c, turn, {number: None for number, of in run(c, _LISTED) if of == name})
+    """Have all decisions of a program made rows, and those of any program before the last of them."""
+    if (turn := _asked(c)) is not None:
+        every = run(c, _LISTED)
+        last = max((number for number, of in every if of == name), default=0)
+        _make(c, turn, {number: None for number, _ in every if number <= last})
 
 
 def everyone(c: Connection) -> None:
     """Have all decisions made rows."""
-    if (turn := _turn(c)) is not None:
+    if (turn := _asked(c)) is not None:
         _make(c, turn, {number: None for number, _ in run(c, _LISTED)})
 
 
-def held(c: Connection, ids: Collection[str]) -> set[str]:
-    """Those among some customers who are in a fold, their rows made or not."""
-    if (turn := _turn(c)) is None or not ids:
-        return set()
-    asked, wanted = list(ids), hashes(ids)
-    there = [
-        np.frombuffer(fold.customers, dtype=np.uint64)
-        for number in _by_fold(_find(c, turn, "customers", wanted), wanted)
-        if (fold := unfolding.fold(c, number)) is not None
-    ]
-    return (
-        {asked[i] for i in np.flatnonzero(np.isin(wanted, np.concatenate(there))).tolist()}
-        if there
-        else set()
-    )
+@contextmanager
+def left(c: Connection) -> Iterator[None]:
+    """Leave folded what is asked for within: who asks reads the folds beside the rows (`parts`)."""
+    c.info[_LEFT] = True
+    try:
+        yield
+    finally:
+        del c.info[_LEFT]
 
 
 def forget(c: Connection, customer: str) -> None:
     """Leave nothing of a customer, whose rows have been made, in a fold."""
-    if (turn := _turn(c)) is not None:
+    if (turn := turn_of(c)) is not None:
         wanted = hashes([customer])
-        for number in _by_fold(_find(c, turn, "customers", wanted), wanted):
+        for number in _by_fold(find(c, turn, "customers", wanted), wanted):
             unfolding.forget(c, number, wanted)
 
 
-def _turn(c: Connection) -> _Turn | None:
+def _asked(c: Connection) -> _Turn | None:
+    """As `_turn`; None too where what is asked for is to be left folded."""
+    return None if _LEFT in c.info else turn_of(c)
+
+
+def turn_of(c: Connection) -> _Turn | None:
     """What the open transaction knows of folds; None if there are none."""
     turn, transaction = c.info.get(_TURN), c.get_transaction()
     if turn is None or turn.transaction is not transaction:
@@ -205,11 +211,12 @@ def _turn(c: Connection) -> _Turn | None:
     return turn if turn.newest else None
 
 
-def _find(c: Connection, turn: _Turn, column: Column, wanted: Hashes) -> list[Place]:
+def find(c: Connection, turn: _Turn, column: Column, wanted: Hashes) -> list[Place]:
     """(number, index into `wanted`) of the folds that may hold each hash."""
     directory = _directory(c, turn, column)
     with turn.known.lock:
-        found = [(number, i) for i, number in directory.find(wanted)]
+        index, number = directory.find(wanted)
+    found = list(zip(number.tolist(), index.tolist(), strict=True))
     for number, _, _, hashed in _own(c, turn, column):
         own = np.flatnonzero(np.isin(wanted, np.frombuffer(hashed, dtype=np.uint64)))
         found += [(number, i) for i in own.tolist()]

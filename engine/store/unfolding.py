@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,8 +13,9 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from engine.store import blocks
 from engine.store.directory import Hashes
-from engine.store.rows import AssignmentRow, DecisionRow
-from engine.store.sqlite import insert_new
+from engine.store.rows import AssignmentRow, CustomerRow, DecisionRow
+from engine.store.sqlite import among, insert_new, upsert
+from engine.store.sqlite import ids as as_ids
 from engine.store.statement import execute, prepare, prepare_insert, run, run_many
 from engine.store.tables import table
 
@@ -28,7 +31,8 @@ _THERE = prepare(
 _ADD = prepare_insert(_decision, ["seq", *_GIVEN])
 _ADD_PENDING = prepare_insert(_pending, ["program", "at_us", "decision"])
 _ADD_ARM = prepare_insert(_assignment, _ARM, insert_new(_assignment))
-_ADD_PROFILE = prepare_insert(_customer, _PROFILE, insert_new(_customer))
+_PUT_PROFILE = prepare_insert(_customer, _PROFILE, upsert(_customer))
+_OLDER = prepare(select(*(_customer.c[name] for name in _PROFILE)).where(among(_customer.c.id)))
 _arm = attrgetter(*_ARM)
 _DROP = prepare(delete(_fold).where(_fold.c.number == bindparam("number")))
 _FORGET = prepare(
@@ -36,7 +40,7 @@ _FORGET = prepare(
     .where(_fold.c.number == bindparam("its_number"))
     .values(customers=bindparam("who"), ids=bindparam("which"))
 )
-_encode = msgspec.json.Encoder().encode
+_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder(dict[str, Any]).decode
 _SEQ, _PROGRAM, _AT_US, _FALLBACK = (
     ["seq", *_GIVEN].index(name) for name in ("seq", "program", "at_us", "fallback")
 )
@@ -81,11 +85,23 @@ def missing(c: Connection, number: int, names: Hashes | None) -> Missing | None:
         return None
     customers, ids = np.frombuffer(one.customers, dtype=np.uint64), np.frombuffer(one.ids, dtype=np.uint64)
     if names is None:
-        there = {seq - one.first for (seq,) in run(c, _THERE, first=one.first, last=one.first + one.n - 1)}
-        return Missing(one, [i for i in np.flatnonzero(customers).tolist() if i not in there], True)
+        places = np.flatnonzero(customers)
+        return Missing(one, places[~np.isin(places, there(c, one))].tolist(), True)
     asked = np.flatnonzero(np.isin(customers, names) | np.isin(ids, names)).tolist()
     left = [i for i in asked if not run(c, _THERE, first=one.first + i, last=one.first + i)]
     return Missing(one, left, False) if left else None
+
+
+def there(c: Connection, fold: Fold) -> list[int]:
+    """The places of a fold whose rows are made."""
+    return [seq - fold.first for (seq,) in run(c, _THERE, first=fold.first, last=fold.first + fold.n - 1)]
+
+
+def customers_of(c: Connection, number: int, ids: Hashes) -> Hashes:
+    """Hashes of the customers whose decisions are of those ids, by their hashes; none if the fold is gone."""
+    if (one := fold(c, number)) is None:
+        return np.zeros(0, dtype=np.uint64)
+    return np.frombuffer(one.customers, dtype=np.uint64)[np.isin(np.frombuffer(one.ids, np.uint64), ids)]
 
 
 def make(c: Connection, wanted: Missing) -> None:
@@ -99,13 +115,23 @@ def make(c: Connection, wanted: Missing) -> None:
     waiting = [row for row in made.decisions if row[_FALLBACK] is None]
     run_many(c, _ADD_PENDING, [(row[_PROGRAM], row[_AT_US], row[_SEQ]) for row in waiting])
     run_many(c, _ADD_ARM, [_arm(row) for row in made.arms])
-    run_many(
-        c,
-        _ADD_PROFILE,
-        [(r.id, _encode(r.attributes), _encode(r.consent), r.zone, r.updated_us) for r in made.profiles],
-    )
+    run_many(c, _PUT_PROFILE, _laid_over(c, made.profiles))
     if wanted.last:
         execute(c, _DROP, number=one.number)
+
+
+def _laid_over(c: Connection, profiles: Sequence[CustomerRow]) -> list[tuple[Any, ...]]:
+    """Rows of the profiles, each laid over what an older fold left of the customer."""
+    older = {id: values for id, *values in run(c, _OLDER, wanted=as_ids(one.id for one in profiles))}
+    rows = []
+    for one in profiles:
+        attributes, consent, zone = one.attributes, one.consent, one.zone
+        if one.id in older:
+            was, granted, where, _ = older[one.id]
+            attributes, consent = {**_decode(was), **attributes}, {**_decode(granted), **consent}
+            zone = where if zone is None else zone
+        rows.append((one.id, _encode(attributes), _encode(consent), zone, one.updated_us))
+    return rows
 
 
 def forget(c: Connection, number: int, names: Hashes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -125,24 +125,27 @@ def with_a_past(path: Path, text: str) -> tuple[Store, Program]:
     return store, program
 
 
-def told(connection: Connection, program: Program, table: pl.DataFrame) -> None:
+def told(
+    connection: Connection, program: Program, table: pl.DataFrame, name: str = "monday", at: datetime = LATER
+) -> None:
     """Each customer's profile and score sent in."""
-    at_us = microseconds(LATER)
+    at_us = microseconds(at)
     customers.put_customers(connection, profiles(program, table, at_us))
+    said = table.select("customer", "p_buy.o0").iter_rows() if "p_buy.o0" in table.columns else ()
     scores = [
-        PredictionRow(one, "p_buy.o0", "monday", score, at_us, at_us)
-        for one, score in table.select("customer", "p_buy.o0").iter_rows()
-        if score is not None
+        PredictionRow(one, "p_buy.o0", name, score, at_us, at_us) for one, score in said if score is not None
     ]
     predictions.put_predictions(connection, scores)
 
 
-def one_by_one(connection: Connection, program: Program, table: pl.DataFrame) -> list[DecisionRow]:
+def one_by_one(
+    connection: Connection, program: Program, table: pl.DataFrame, name: str = "monday", at: datetime = LATER
+) -> list[DecisionRow]:
     """Each customer's profile and score sent in, then each asked for alone."""
-    told(connection, program, table)
+    told(connection, program, table, name, at)
     rows = []
     for one in table["customer"]:
-        request = Request(one, program.name, f"monday:{one}", LATER)
+        request = Request(one, program.name, f"{name}:{one}", at)
         rows += [
             it.row for it in settled(decide(connection, [request], {"spring": live(connection, "spring")}))
         ]

@@ -1,0 +1,64 @@
+"""Decisions in columns as the table that the sending system is given (`engine.batch.as_table`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from engine.calendar import instant
+from engine.met import Met, Piece
+from engine.request import decision_ids
+from engine.unfold import CHOICE
+
+Action = tuple[str, str, str, str]  # name, offer, channel and slot
+_FIELDS = ("action", "offer", "channel", "slot")
+_CHOICES = ("action", "withheld", "send_us", "propensity", "explored", "value")
+
+
+def answers(
+    actions: Sequence[Action], who: Sequence[pl.Series], choices: pl.DataFrame, fallback: str | None
+) -> pl.DataFrame:
+    """The table of n decisions.
+
+    Args:
+        actions: of the program.
+        who: `customer`, `id` and `arm`.
+        choices: as they stand in a fold.
+    """
+    names = pl.DataFrame(
+        [[one or None for one in field] for field in zip(*actions, strict=True)],
+        schema=dict.fromkeys(_FIELDS, pl.String),
+    )
+    action, withheld, send_us, propensity, explored, value = (choices[CHOICE + name] for name in _CHOICES)
+    send_at, nothing = send_us.cast(pl.Datetime("us", "UTC")), pl.Series([None], dtype=pl.String)
+    held = names["action"].gather(withheld.clip(0)).zip_with(withheld >= 0, nothing)
+    return pl.DataFrame(
+        [
+            *who,
+            *(series.gather(action) for series in names),
+            send_at.zip_with(action > 0, pl.Series([None], dtype=send_at.dtype)).alias("send_at"),
+            propensity.alias("propensity"),
+            explored.alias("explored"),
+            held.alias("withheld"),
+            value.alias("value"),
+            pl.repeat(fallback, len(choices), dtype=pl.String, eager=True).alias("fallback"),
+        ]
+    )
+
+
+def repeated(program: str, batch: str, ids: Sequence[str], met: Met) -> pl.DataFrame:
+    """What was decided for customers in that batch before, as it stands in folds; in the order of the ids."""
+    pieces = [one for one in met.pieces if (one.header.program, one.header.name) == (program, batch)]
+    tables = [_repeated(piece, [ids[i] for i in piece.row.tolist()]) for piece in pieces]
+    order = pl.concat([pl.Series(piece.row) for piece in pieces])
+    return pl.concat(tables)[order.arg_sort()]
+
+
+def _repeated(piece: Piece, ids: Sequence[str]) -> pl.DataFrame:
+    header = piece.header
+    table = piece.read(lambda name: name == "arm" or name.startswith(CHOICE))
+    keys = [f"{header.name}:{one}" for one in ids]
+    its_id, _ = decision_ids(header.program, keys, instant(header.at_us))
+    who = [pl.Series("customer", ids), its_id.alias("id"), table["arm"]]
+    return answers(header.actions, who, table, header.fallback)

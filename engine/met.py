@@ -1,0 +1,135 @@
+"""Customers whom the store has met: which rows there are of each, and what stands of them in folds.
+
+Read by columns, and nothing is unfolded: a chunk of a batch is told apart by this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+
+import msgspec
+import numpy as np
+import polars as pl
+from sqlalchemy import Connection
+
+from engine.domain import Program
+from engine.enrol import by_hash_alone
+from engine.errors import StoreError
+from engine.happened import wanted
+from engine.store import blocks, decisions
+from engine.store.parts import parts
+from engine.store.standing import Standing, standing
+from engine.unfold import Header
+from policies.base import Ints, Mask
+
+_header = msgspec.msgpack.Decoder(Header).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Decisions of one fold.
+
+    Attributes:
+        number: of the fold.
+        body: of its block.
+        row, place: (m,) which of the customers asked for each is of, and its place in the block.
+    """
+
+    number: int
+    header: Header
+    body: bytes
+    row: Ints
+    place: Ints
+
+    def read(self, wanted: Callable[[str], bool], rows: Mask | None = None) -> pl.DataFrame:
+        """The columns whose names are wanted, of all or some of the decisions.
+
+        Raises:
+            StoreError: the fold is damaged.
+        """
+        try:
+            names = [name for name in pl.read_ipc_schema(BytesIO(self.body)) if wanted(name)]
+            place = self.place if rows is None else self.place[rows]
+            return pl.read_ipc(BytesIO(self.body), columns=names)[place]
+        except (pl.exceptions.PolarsError, OSError, IndexError) as error:
+            raise StoreError(
+                f"fold {self.number} of the log is damaged: {error}; restore the store from a copy."
+            ) from None
+
+    def only(self, place: Ints) -> Piece | None:
+        """The decisions of some customers, by the (n,) new number of each, below 0 for the others."""
+        row = place[self.row]
+        kept = row >= 0
+        return Piece(self.number, self.header, self.body, row[kept], self.place[kept]) if kept.any() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """n customers: their rows, and the pieces of folds that hold decisions of theirs, the oldest first."""
+
+    standing: Standing
+    pieces: Sequence[Piece]
+
+    def only(self, some: Mask) -> Met:
+        """Of some of the customers."""
+        place = np.where(some, np.cumsum(some) - 1, -1)
+        pieces = [one.only(place) for one in self.pieces]
+        return Met(self.standing.only(some), [one for one in pieces if one is not None])
+
+    def within(self, test: Callable[[Header], bool]) -> Mask:
+        """(n,) who is in a fold whose header passes."""
+        found = np.zeros(len(self.standing.profile), dtype=np.bool_)
+        for piece in self.pieces:
+            if test(piece.header):
+                found[piece.row] = True
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """What is to be done for each of n customers of a chunk; just one of these.
+
+    Attributes:
+        strangers: the store knows nothing of them.
+        known: decided for by the column.
+        repeated: decided for in this batch before; the decision stands in a fold.
+        by_row: left to the pipeline; `used` are those whose decision in this batch is a row.
+    """
+
+    strangers: Mask
+    known: Mask
+    repeated: Mask
+    by_row: Mask
+    used: Mask
+
+
+def meet(connection: Connection, ids: Sequence[str]) -> Met:
+    """What there is of some customers."""
+    found = standing(connection, ids)
+    pieces = []
+    for part in parts(connection, ids, found.decisions):
+        body = blocks.body(connection, part.fold.number)
+        pieces.append(Piece(part.fold.number, _header(part.fold.header), body, part.row, part.place))
+    return Met(found, pieces)
+
+
+def sort(connection: Connection, program: Program, batch: str, ids: Sequence[str], met: Met) -> Sorted:
+    """Tell apart who is decided for how, in a batch of that name."""
+    rows, look = met.standing, wanted(program)
+    by_row = rows.merged.copy()
+    if look is not None and look.outcomes_us is not None:
+        by_row |= rows.outcomes
+    if not by_hash_alone(connection, program):  # the first arm of who is new to the program is given by it
+        by_row |= rows.decisions
+        by_row |= met.within(lambda header: True) & ~met.within(lambda one: one.program == program.name)
+    keys = [f"{batch}:{ids[i]}" for i in np.flatnonzero(rows.decisions).tolist()]
+    there = decisions.used_keys(connection, program.name, keys) if keys else set[str]()
+    used = np.zeros(len(ids), dtype=np.bool_)
+    used[np.flatnonzero(rows.decisions)] = [key in there for key in keys]
+    by_row |= used
+    repeated = met.within(lambda one: (one.program, one.name) == (program.name, batch)) & ~by_row
+    folded = met.within(lambda header: True)
+    known = (rows.any() | folded) & ~by_row & ~repeated
+    return Sorted(~(known | by_row | repeated), known, repeated, by_row, used)

@@ -1,0 +1,64 @@
+"""Where customers are folded: what is read of folds without making rows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from engine.store import folds, unfolding
+from engine.store.directory import Hashes, hashes
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Decisions of a fold: the one at each of m places of its block is of a customer among those asked for.
+
+    Attributes:
+        row, place: (m,) index of the customer, and place.
+    """
+
+    fold: unfolding.Fold
+    row: NDArray[np.int64]
+    place: NDArray[np.int64]
+
+
+def parts(c: Connection, ids: Sequence[str], made: NDArray[np.bool_]) -> list[Part]:
+    """Where some customers are folded, the oldest decisions first.
+
+    Args:
+        made: (n,) who may have rows of the log: the decisions of theirs that are rows are left out.
+    """
+    if (turn := folds.turn_of(c)) is None or not len(ids):
+        return []
+    wanted, found = hashes(ids), list[Part]()
+    places = np.array(folds.find(c, turn, "customers", wanted), dtype=np.int64).reshape(-1, 2)
+    for number in np.unique(places[:, 0]).tolist():
+        row = np.sort(places[places[:, 0] == number, 1])
+        if (fold := unfolding.fold(c, number)) is None:
+            continue
+        at, hit = _within(np.frombuffer(fold.customers, dtype=np.uint64), wanted[row])
+        part = Part(fold, row[hit], at[hit])
+        if made[part.row].any():
+            left = ~np.isin(part.place, unfolding.there(c, fold))
+            part = Part(fold, part.row[left], part.place[left])
+        if len(part.row):
+            found.append(part)
+    return found
+
+
+def held(c: Connection, ids: Collection[str]) -> set[str]:
+    """Those among some customers who are in a fold, their rows made or not."""
+    asked = list(ids)
+    found = parts(c, asked, np.zeros(len(asked), dtype=np.bool_))
+    return {asked[i] for part in found for i in part.row.tolist()}
+
+
+def _within(names: Hashes, wanted: Hashes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(m,) where each of the wanted stands among the names, and whether it does."""
+    order = np.argsort(names)
+    at = order[np.minimum(np.searchsorted(names[order], wanted), len(names) - 1)]
+    return at, names[at] == wanted
