@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
+from scipy.stats import binom
 
 from engine.domain import Program
 from engine.experiments import srm
@@ -21,14 +22,38 @@ def expected_split(panel: Panel, arms: list[str]) -> dict[str, float]:
     Shares that grow move only new customers: the promise is a mean over the versions, weighed by how many
     customers each assigned.
     """
-    promised = dict.fromkeys(arms, 0.0)
+    promised = {arm: n for arm, n in _promised(panel).items() if arm in arms and n > 0}
+    total = sum(promised.values())
+    return {arm: n / total for arm, n in promised.items()}
+
+
+def all_arms(panel: Panel, arms: Sequence[str]) -> Check:
+    """Has every arm that was promised its customers, and was every arm that has any promised?
+
+    An arm of one customer, or none, is not compared; it is a fault where so few are beyond chance.
+    """
+    title, n = "All arms there?", panel.units.height
+    found, promised = dict(panel.units.group_by("arm").len().iter_rows()), _promised(panel)
+    few = {arm: found.get(arm, 0) for arm, hoped in promised.items() if hoped > 0 and arm not in arms}
+    lost = [arm for arm, count in few.items() if binom.cdf(count, n, min(promised[arm] / n, 1.0)) < LIMIT]
+    extra = [arm for arm in sorted(found) if not promised.get(arm)] if promised else []
+    parts = [f"'{arm}' has {few[arm]} of {promised[arm]:,.0f} promised customers" for arm in lost]
+    parts += [f"'{arm}' was not planned and has {found[arm]:,}" for arm in extra]
+    if parts:
+        sentence = "; ".join(parts) + ". Find out where customers went, or who gave them that arm."
+        return Check("arms", title, False, sentence, count=len(parts))
+    told = ", ".join(f"{arm} {count}" for arm, count in few.items())
+    sentence = f"Too few customers yet to compare: {told}." if few else "All planned arms are there."
+    return Check("arms", title, True, sentence, count=0)
+
+
+def _promised(panel: Panel) -> dict[str, float]:
+    """How many customers each arm was to have, by the versions in force at the assignments."""
+    promised: dict[str, float] = {}
     for version, count in _by_version(panel).items():
         for arm, share in panel.versions[version].arms:
-            if arm in promised:
-                promised[arm] += share * count
-    promised = {arm: share for arm, share in promised.items() if share > 0}
-    total = sum(promised.values())
-    return {arm: share / total for arm, share in promised.items()}
+            promised[arm] = promised.get(arm, 0.0) + share * count
+    return promised
 
 
 def daily_split(panel: Panel) -> Check:

@@ -186,7 +186,7 @@ def report_program(
     counted = units if limits is None else units.with_columns(pl.col(REWARD).clip(*limits))
     watched = _watched(found, units, arms, margin, level)
     checks = (
-        *figures.trust,
+        *(conduct.all_arms(found, arms) if one.name == "arms" else one for one in figures.trust),
         *refunds.in_store(found.back, units, control, also.allow_negative),
         conduct.daily_split(found),
         *filter(None, [drawn_as_logged(connection, name, at)]),

@@ -21,6 +21,8 @@ from engine.experiments.trust import Check
 from engine.experiments.units import aggregates, by_arm, per_unit, sorted_by
 from engine.experiments.verdict import Claim, Verdict
 
+FEWEST = 2  # units of an arm that is compared
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -147,7 +149,11 @@ def _load(source: Path | str | pl.DataFrame, experiment: Experiment, name: str) 
 
 def _report(rows: pl.DataFrame, experiment: Experiment, name: str) -> Report:
     units = sorted_by(per_unit(rows, experiment.columns), experiment.arm)
-    count = _count(units, experiment, name)
+    everyone = _count(units, experiment, name)
+    lone = [arm for arm, n in everyone.items() if n < FEWEST]
+    count = {arm: n for arm, n in everyone.items() if arm not in lone}
+    if lone:
+        units = units.filter(~pl.col(experiment.arm).cast(pl.String).is_in(lone).fill_null(value=False))
     known = units.with_columns(pl.col(list(experiment.covariates)).fill_null(strategy="mean"))
     read = [result(known, experiment, metric, list(count)) for metric in experiment.terms]
     constant = [metric.metric for metric in read if not metric.comparisons]
@@ -155,7 +161,7 @@ def _report(rows: pl.DataFrame, experiment: Experiment, name: str) -> Report:
     tails = [quantiles.result(known, experiment, *one, list(count)) for one in experiment.quantiles]
     metrics = correct([*(_told(one, still, experiment) for one in read), *tails])
     checks = (
-        *_checks(rows, units, experiment, count),
+        *_checks(rows, units, experiment, everyone if experiment.expected_split else count, lone),
         trust.variation(constant, still, experiment.leading),
     )
     decision = _verdict(checks, metrics, experiment)
@@ -186,7 +192,7 @@ def _told(one: MetricResult, still: Mapping[tuple[str, str], int], experiment: E
 
 
 def _count(units: pl.DataFrame, experiment: Experiment, name: str) -> dict[str, int]:
-    """Units (or clusters) of each arm, the control first."""
+    """Units (or clusters) of each arm, the control first; the control and another one can be compared."""
     count = {
         arm: part[experiment.cluster].n_unique() if experiment.cluster else len(part)
         for arm, part in by_arm(units.drop_nulls(experiment.arm), experiment.arm)
@@ -198,22 +204,27 @@ def _count(units: pl.DataFrame, experiment: Experiment, name: str) -> dict[str, 
         raise InputError(
             f"{name} has only the arm '{experiment.control}': there is nothing to compare it with."
         )
-    for one, n in count.items():
-        if n < 2:
-            raise InputError(
-                f"{name}: arm '{one}' has {n} unit, at least 2 are needed to know its variance. Correct the "
-                "arm's name, or leave its row out."
-            )
+    enough = [one for one, n in count.items() if n >= FEWEST]
+    if experiment.control not in enough or len(enough) < 2:
+        one, n = next((arm, n) for arm, n in count.items() if n < FEWEST)
+        raise InputError(
+            f"{name}: arm '{one}' has {n} unit, at least {FEWEST} are needed to know its variance. Correct "
+            "the arm's name, or leave its row out."
+        )
     return {experiment.control: count[experiment.control]} | count
 
 
 def _checks(
-    rows: pl.DataFrame, units: pl.DataFrame, experiment: Experiment, count: Mapping[str, int]
+    rows: pl.DataFrame,
+    units: pl.DataFrame,
+    experiment: Experiment,
+    count: Mapping[str, int],
+    lone: Sequence[str],
 ) -> list[Check]:
     columns = experiment.columns
     checks = [
         _split(units, experiment, count),
-        trust.arms(list(count), experiment.expected_split),
+        trust.arms([*count, *(arm for arm in lone if arm not in count)], experiment.expected_split, lone),
         trust.missing(rows, columns, [experiment.score] if experiment.score else []),
     ]
     if found := refunds.in_file(rows, experiment):

@@ -40,14 +40,19 @@ class Check:
     count: int | None = None
 
 
-def arms(found: Sequence[str], expected: Mapping[str, float] | None) -> Check:
-    """Are the arms in the file the arms of the plan?"""
+def arms(found: Sequence[str], expected: Mapping[str, float] | None, lone: Sequence[str] = ()) -> Check:
+    """Are the arms in the file the arms of the plan, and is none of one unit, which cannot be compared?"""
     title = "All arms there?"
+    few = [f"'{arm}' has 1 unit, which is too few to compare it" for arm in lone]
+    if expected is None and few:
+        sentence = "; ".join(few) + ". Correct the arm's name, or leave its row out."
+        return Check("arms", title, False, sentence, count=len(few))
     if expected is None:
         return Check("arms", title, True, f"{len(found)} arms found: {', '.join(found)}.", count=0)
     missing = [arm for arm in expected if arm not in found]
     extra = [arm for arm in found if arm not in expected]
     parts = [f"'{arm}' has no units" for arm in missing] + [f"'{arm}' was not planned" for arm in extra]
+    parts += few
     sentence = (
         "; ".join(parts) + ". Check the export and the expected split."
         if parts

@@ -88,6 +88,27 @@ def test_one_unit_in_an_arm_is_told() -> None:
         read(alone.unique("arm", keep="last").vstack(experiment().filter(pl.col("arm") == "a")))
 
 
+@pytest.mark.parametrize(
+    ("split", "words"),
+    [
+        (None, "'B' has 1 unit, which is too few to compare it. Correct the arm's name"),
+        ({"a": 0.5, "b": 0.5}, "'B' was not planned; 'B' has 1 unit"),
+        ({"a": 0.5, "b": 0.4, "B": 0.1}, "'B' has 1 unit"),
+    ],
+)
+def test_a_third_arm_of_one_unit_withholds_the_verdict_and_the_rest_stands(
+    split: dict[str, float] | None, words: str
+) -> None:
+    whole = experiment(effect=3.0)
+    typo = whole.head(1).with_columns(arm=pl.lit("B"))
+    found = read(whole.vstack(typo), expected_split=split, covariates=["before"], quantile=[("spend", 0.5)])
+    assert words in failed(found)["arms"]
+    assert ("srm" in failed(found)) == (split is not None and "B" in split)
+    assert found.units == {"a": 400, "b": 400}
+    sound = read(whole, covariates=["before"], quantile=[("spend", 0.5)])
+    assert [one.comparisons for one in found.metrics] == [one.comparisons for one in sound.metrics]
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_nan_and_infinities_are_refused_with_their_row(value: float) -> None:
     wrong = pl.when(pl.int_range(pl.len()) == 2).then(value).otherwise("spend")

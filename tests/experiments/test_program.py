@@ -152,6 +152,42 @@ def test_a_fault_of_the_program_withholds_the_verdict(
     assert found.verdict.heading == "Do not decide on this" and found.verdict.status == "gray"
 
 
+def lots_of(**count: int) -> list[Person]:
+    """So many customers of each arm, who bought something in the first week."""
+    return [
+        Person(arm, 0, () if arm == "holdout" else (0,), ((1.0 + i % 5, "purchase", 5.0 + i % 7),))
+        for arm, n in count.items()
+        for i in range(n)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("people", "words"),
+    [
+        (lots_of(policy=300, random=60, holdout=120), "'bau' has 0 of 96 promised customers"),
+        (lots_of(policy=300, random=60, holdout=120, bau=1), "'bau' has 1 of 96 promised customers"),
+        (
+            lots_of(policy=200, random=40, holdout=80, bau=80, no_levers=1),
+            "'no_levers' was not planned and has 1",
+        ),
+    ],
+)
+def test_an_arm_that_lost_its_customers_or_was_not_planned_is_named(
+    people: list[Person], words: str, tmp_path: Path
+) -> None:
+    found = read(tmp_path, people)
+    (check,) = [one for one in found.trust if one.name == "arms"]
+    assert not check.passed and words in check.sentence
+    assert found.verdict.status == "gray" and found.reading is not None
+
+
+def test_an_arm_too_small_by_chance_is_told_and_not_compared(tmp_path: Path) -> None:
+    found = read(tmp_path, lots_of(policy=20, holdout=8, bau=8, random=1))
+    (check,) = [one for one in found.trust if one.name == "arms"]
+    assert check.passed and check.sentence == "Too few customers yet to compare: random 1."
+    assert "random" not in found.arms
+
+
 def test_it_is_too_early_before_an_outcome_can_come(tmp_path: Path) -> None:
     found = read(tmp_path, crowd(400, gain=5.0), START + DAY)
     assert [one.name for one in found.trust if not one.passed] == ["maturity"]
