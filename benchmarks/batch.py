@@ -3,7 +3,9 @@
 The real `nextbest batch` in a process of its own, Parquet to Parquet: 200 actions scored by a learnt policy,
 200 rules of five comparisons, 30 features, caps, four arms, exact propensities, every decision durable in the
 store. CPU is user and system time of that process, so customers per core-second are comparable between
-machines with any number of cores. `--stages` says where the time goes, by a profile of a smaller batch.
+machines with any number of cores. `--days 3` decides for the same customers again, a day later each time.
+`--then learn report export` runs these commands after the last batch, at a time when its decisions have
+matured. `--stages` says where the time goes, by a profile of a smaller batch.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ from engine.roster import open_file, open_rows
 from engine.store import open_store
 
 PIECE = 250_000
+FIRST = datetime(2026, 11, 24, 9, tzinfo=UTC)
 PROFILED = 100_000
 STAGES = {
     "read and check the file": ("roster.py", ("open_rows", "open_file", "tables")),
@@ -74,28 +77,50 @@ def customers_file(folder: Path, n: int, ordered: bool = False) -> Path:
     return path
 
 
-def measure(folder: Path, n: int, ordered: bool, policy: str, options: list[str]) -> dict[str, Any]:
-    """Decide for n customers in a fresh store."""
+def measure(
+    folder: Path, n: int, ordered: bool, policy: str, options: list[str], days: int, then: list[str]
+) -> list[dict[str, Any]]:
+    """Decide for n customers in a fresh store, day after day, and run commands on what that leaves."""
     with ProcessPoolExecutor(1, get_context("spawn")) as elsewhere:  # a process starts at its parent's peak
         customers = elsewhere.submit(customers_file, folder, n, ordered).result()
         store = elsewhere.submit(prepare, folder, policy).result()
-    out = folder / "decisions.parquet"
-    line = [sys.executable, "-m", "engine.cli", "batch", str(customers), "-p", "big", "--out", str(out)]
+    out, found = folder / "decisions.parquet", list[dict[str, Any]]()
+    for day in range(days):
+        line = ["batch", str(customers), "-p", "big", "--out", str(out), "--name", f"day-{day}", *options]
+        used = _run([*line, "--at", (FIRST + timedelta(days=day)).isoformat()], store)
+        decided = pl.scan_parquet(out).select(pl.len()).collect().item()
+        found.append({"customers": decided, **_figures(used, decided)})
+        found[-1]["store_bytes_per_customer"] = round(store.stat().st_size / decided)
+    ripe = (FIRST + timedelta(days=days + 15)).isoformat()
+    lines = {
+        "learn": ["learn", "-p", "big", "--at", ripe],
+        "report": ["report", "big", "--at", ripe],
+        "export": ["export", "decisions", "-p", "big", "--out", str(folder / "log.parquet"), "--at", ripe],
+    }
+    for command in then:
+        found.append({"then": command, **_figures(_run(lines[command], store), n * days)})
+    return found
+
+
+def _run(line: list[str], store: Path) -> tuple[float, Any]:
+    """Wall time of a command in a process of its own, and what it used."""
     started = time.perf_counter()
-    child = subprocess.Popen([*line, "--store", str(store), "--json", *options], stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(child.pid, 0)
-    wall_s, cpu_s = time.perf_counter() - started, used.ru_utime + used.ru_stime
-    if status:
-        raise SystemExit(f"the batch ended with {status}")
-    decided = pl.scan_parquet(out).select(pl.len()).collect().item()
+    command = [sys.executable, "-m", "engine.cli", *line, "--store", str(store), "--json"]
+    _, status, used = os.wait4(subprocess.Popen(command, stdout=subprocess.DEVNULL).pid, 0)
+    if os.waitstatus_to_exitcode(status) not in (0, 1):
+        raise SystemExit(f"{line[0]} ended with {status}")
+    return time.perf_counter() - started, used
+
+
+def _figures(run: tuple[float, Any], decided: int) -> dict[str, Any]:
+    wall_s, used = run
+    cpu_s = used.ru_utime + used.ru_stime
     return {
-        "customers": decided,
         "customers_per_core_second": round(decided / cpu_s),
         "cpu_us_per_customer": round(cpu_s / decided * 1e6, 2),
         "system_us_per_customer": round(used.ru_stime / decided * 1e6, 2),
         "wall_s": round(wall_s, 1),
         "peak_rss_mb": round(used.ru_maxrss / 1024),
-        "store_bytes_per_customer": round(store.stat().st_size / decided),
     }
 
 
@@ -130,6 +155,8 @@ def main() -> None:
     parser.add_argument("--waves", type=int, help="waves of the linear policy")
     parser.add_argument("--ordered", action="store_true", help="a file in the order of its ids")
     parser.add_argument("--no-profiles", action="store_true", help="keep no profiles of new customers")
+    parser.add_argument("--days", type=int, default=1, help="batches over the same customers")
+    parser.add_argument("--then", nargs="*", default=[], choices=("learn", "report", "export"))
     parser.add_argument("--stages", action="store_true", help="say where the time goes")
     parser.add_argument("--folder", type=Path, help="a folder on the disk to measure; files stay in it")
     chosen = parser.parse_args()
@@ -144,7 +171,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
         folder = Path(name)
         result["runs"] = [
-            measure(_fresh(folder), n, chosen.ordered, policy, options) for n in chosen.customers
+            one
+            for n in chosen.customers
+            for one in measure(_fresh(folder), n, chosen.ordered, policy, options, chosen.days, chosen.then)
         ]
         if chosen.stages:
             result["stages_us_per_customer"] = stages(_fresh(folder), policy, not chosen.no_profiles)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
-import msgspec
 import numpy as np
 import polars as pl
 from sqlalchemy import Connection
@@ -21,10 +20,8 @@ from engine.happened import wanted
 from engine.store import blocks, decisions
 from engine.store.parts import parts
 from engine.store.standing import Standing, standing
-from engine.unfold import Header
+from engine.unfold import Header, header_of
 from policies.base import Ints, Mask
-
-_header = msgspec.msgpack.Decoder(Header).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ def meet(connection: Connection, ids: Sequence[str]) -> Met:
     pieces = []
     for part in parts(connection, ids, found.decisions):
         body = blocks.body(connection, part.fold.number)
-        pieces.append(Piece(part.fold.number, _header(part.fold.header), body, part.row, part.place))
+        pieces.append(Piece(part.fold.number, header_of(part.fold.header), body, part.row, part.place))
     return Met(found, pieces)
 
 

@@ -52,6 +52,9 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
     actions: tuple[tuple[str, str, str, str], ...]
 
 
+header_of = msgspec.msgpack.Decoder(Header).decode
+
+
 @dataclass(frozen=True, slots=True)
 class Unfolded:
     """Rows of the log, each with its number before the fields of a `DecisionRow`; arms; profiles."""

@@ -51,6 +51,7 @@ _KEYS = prepare(
     select(_decision.c.key).where(_decision.c.program == bindparam("program"), among(_decision.c.key))
 )
 _IDS = prepare(select(_decision.c.id).where(among(_decision.c.id)))
+_HEADER = prepare(select(_fold.c.header).where(_fold.c.number == bindparam("number")))
 _LISTED = prepare(select(_fold.c.number, _fold.c.program).order_by(_fold.c.number))
 _LAST = prepare(select(_sequence.c.seq).where(_sequence.c.name == bindparam("log")))
 _SET_LAST = prepare(
@@ -68,6 +69,7 @@ class Known:
     Attributes:
         customers, ids: where they are; those of ids are read when somebody asks for one.
         batch, batches: that of each fold, by its number, and all there are.
+        at_us: the time that the decisions of a fold were made for, by its number, where it was asked.
 
     Whose rows are there is not among it: that is asked of the store, as the asker sees it.
     """
@@ -76,6 +78,7 @@ class Known:
     ids: Directory = field(default_factory=Directory)
     batch: dict[int, Batch] = field(default_factory=dict)
     batches: set[Batch] = field(default_factory=set)
+    at_us: dict[int, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def load(self, c: Connection, column: Column) -> None:
@@ -164,12 +167,29 @@ def _without(places: Mapping[str, Place], there: Sequence[tuple[str]]) -> list[P
     return [place for name, place in places.items() if name not in made]
 
 
-def program(c: Connection, name: str) -> None:
-    """Have all decisions of a program made rows, and those of any program before the last of them."""
+def program(c: Connection, name: str, before_us: int | None = None) -> None:
+    """Have the decisions of a program made rows, and those of any program before the last of them.
+
+    Args:
+        before_us: all decisions made for a time before then; all at all if None.
+    """
     if (turn := _asked(c)) is not None:
         every = run(c, _LISTED)
-        last = max((number for number, of in every if of == name), default=0)
+        own = [number for number, of in every if of == name]
+        if before_us is not None:
+            own = [number for number in own if _at_us(c, turn, number) < before_us]
+        last = max(own, default=0)
         _make(c, turn, {number: None for number, _ in every if number <= last})
+
+
+def _at_us(c: Connection, turn: _Turn, number: int) -> int:
+    """The time that the decisions of a fold were made for."""
+    known = turn.known.at_us
+    if number not in known:
+        from engine.unfold import header_of
+
+        known[number] = header_of(run(c, _HEADER, number=number)[0][0]).at_us
+    return known[number]
 
 
 def everyone(c: Connection) -> None:

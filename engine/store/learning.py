@@ -143,7 +143,7 @@ def due(c: Connection, program: str, matured_before_us: int, limit: int) -> list
     A decision answered by a fallback is never among them. Mark every other, or it comes again: a decision
     that carries nothing to learn from (withheld, an arm that is not learnt from) is marked just so.
     """
-    folds.program(c, program)
+    folds.program(c, program, matured_before_us)
     return due_rows(c, run(c, _DUE, program=program, before_us=matured_before_us, limit=limit))
 
 
@@ -167,7 +167,7 @@ def matured(c: Connection, program: str, matured_before_us: int, after_seq: int,
     They come in the log's order; none that a fallback answered, none that was withdrawn.
     """
     before_us = matured_before_us
-    folds.program(c, program)
+    folds.program(c, program, before_us)
     return due_rows(
         c, run(c, _MATURED, program=program, after_seq=after_seq, before_us=before_us, limit=limit)
     )
@@ -175,7 +175,7 @@ def matured(c: Connection, program: str, matured_before_us: int, after_seq: int,
 
 def newest(c: Connection, program: str, before_us: int, limit: int) -> list[DueRow]:
     """The last `limit` decisions made before `before_us`, newest first; see `matured`."""
-    folds.program(c, program)
+    folds.program(c, program, before_us)
     return due_rows(c, run(c, _NEWEST, program=program, before_us=before_us, limit=limit))
 
 

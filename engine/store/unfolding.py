@@ -106,11 +106,10 @@ def customers_of(c: Connection, number: int, ids: Hashes) -> Hashes:
 
 def make(c: Connection, wanted: Missing) -> None:
     """Make rows of a fold: decisions, what waits to be learnt, arms, profiles."""
-    from engine.unfold import Header, unfold
+    from engine.unfold import header_of, unfold
 
     one, places = wanted.fold, wanted.places
-    header = msgspec.msgpack.decode(one.header, type=Header)
-    made = unfold(header, one.number, one.first, blocks.body(c, one.number), places)
+    made = unfold(header_of(one.header), one.number, one.first, blocks.body(c, one.number), places)
     run_many(c, _ADD, made.decisions)
     waiting = [row for row in made.decisions if row[_FALLBACK] is None]
     run_many(c, _ADD_PENDING, [(row[_PROGRAM], row[_AT_US], row[_SEQ]) for row in waiting])

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from engine import store as package
 from engine.batch import Batch, run
+from engine.calendar import microseconds
 from engine.domain import Program
 from engine.erase import erase
 from engine.errors import StoreError
 from engine.profiles import customer_table
 from engine.roster import Table
-from engine.store import Store, customers, decisions, folds, open_store, parts
+from engine.store import Store, customers, decisions, folds, learning, open_store, parts
 from engine.store.directory import Directory, hashes, id_hashes
 from tests.engine.programs import AT, applied, ask, settled
 
@@ -29,18 +30,19 @@ NEED_NONE = {  # modules that name these tables and never have to look in folds,
     "ledger": "of decisions that drew on a budget, which batches never fold",
     "outcomes": "of decisions given by their number",
     "quarantine": "of decisions looked at in learning",
+    "watched": "of a customer who is erased, whose rows were made before",
     "withdrawn": "of decisions just logged as rows, or read before",
 }
 
 
-def batch(store: Store, n: int, name: str = "monday", first: int = 0) -> Program:
-    """n new customers are decided for."""
+def batch(store: Store, n: int, name: str = "monday", first: int = 0, at: datetime = AT) -> Program:
+    """n customers, from number `first` on, are decided for."""
     with store.write() as c:
         program = applied(c)
     rows = {"customer": [f"n{i}" for i in range(first, first + n)], "age": [20 + i % 9 for i in range(n)]}
     columns = {**rows, "consent.marketing": [True] * n, "zone": ["Europe/Oslo"] * n}
     table = customer_table(program, pl.DataFrame(columns), "file")
-    run(store, Batch(program, name, AT), Table(table))
+    run(store, Batch(program, name, at), Table(table))
     return program
 
 
@@ -69,6 +71,19 @@ def test_a_row_is_made_when_it_is_asked_for_and_not_before(store: Store) -> None
         log = decisions.decisions_iter(c, "spring", 0, 100)
     assert [one.seq for one in log] == list(range(1, 31)) and row in log
     assert (counted(store, "decision"), counted(store, "fold")) == (30, 0)
+
+
+def test_learning_makes_rows_of_what_has_matured_alone(store: Store) -> None:
+    batch(store, 5)
+    batch(store, 6, "tuesday", 3, AT + timedelta(days=1))
+    half = microseconds(AT + timedelta(hours=12))
+    with store.write() as c:
+        assert len(learning.due(c, "spring", half, 100)) == 5
+        assert learning.due(c, "spring", half, 100) == learning.matured(c, "spring", half, 0, 100)
+    assert (counted(store, "decision"), counted(store, "fold")) == (5, 2)
+    with store.write() as c:
+        assert len(learning.due(c, "spring", half + 10**12, 100)) == 11
+    assert (counted(store, "decision"), counted(store, "fold")) == (11, 0)
 
 
 def test_decisions_after_a_fold_come_after_it_in_the_log(store: Store) -> None:
