@@ -126,6 +126,7 @@ def report(
         tuple(lower_is_better or ()),
         level,
         tuple(allow_negative or ()),
+        None if expected_split is None else _split(expected_split),
     )
     if not is_file(what) and (factors or period or delivered):
         from engine.experiments.design_stored import report_stored_design

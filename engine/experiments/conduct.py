@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 from scipy.stats import binom
+from sqlalchemy import Connection
 
+from engine.astray import AHEAD_US
+from engine.calendar import microseconds
 from engine.domain import Program
 from engine.experiments import srm
 from engine.experiments.stored import Panel
 from engine.experiments.trust import LIMIT, Check
+from engine.store import flows
 from engine.store.flows import DAY_US
 
 MERGED = 0.05  # of an arm may have met another one under another id before the verdict is withheld
@@ -105,6 +109,25 @@ def _merged_across(panel: Panel, merged: pl.DataFrame, title: str) -> Check:
         return Check("contamination", title, True, f"{sentence}.", count=merged.height)
     sentence += f", more than {MERGED:.0%}. Tell ids apart sooner, or decide where customers are known."
     return Check("contamination", title, False, sentence, count=merged.height)
+
+
+def dates(connection: Connection, panel: Panel) -> Check | None:
+    """Are outcomes dated in the future, which do not count yet? None if there are none."""
+    at_us = microseconds(panel.at)
+    later, beyond = flows.ahead(connection, panel.program.name, at_us, at_us + AHEAD_US)
+    if not later:
+        return None
+    title, told = (
+        "Dates possible?",
+        f"{later:,} outcomes that have arrived are dated later, and do not count yet",
+    )
+    if not beyond:
+        return Check("dates", title, True, f"{told}.", count=0)
+    sentence = (
+        f"{told}; {beyond:,} of them are more than {AHEAD_US // DAY_US} days ahead, which is a wrong date. "
+        "Tell them again under new event ids."
+    )
+    return Check("dates", title, False, sentence, count=beyond)
 
 
 def exposure(panel: Panel) -> Check:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,7 @@ class Compared:
     lower_is_better: tuple[str, ...]
     level: float
     allow_negative: tuple[str, ...] = ()
+    expected_split: Mapping[str, float] | None = None
 
 
 def report_design(path: Path, design: Design, asked: Compared, as_json: bool) -> None:
@@ -82,7 +83,16 @@ def _factors(path: Path, design: Design, asked: Compared) -> Told:
     from engine.experiments.factorial import factorial
 
     references = tuple(one.strip() for one in asked.control.split(",")) if asked.control else ()
-    found = factorial(path, design.factors or (), asked.metrics, references, asked.cluster, asked.level)
+    found = factorial(
+        path,
+        design.factors or (),
+        asked.metrics,
+        references,
+        asked.cluster,
+        asked.level,
+        asked.allow_negative,
+        asked.expected_split,
+    )
     return told_factors(found)
 
 
@@ -121,6 +131,7 @@ def _period(path: Path, design: Design, asked: Compared) -> Told:
         metrics=asked.metrics,
         lower_is_better=asked.lower_is_better,
         allow_negative=asked.allow_negative,
+        expected_split=asked.expected_split,
         wash_out=design.wash_out,
         level=asked.level,
     )
@@ -140,6 +151,7 @@ def _delivered(path: Path, design: Design, asked: Compared) -> Told:
         cluster=asked.cluster,
         lower_is_better=asked.lower_is_better,
         allow_negative=asked.allow_negative,
+        expected_split=asked.expected_split,
         level=asked.level,
     )
     told = {**found.intended.as_dict(), "delivered": [asdict(one) for one in found.delivered]}

@@ -51,6 +51,8 @@ def report_stored_design(
 def _factors(connection: Connection, program: str, design: Design, asked: Compared, at: datetime) -> Told:
     from engine.experiments.factors import factors
 
+    if asked.expected_split:
+        raise InputError("--expected-split is for lots of your own; the arm random logs its probabilities.")
     references = [one.strip() for one in (asked.control or "").split(",") if one.strip()]
     return told_factors(factors(connection, program, at, design.factors or (), references, asked.level))
 
@@ -63,16 +65,27 @@ def _period(connection: Connection, program: str, design: Design, asked: Compare
         length = window(design.period)
     except ValueError as error:
         raise InputError(f"--period is '{design.period}', {error}.") from error
-    control = _version(asked.control)
-    found = periods(connection, program, at, length, control, design.wash_out, asked.level)
+    control = None if asked.control is None else _version(asked.control, "--control")
+    split = {
+        f"version {_version(one, '--expected-split')}": share
+        for one, share in (asked.expected_split or {}).items()
+    }
+    found = periods(
+        connection,
+        program,
+        at,
+        length,
+        control,
+        design.wash_out,
+        asked.level,
+        expected_split=split or None,
+    )
     return found.as_dict(), report_lines(found), found.trusted
 
 
-def _version(text: str | None) -> int | None:
+def _version(text: str, option: str) -> int:
     """`2` and `version 2` are version 2."""
-    if text is None:
-        return None
     number = text.removeprefix("version").strip()
     if not number.isdecimal():
-        raise InputError(f"--control is '{text}', must be the number of a version, such as 2.")
+        raise InputError(f"{option} has '{text}', must be the number of a version, such as 2.")
     return int(number)

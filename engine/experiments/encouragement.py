@@ -14,17 +14,18 @@ Source: Angrist, Imbens and Rubin (1996), "Identification of causal effects usin
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from engine.errors import InputError
-from engine.experiments import fieller, files
+from engine.experiments import fieller, files, verdict
 from engine.experiments.fieller import RatioInterval
 from engine.experiments.report import Report, analyse
+from engine.experiments.trust import Check
 from policies.base import Floats
 
 STRONG = 10.0  # Staiger and Stock's F below which a lot moves delivery too little to divide by
@@ -69,6 +70,7 @@ def encouragement(
     lower_is_better: Sequence[str] = (),
     allow_negative: Sequence[str] = (),
     level: float = 0.95,
+    expected_split: Mapping[str, float] | None = None,
 ) -> Encouraged:
     """Read a file of units with the arm that was drawn and whether it was delivered (0 or 1).
 
@@ -90,11 +92,25 @@ def encouragement(
         cluster=cluster,
         lower_is_better=lower_is_better,
         allow_negative=allow_negative,
+        expected_split=expected_split,
         level=level,
         name=name,
     )
+    if unknown := rows[delivered].null_count():
+        intended = _withheld(intended, delivered, unknown)
     found = effects(rows.drop_nulls(), arm, control, delivered, metrics, cluster, level, list(intended.units))
     return Encouraged(intended, tuple(found))
+
+
+def _withheld(intended: Report, delivered: str, unknown: int) -> Report:
+    """The report without a verdict: whether some rows were delivered is not known."""
+    sentence = (
+        f"Empty cells: {unknown:,} in '{delivered}'. Fill them: 1 if it was delivered, 0 if it was not."
+    )
+    check = Check("delivery_known", "Every delivery known?", False, sentence, count=unknown)
+    checks = (*intended.trust, check)
+    failed = [one for one in checks if not one.passed]
+    return replace(intended, trust=checks, verdict=verdict.withheld(failed))
 
 
 def effects(

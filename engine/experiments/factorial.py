@@ -20,7 +20,8 @@ import numpy as np
 import polars as pl
 
 from engine.errors import InputError, RefusedError
-from engine.experiments import files, multiplicity, trust, welch
+from engine.experiments import files, multiplicity, refunds, trust, welch
+from engine.experiments.experiment import Experiment
 from engine.experiments.trust import Check
 from engine.experiments.units import Columns
 from engine.experiments.welch import Effect, Interval
@@ -116,6 +117,8 @@ def factorial(
     references: Sequence[str] = (),
     cluster: str | None = None,
     level: float = 0.95,
+    allow_negative: Sequence[str] = (),
+    expected_split: Mapping[str, float] | None = None,
 ) -> Factorial:
     """Read a file of a full factorial experiment, one row a unit.
 
@@ -123,6 +126,8 @@ def factorial(
         factors: the columns that were drawn by lot.
         references: the level of each factor that others are compared with; the first by name if not given.
         cluster: column of units that were drawn together, or of a unit's several rows.
+        allow_negative: metrics that may go below 0.
+        expected_split: the share with which each level of each factor was drawn; alike if None.
 
     Raises:
         InputError: a column, a level or a cell cannot be used.
@@ -136,16 +141,52 @@ def factorial(
     keys = [*factors, *([cluster] if cluster else [])]
     rows = files.numbers(rows, metrics, name).with_columns(pl.col(keys).cast(pl.String))
     missing = trust.missing(rows, Columns(factors[0], tuple(metrics), (), None, cluster))
+    levels = [rows[one].drop_nulls().unique().sort().to_list() for one in factors]
+    whole = grid(factors, levels, references, name)
     rows = rows.drop_nulls()
-    whole = grid(factors, [rows[one].unique().sort().to_list() for one in factors], references, name)
     cell, count = _place(rows, whole, name)
+    back = _refunds(rows, cell, whole, metrics, cluster, allow_negative, name)
     groups = rows[cluster].rank("dense").to_numpy().astype(np.int64) - 1 if cluster else None
     counted = dict(zip(whole.names(), count.tolist(), strict=True))
     values = {metric: rows[metric].to_numpy() for metric in metrics}
     found = contrasts(values, cell, whole, level, name, groups)
-    split = trust.split(counted, None) if groups is None else None
-    checks = (missing,) if split is None else (split, missing)
+    split = trust.split(counted, _shares(whole, expected_split, name)) if groups is None else None
+    checks = tuple(one for one in (split, missing, back) if one is not None)
     return Factorial(name, level, counted, checks, found)
+
+
+def _shares(whole: Grid, expected: Mapping[str, float] | None, name: str) -> dict[str, float] | None:
+    """The promised share of each combination: of its levels, multiplied."""
+    if expected is None:
+        return None
+    for factor, levels in zip(whole.factors, whole.levels, strict=True):
+        for one in levels:
+            if one not in expected:
+                raise InputError(
+                    f"{name}: --expected-split says nothing of '{one}', a level of '{factor}'; give the "
+                    "share of every level of every factor, such as none=0.4,gift=0.6,email=0.5,letter=0.5."
+                )
+    return {
+        cell: math.prod(expected[levels[j]] for levels, j in zip(whole.levels, row, strict=True))
+        for cell, row in zip(whole.names(), whole.cells.tolist(), strict=True)
+    }
+
+
+def _refunds(
+    rows: pl.DataFrame,
+    cell: Ints,
+    whole: Grid,
+    metrics: Sequence[str],
+    cluster: str | None,
+    allow_negative: Sequence[str],
+    name: str,
+) -> Check | None:
+    """Values below 0, with the combinations as arms; None where there are none."""
+    names, allowed = whole.names(), tuple(allow_negative)
+    asked = Experiment("(arm)", names[0], tuple(metrics), cluster=cluster, allow_negative=allowed)
+    placed = rows.with_columns(pl.Series(asked.arm, [names[j] for j in cell.tolist()]))
+    refunds.possible(placed, asked, name)
+    return refunds.in_file(placed, asked)
 
 
 def _place(rows: pl.DataFrame, grid: Grid, name: str) -> tuple[Ints, Ints]:
@@ -158,8 +199,8 @@ def _place(rows: pl.DataFrame, grid: Grid, name: str) -> tuple[Ints, Ints]:
     if count.min() < _LEAST:
         where = grid.names()[int(count.argmin())]
         raise RefusedError(
-            f"{name}: the combination {where} has {count.min()} units, and each needs {_LEAST}. Leave a "
-            "factor out, or report the cells as arms of one column."
+            f"{name}: the combination {where} has {count.min()} units with every metric known, and "
+            f"each needs {_LEAST}. Leave a factor out, or report the cells as arms of one column."
         )
     return cell, count
 

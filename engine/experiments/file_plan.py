@@ -35,6 +35,7 @@ class FilePlan:
         days: how long those take to come; None if not known.
         cheapest: the smallest share of the control that finds it among `units`; None if none does.
         cost: what such a control forgoes among `units`, at the wanted effect; None without one.
+        unknown: rows with an empty cell, which are left out.
     """
 
     arm: str
@@ -51,6 +52,7 @@ class FilePlan:
     days: int | None
     cheapest: float | None
     cost: float | None
+    unknown: int
 
 
 def plan_file(
@@ -78,7 +80,7 @@ def plan_file(
     for option, given in (("--effect", effect), ("--per-day", per_day)):
         if given is not None and not 0 < given < math.inf:
             raise InputError(f"{option} == {given:g}, must be above 0; correct it.")
-    one, other, treated, name = _arms(source, arm, control, metric, cluster)
+    one, other, treated, name, unknown = _arms(source, arm, control, metric, cluster)
     target = abs(other.mean - one.mean) if effect is None else effect
     if target == 0:
         raise RefusedError(f"{name} shows no effect on {metric} to plan for; give one with --effect.")
@@ -105,6 +107,7 @@ def plan_file(
         None if per_day is None else math.ceil(size / per_day),
         cheapest,
         None if cheapest is None else cheapest * total * target,
+        unknown,
     )
 
 
@@ -117,6 +120,8 @@ def sentences(plan: FilePlan) -> tuple[str, ...]:
         f"{plan.size:,} units{time}, {plan.share:.1%} of them in the control, read once at the end.",
         f"The {plan.units:,} units of this file find {plan.detectable:.3g} or more.",
     ]
+    if plan.unknown:
+        told.append(f"{plan.unknown:,} rows with an empty cell are left out.")
     if plan.cheapest is None:
         told.append(f"No control among {plan.units:,} units finds {plan.wanted:.3g}: more units are needed.")
     else:
@@ -129,20 +134,27 @@ def sentences(plan: FilePlan) -> tuple[str, ...]:
 
 def _arms(
     source: Path | pl.DataFrame, arm: str, control: str, metric: str, cluster: str | None
-) -> tuple[Moments, Moments, str, str]:
-    """The control, the first other arm and its name, and what to call the source."""
+) -> tuple[Moments, Moments, str, str, int]:
+    """The control, the first other arm and its name, what to call the source, and rows with an empty cell."""
     name = "the frame" if isinstance(source, pl.DataFrame) else str(source)
     wanted = [arm, metric, *([cluster] if cluster else [])]
     rows = source.select(wanted) if isinstance(source, pl.DataFrame) else files.read(source, wanted)
     rows = files.numbers(rows, [metric], name).with_columns(pl.col(arm).cast(pl.String))
     term = clustered(Term(metric), cluster)
     samples = aggregates(rows, arm, [term], cluster)
-    others = sorted(samples.keys() - {control})
-    if control not in samples or not others:
+    found = sorted(rows[arm].drop_nulls().unique())
+    if control not in found or len(found) < 2:
         raise InputError(f"{name} has no arm '{control}' and another one in column '{arm}'; name them.")
-    if min(samples[one].n for one in (control, others[0])) < 2:
-        raise InputError(f"{name}: an arm has fewer than 2 units, which is too few to know how they vary.")
-    return moments(samples[control], term), moments(samples[others[0]], term), others[0], name
+    enough = [one for one in found if one in samples and samples[one].n > 1]
+    others = [one for one in enough if one != control]
+    if control not in enough or not others:
+        few = next(one for one in (control, *found) if one not in enough)
+        raise InputError(
+            f"{name}: arm '{few}' has fewer than 2 units with a known '{metric}', which is too few to know "
+            "how they vary. Fill its empty cells, or correct the arm's name."
+        )
+    unknown = rows.height - rows.drop_nulls().height
+    return moments(samples[control], term), moments(samples[others[0]], term), others[0], name, unknown
 
 
 def _plan(deviation: float, share: float, level: float) -> Plan:

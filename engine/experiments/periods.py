@@ -9,6 +9,7 @@ that followed from it, whenever that came.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -40,6 +41,7 @@ def periods(
     wash_out: int = 0,
     level: float = 0.95,
     clamp: float = 0.999,
+    expected_split: Mapping[str, float] | None = None,
 ) -> Report:
     """Compare the versions of a program that came back after another, on the net reward of a decision.
 
@@ -47,6 +49,7 @@ def periods(
         length: of a period; periods are counted from 1970 UTC.
         control: the version the others are compared with; the oldest if None.
         wash_out: periods to leave out after each switch.
+        expected_split: with which shares versions ("version 2") were drawn; alike if None.
         clamp: quantile beyond which a reward does not count; the unclamped effect stands beside.
 
     Raises:
@@ -80,6 +83,7 @@ def periods(
         period=_PERIOD,
         metrics=metrics,
         allow_negative=metrics,
+        expected_split=expected_split,
         wash_out=wash_out,
         level=level,
         name=called,

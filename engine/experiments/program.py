@@ -189,7 +189,7 @@ def report_program(
         *(conduct.all_arms(found, arms) if one.name == "arms" else one for one in figures.trust),
         *refunds.in_store(found.back, units, control, also.allow_negative),
         conduct.daily_split(found),
-        *filter(None, [drawn_as_logged(connection, name, at)]),
+        *filter(None, [drawn_as_logged(connection, name, at), conduct.dates(connection, found)]),
         conduct.contamination(found),
         conduct.exposure(found),
         conduct.maturity(found),

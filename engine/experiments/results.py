@@ -107,7 +107,7 @@ def clamping(column: pl.Series, clamp: float | None) -> tuple[float, float] | No
     None where clamping was not asked for, the metric has two values, or it would cut all or nothing.
     """
     least, most = column.min(), column.max()
-    if clamp is None or not column.is_between(least, most, closed="none").any():
+    if clamp is None or least is None or not column.is_between(least, most, closed="none").any():
         return None
     high = upper(column.drop_nulls(), clamp)
     low = -upper(-column.drop_nulls(), clamp) if isinstance(least, float) and least < 0 else least

@@ -11,7 +11,7 @@ Source: Bojinov, Simchi-Levi and Zhao (2023), "Design and analysis of switchback
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +44,7 @@ def switchback(
     allow_negative: Sequence[str] = (),
     wash_out: int = 0,
     level: float = 0.95,
+    expected_split: Mapping[str, float] | None = None,
     name: str | None = None,
 ) -> Report:
     """Read a file of a switchback experiment: rows of any number in each period.
@@ -51,6 +52,7 @@ def switchback(
     Args:
         period: column whose order is that of time: a number, or a date or time in ISO form.
         wash_out: periods to leave out after each switch.
+        expected_split: with which shares periods were drawn; alike if None.
         name: what to call the source; the file's path if None.
 
     Raises:
@@ -77,6 +79,7 @@ def switchback(
         level=level,
         lower_is_better=lower_is_better,
         allow_negative=allow_negative,
+        expected_split=expected_split,
         name=name,
     )
     carried = [_carry_over(kept, arm, control, period, metric) for metric in metrics]

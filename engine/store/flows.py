@@ -108,6 +108,12 @@ _SCORES = prepare(
     .order_by(_assignment.c.customer, _prediction.c.as_of_us)
 )
 
+_AHEAD = prepare(
+    select(func.count(), func.coalesce(func.sum(_outcome.c.at_us > bindparam("latest_us")), 0))
+    .select_from(_assignment.join(_outcome, _outcome.c.customer == _assignment.c.customer))
+    .where(_mine, _outcome.c.at_us > bindparam("at_us"), _outcome.c.received_us <= bindparam("at_us"))
+)
+
 # What the rows of each function hold, in their order. A store of a million decisions is read in seconds only
 # because a row stays the tuple that the driver made.
 
@@ -164,6 +170,12 @@ def earned(c: Connection, program: str, at_us: int) -> Rows:
     """Their outcomes of a kind on a day, whoever contacted them, before the assignment or after: `EARNED`."""
     folds.program(c, program)
     return run(c, _OUTCOMES, program=program, at_us=at_us)
+
+
+def ahead(c: Connection, program: str, at_us: int, latest_us: int) -> tuple[int, int]:
+    """How many of their outcomes had arrived by then and are dated later; and how many after `latest_us`."""
+    ((later, beyond),) = run(c, _AHEAD, program=program, at_us=at_us, latest_us=latest_us)
+    return int(later), int(beyond)
 
 
 def profiles(c: Connection, program: str, at_us: int) -> Iterator[tuple[str, bytes]]:

@@ -82,6 +82,11 @@ def test_all_zeros_are_a_named_failure() -> None:
     assert set(failed(read(experiment().with_columns(spend=0.0)))) == {"variation"}
 
 
+def test_a_metric_nobody_knows_is_told_where_it_is_to_be_clamped() -> None:
+    with pytest.raises(InputError, match="fewer than 2 units with a known 'spend'"):
+        read(experiment().with_columns(spend=pl.lit(None, dtype=pl.Float64)), clamp=0.99)
+
+
 def test_one_unit_in_an_arm_is_told() -> None:
     alone = experiment().filter((pl.col("arm") == "a") | (pl.col("household") == 399))
     with pytest.raises(InputError, match="arm 'b' has 1 unit, at least 2 are needed"):

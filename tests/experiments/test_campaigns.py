@@ -14,10 +14,11 @@ from engine.cli import main
 from engine.errors import InputError, RefusedError
 from engine.experiments.encouragement import encouragement
 from engine.experiments.factorial import factorial
-from engine.experiments.file_plan import plan_file
+from engine.experiments.file_plan import plan_file, sentences
 from engine.experiments.switchback import switchback
 
 WORLDS = 200
+LOTS = {"sale": 0.4, "none": 0.6, "sms": 0.6, "email": 0.4}  # those of `grid`
 
 
 def within(share: float, worlds: int = WORLDS, level: float = 0.95) -> bool:
@@ -79,7 +80,7 @@ def test_a_combination_nobody_got_is_refused() -> None:
     frame = grid(np.random.default_rng(3)).filter(
         ~((pl.col("offer") == "sale") & (pl.col("channel") == "sms"))
     )
-    with pytest.raises(RefusedError, match="the combination sale, sms has 0 units, and each needs 2"):
+    with pytest.raises(RefusedError, match="the combination sale, sms has 0 units with every metric"):
         factorial(frame, ["offer", "channel"], ["money"])
 
 
@@ -191,6 +192,59 @@ def test_a_lot_that_moves_delivery_too_little_gets_no_effect() -> None:
     ).delivered[0]
     assert found.effect is None
     assert "too little of a difference to divide by" in found.reason
+
+
+def test_a_delivery_that_is_not_known_withholds_the_verdict_by_name() -> None:
+    unknown = pl.when(pl.int_range(pl.len()) > 2).then("opened")
+    frame = asked(np.random.default_rng(10)).with_columns(opened=unknown, money=pl.col("money").abs())
+    found = encouragement(frame, arm="arm", control="none", delivered="opened", metrics=["money"]).intended
+    assert [one.name for one in found.trust if not one.passed] == ["delivery_known"]
+    assert "3 in 'opened'" in found.trust[-1].sentence and found.verdict.status == "gray"
+
+
+def test_what_a_factor_or_a_plan_leaves_out_is_told(tmp_path: Path) -> None:
+    frame = grid(np.random.default_rng(3)).with_columns(pl.col("money").abs())
+    holed = frame.with_columns(money=pl.when(pl.int_range(pl.len()) > 4).then("money"))
+    found = factorial(holed, ["offer", "channel"], ["money"], expected_split=LOTS)
+    assert [one.name for one in found.trust if not one.passed] == ["missing"]
+    back = factorial(
+        frame.with_columns(
+            money=pl.when(pl.col("offer") == "sale").then(-pl.col("money")).otherwise("money")
+        ),
+        ["offer", "channel"],
+        ["money"],
+    )
+    assert "refunds" in [one.name for one in back.trust if not one.passed]
+    never = frame.with_columns(money=pl.lit(None, dtype=pl.Float64))
+    with pytest.raises(RefusedError, match="has 0 units with every metric known"):
+        factorial(never, ["offer", "channel"], ["money"])
+    plan = plan_file(holed, arm="offer", control="none", metric="money", effect=1.0)
+    assert plan.unknown == 5 and "5 rows with an empty cell are left out." in sentences(plan)
+    assert plan.units == 235
+    for gone in (
+        never,
+        frame.filter((pl.col("offer") == "none") | (pl.col("who") < 0)).vstack(
+            frame.filter(offer="sale").head(1)
+        ),
+    ):
+        with pytest.raises(InputError, match="has fewer than 2 units with a known 'money'"):
+            plan_file(gone, arm="offer", control="none", metric="money", effect=1.0)
+
+
+def test_lots_that_were_not_even_are_held_against_their_shares() -> None:
+    frame = grid(np.random.default_rng(5), 1200).with_columns(pl.col("money").abs())
+    even, told = (
+        factorial(frame, ["offer", "channel"], ["money"], expected_split=one) for one in (None, LOTS)
+    )
+    assert [one.name for one in even.trust if not one.passed] == ["srm"] and told.trusted
+    with pytest.raises(InputError, match="--expected-split says nothing of 'sms', a level of 'channel'"):
+        factorial(frame, ["offer", "channel"], ["money"], expected_split={"sale": 1, "none": 1, "email": 1})
+
+
+def test_a_plan_passes_over_a_stray_arm() -> None:
+    frame = grid(np.random.default_rng(4))
+    stray = frame.vstack(frame.head(1).with_columns(offer=pl.lit("a typo")))
+    assert plan_file(stray, arm="offer", control="none", metric="money", effect=1.0).arm == "sale"
 
 
 def test_a_plan_finds_its_effect_as_often_as_it_says() -> None:

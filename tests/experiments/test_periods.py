@@ -154,11 +154,14 @@ def test_the_command_line_reads_periods_from_the_store(
     assert main([*asked, "--period", "day", "--control", "2", "--wash-out", "1", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["metrics"][0]["comparisons"][0]["arm"] == "version 3" and told["trust"]["by_lot"]["passed"]
+    assert main([*asked, "--period", "1 day", "--expected-split", "2=0.1,3=0.9"]) == 1
+    assert "FAILED  Split as promised?" in capsys.readouterr().out
     assert main([*asked, "--period", "1 day"]) == 0
     assert "version 3 raised net reward by" in capsys.readouterr().out
     for wrong, words in (
         (["--period", "1d"], "--period is '1d', must be a length of time such as"),
-        (["--period", "day", "--control", "two"], "--control is 'two', must be the number of a version"),
+        (["--period", "day", "--expected-split", "a=1"], "--expected-split has 'a', must be the number"),
+        (["--period", "day", "--control", "two"], "--control has 'two', must be the number of a version"),
         (["--period", "day", "--wash-out", "99"], "--wash-out 99 leaves no period of some arm"),
     ):
         assert main([*asked, *wrong]) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -186,6 +187,21 @@ def test_an_arm_too_small_by_chance_is_told_and_not_compared(tmp_path: Path) -> 
     (check,) = [one for one in found.trust if one.name == "arms"]
     assert check.passed and check.sentence == "Too few customers yet to compare: random 1."
     assert "random" not in found.arms
+
+
+@pytest.mark.parametrize(("ahead", "passed"), [(20.0, True), (80.0, False)])
+def test_outcomes_dated_in_the_future_are_told_and_named_where_no_plan_is_so_far(
+    ahead: float, passed: bool, tmp_path: Path
+) -> None:
+    people = lots_of(policy=200, random=40, holdout=80, bau=80)
+    sold = (*people[0].outcomes, (28 + ahead, "purchase", 9.0))
+    found = read(tmp_path, [replace(people[0], outcomes=sold), *people[1:]])
+    (check,) = [one for one in found.trust if one.name == "dates"]
+    assert check.passed == passed and check.sentence.startswith(
+        "1 outcomes that have arrived are dated later"
+    )
+    (tmp_path / "sound").mkdir()
+    assert "dates" not in {one.name for one in read(tmp_path / "sound", people).trust}
 
 
 def test_it_is_too_early_before_an_outcome_can_come(tmp_path: Path) -> None:
