@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _HEIGHT = 2.5  # inches
+_PLACES, _LABELS, _WEEKS = 400, 12, 60  # of a curve; words along an axis; weeks that are drawn
 
 
 def waterfall(steps: Sequence[Step], ground: float, lowest: str) -> str:
@@ -73,6 +74,7 @@ def growth(looks: Sequence[Look], marks: Sequence[tuple[int, str]] = ()) -> str:
     """
     if len(looks) < 2:
         return ""
+    looks = [*looks[: -1 : -(-len(looks) // _PLACES)], looks[-1]]
     days = [one.day for one in looks]
     with _drawing() as (figure, axes):
         widest = 3 * max(abs(looks[-1].effect.low), abs(looks[-1].effect.high), abs(looks[-1].effect.value))
@@ -81,16 +83,26 @@ def growth(looks: Sequence[Look], marks: Sequence[tuple[int, str]] = ()) -> str:
         axes.axhline(0, color=MUTED, linewidth=1, zorder=2)
         axes.plot(days, [one.effect.value for one in looks], color=EFFECT, linewidth=2, zorder=3)
         axes.set_ylim(max(min(low), -widest), min(max(high), widest))
-        for day, what in marks:
+        kept = _spread(marks, (days[-1] - days[0]) / _LABELS)
+        for day, what in kept:
             axes.axvline(day, color=MUTED, linewidth=0.8, linestyle=":", zorder=2)
             axes.annotate(what, (day, 1), (3, -2), xycoords=("data", "axes fraction"), va="top", color=MUTED,
                           textcoords="offset points", fontsize=8)  # fmt: skip
         shown = days[:: max(1, len(days) // 6)]
         axes.set_xticks(shown, [f"{instant(day * DAY_US):%d %b}" for day in shown])
         last = looks[-1]
-        told = "".join(f" {what} on {instant(day * DAY_US):%Y-%m-%d}." for day, what in marks)
+        told = "".join(f" {what} on {instant(day * DAY_US):%Y-%m-%d}." for day, what in kept)
         text = f"From {_date(looks[0])} to {_date(last)}; at the end {_span(last.effect)}.{told}"
         return inline(figure, "growth", "Extra net reward per customer so far", text)
+
+
+def _spread(marks: Sequence[tuple[int, str]], apart: float) -> list[tuple[int, str]]:
+    """The marks that can be read beside one another, from the last back."""
+    kept: list[tuple[int, str]] = []
+    for mark in reversed(marks):
+        if not kept or kept[-1][0] - mark[0] >= apart:
+            kept.append(mark)
+    return kept
 
 
 def wear(weeks: Sequence[Week]) -> str:
@@ -99,11 +111,13 @@ def wear(weeks: Sequence[Week]) -> str:
         return ""
     with _drawing() as (figure, axes):
         axes.axhline(0, color=MUTED, linewidth=1, zorder=1)
+        weeks = weeks[:_WEEKS]
         for one in weeks:
             effect = one.effect
             axes.plot([one.week] * 2, [effect.low, effect.high], color=EFFECT, linewidth=2.2, zorder=2)
             axes.plot([one.week], [effect.value], "o", color=EFFECT, markersize=6.5, zorder=3)
-        axes.set_xticks([one.week for one in weeks], [f"week {one.week}" for one in weeks])
+        shown = weeks[:: -(-len(weeks) // _LABELS)]
+        axes.set_xticks([one.week for one in shown], [f"week {one.week}" for one in shown])
         axes.margins(x=0.08)
         text = "; ".join(f"week {one.week}: {_span(one.effect)}" for one in weeks)
         return inline(figure, "wear", "Extra net reward by week since the assignment", f"{text}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from engine.experiments.experiment import Experiment
 from engine.experiments.plots import forest
 from engine.experiments.report import Report
 from engine.experiments.results import Comparison, MetricResult
+from engine.experiments.sheets import brief, cards, clip, fitted, tables
 from engine.experiments.targeting import Targeting
 from engine.experiments.trust import Check
 from engine.experiments.verdict import Verdict, p_words
@@ -22,29 +24,66 @@ from engine.experiments.verdict import number as plain_number
 from engine.experiments.welch import Interval
 
 MARKS = {"green": "✓", "yellow": "!", "red": "✕", "gray": "?"}
+_RANKINGS = 2, 6  # arms of a score that are printed, and on the page
+_LINES, _RANKED, _SHOWN = 130, 30, 240  # of the figures of a file: printed; less for each ranking; shown
 WORDS = {"green": "Proven", "yellow": "Open", "red": "Harmful", "gray": "Withheld"}
 
 
 def render(report: Report) -> str:
     """The page of a report."""
-    plot = Markup(forest(report.metrics, report.experiment.level))  # matplotlib escapes the names it draws
+    pictured, more = drawn(report.metrics)
+    plot = Markup(forest(pictured, report.experiment.level))  # matplotlib escapes the names it draws
+    ranked = [{"found": one, "areas": areas(one)} for one in report.targeting]
+    fit = fitted(ranked, *_RANKINGS)
     return (
         environment()
         .get_template("template.html.j2")
         .render(
-            **shared(report, report.verdict, report.trust, report.trusted),
+            **shared(report, report.verdict, report.trust, report.trusted, (_room(report), _SHOWN)),
             plot=plot,
+            more=more,
             targeted=[
-                {"found": one, "plot": Markup(uplift(one, f"uplift-{i}")), "areas": areas(one)}
-                for i, one in enumerate(report.targeting)
+                {**one, "plot": Markup(uplift(one["found"], f"uplift-{i}"))} for i, one in enumerate(fit.rows)
             ],
+            rankings=fit,
             costs=any(one.per_cost for metric in report.metrics for one in metric.comparisons),
         )
     )
 
 
-def shared(report: Report, verdict: Verdict, checks: Sequence[Check], trusted: bool) -> dict[str, Any]:
-    """What the templates of all pages ask for."""
+def _room(report: Report) -> int:
+    """Lines of the figures that four sheets have room for beside the rest."""
+    ranked = _RANKED * min(len(report.targeting), _RANKINGS[0])
+    wide = 2 if report.experiment.cost_column else 1
+    return (_LINES - ranked - trust_lines(report.trust)) // wide
+
+
+def trust_lines(checks: Sequence[Check]) -> int:
+    """Lines of print that the trust checks take."""
+    told = [(one.title, one.sentence, not one.passed) for one in checks]
+    return cards(*map(list, zip(*told, strict=True)))
+
+
+def drawn(metrics: Sequence[MetricResult], most: int = 24) -> tuple[list[MetricResult], bool]:
+    """The first metrics and arms whose effects one picture shows, and whether there are more."""
+    left, kept = most, []
+    for metric in metrics:
+        part = metric.comparisons[:left]
+        left -= len(part)
+        if part:
+            kept.append(replace(metric, comparisons=part))
+    return kept, sum(len(one.comparisons) for one in metrics) > most
+
+
+def shared(
+    report: Report, verdict: Verdict, checks: Sequence[Check], trusted: bool, rows: tuple[int, int]
+) -> dict[str, Any]:
+    """What the templates of all pages ask for.
+
+    Args:
+        rows: of the figures: the lines of print there is room for, and the rows on the page.
+    """
+    kept, fit = tables([figures(metric) for metric in report.metrics], *rows)
     return {
         "report": report,
         "verdict": verdict,
@@ -54,7 +93,8 @@ def shared(report: Report, verdict: Verdict, checks: Sequence[Check], trusted: b
         "mark": MARKS[verdict.status],
         "word": WORDS[verdict.status],
         "units": sum(report.units.values()),
-        "tables": [figures(metric) for metric in report.metrics],
+        "tables": kept,
+        "left": fit,
         "settings": settings(report.experiment),
     }
 
@@ -68,7 +108,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["prose"] = prose
+    made.filters |= {"prose": prose, "brief": brief, "clip": clip}
     return made
 
 

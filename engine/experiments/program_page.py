@@ -19,28 +19,33 @@ from engine.experiments.plots import forest
 from engine.experiments.program import ProgramReport
 from engine.experiments.received import CONTROL
 from engine.experiments.segments import Segment
+from engine.experiments.sheets import Fitted, cards, clip, fitted
 from engine.experiments.verdict import Status, p_words
 
 _DRAWN = 4  # metrics in the forest plot; the table has all
+_SEGMENTS, _HARMS = (9, 120), (9, 60)  # printed, and on the page
+_LINES, _LEAST, _SHOWN = 104, 6, 160  # of the figures: lines less what the rest takes, at least; rows shown
+_TAKEN = {"targeting": 30, "lifetime": 36, "plan": 16}  # lines that are free where there is none
 _TOLD: dict[Status, str] = {"green": "held", "yellow": "open", "red": "broken", "gray": "not seen"}
 
 
 def render(report: ProgramReport) -> str:
     """The page of a program's report."""
     figures = report.figures
+    pictured, more = page.drawn(figures.metrics[:_DRAWN])
     return (
         page.environment()
         .get_template("program.html.j2")
         .render(
             program=report,
-            **page.shared(figures, report.verdict, report.trust, report.trusted),
+            **page.shared(figures, report.verdict, report.trust, report.trusted, (_room(report), _SHOWN)),
             since=f"{instant(report.since_us):%d %B %Y}",
             until=f"{report.at:%d %B %Y}",
             waterfall=Markup(_waterfall(report)),
             growth=Markup(curves.growth(report.looks, report.marks)),
             wear=Markup(curves.wear(report.weeks)),
-            plot=Markup(forest(figures.metrics[:_DRAWN], figures.experiment.level)),
-            more=len(figures.metrics) > _DRAWN,
+            plot=Markup(forest(pictured, figures.experiment.level)),
+            more=more or len(figures.metrics) > _DRAWN,
             steps=[_step(one) for one in report.ladder],
             amounts=amounts(report.money),
             ratios=[ratio(one) for one in report.money.ratios],
@@ -58,7 +63,7 @@ def render(report: ProgramReport) -> str:
             ranks=[] if report.targeting is None else page.areas(report.targeting),
             costs=False,
             plan=report.plan,
-            segments=[_segment(one) for one in report.segments],
+            segments=_segments(report.segments),
             planned=() if report.plan is None else sentences(report.plan),
             ahead=[] if report.plan is None else [_ahead(one) for one in report.plan.ahead],
         )
@@ -102,6 +107,26 @@ def amounts(account: Money) -> list[dict[str, str]]:
 def ratio(one: Ratio) -> dict[str, str]:
     """A ratio in words."""
     return {"name": one.name, "meaning": one.meaning, "sentence": one.sentence}
+
+
+def _room(report: ProgramReport) -> int:
+    """Lines of the figures that four sheets have room for beside the rest."""
+    free = sum([lines for part, lines in _TAKEN.items() if getattr(report, part) is None])
+    harms = report.guardrails[: _HARMS[0]]
+    titles = [f"{clip(one.kind)} {one.arm} against {one.control}: held" for one in harms]
+    held = cards(titles, [one.sentence for one in harms], [False] * len(harms))
+    segments = 8 + min(len(report.segments), _SEGMENTS[0]) if report.segments else 0
+    verdict = 2 * min(len(report.verdict.sentence) // 75, 3) + min(len(report.verdict.guidance) // 110, 3)
+    reached = 6 + 2 * len(report.received) if report.received else 0
+    notes = sum(min(1 + len(one) // 120, 2) for one in report.notes)
+    return max(
+        _LINES + free - page.trust_lines(report.trust) - held - segments - notes - verdict - reached, _LEAST
+    )
+
+
+def _segments(found: Sequence[Segment]) -> Fitted:
+    """The segments in words; where they do not fit on paper, those with most customers are printed."""
+    return fitted([_segment(one) for one in found], *_SEGMENTS, first=lambda i: -found[i].customers)
 
 
 def _segment(one: Segment) -> dict[str, str]:
@@ -162,9 +187,9 @@ def _ahead(one: Horizon) -> dict[str, str]:
     return {**shown, "share": f"{one.share:.1%}", "cost": cost, "cost_span": page.span(one.cost)}
 
 
-def watches(watched: Sequence[Watch]) -> list[dict[str, str]]:
-    """Guardrails in words."""
-    return [
+def watches(watched: Sequence[Watch]) -> Fitted:
+    """Guardrails in words; where they do not fit on paper, those that are broken or open are printed."""
+    rows = [
         {
             "kind": one.kind,
             "arm": one.arm,
@@ -176,3 +201,5 @@ def watches(watched: Sequence[Watch]) -> list[dict[str, str]]:
         }
         for one in watched
     ]
+    order = ("red", "yellow", "green", "gray")
+    return fitted(rows, *_HARMS, first=lambda i: order.index(watched[i].status))

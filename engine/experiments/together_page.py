@@ -6,7 +6,10 @@ from engine.calendar import instant
 from engine.experiments import page
 from engine.experiments.portfolio import Line
 from engine.experiments.program_page import amounts, ratio, watches
+from engine.experiments.sheets import fitted
 from engine.experiments.together import Together
+
+_FIGURES, _PROGRAMS = (30, 60), (20, 200)  # printed, and on the page
 
 
 def render(report: Together) -> str:
@@ -17,13 +20,14 @@ def render(report: Together) -> str:
         .get_template("together.html.j2")
         .render(
             found=report,
-            **page.shared(figures, report.verdict, report.trust, report.trusted),
+            **page.shared(figures, report.verdict, report.trust, report.trusted, _FIGURES),
             since=f"{instant(report.since_us):%d %B %Y}",
             until=f"{report.at:%d %B %Y}",
             amounts=amounts(report.money),
             ratios=[ratio(one) for one in report.money.ratios],
             watches=watches(report.guardrails),
-            lines=[_line(one) for one in report.lines],
+            lines=fitted([_line(one) for one in report.lines], *_PROGRAMS),
+            count=len(report.lines),
             costs=False,
         )
     )
