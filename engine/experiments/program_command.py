@@ -85,6 +85,11 @@ def report_stored(program: str, asked: Asked, at: str | None, store: Path | None
 
 
 def _show_plan(report: ProgramReport, as_json: bool) -> None:
+    if report.reading is None:
+        raise RefusedError(
+            f"Program '{report.name}' has nothing to plan by: every customer brought the same. Check that "
+            "outcomes reach the store."
+        )
     if report.plan is None:
         raise RefusedError(
             f"Program '{report.name}' shows no effect to plan for. Say with --effect how much per "

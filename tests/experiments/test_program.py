@@ -358,3 +358,13 @@ def test_what_is_the_same_within_every_arm_is_left_out_of_the_figures(tmp_path: 
     found = read(tmp_path, people, text=TEXT.replace("random: 0.1, bau: 0.2, holdout: 0.2", "holdout: 0.5"))
     assert found.trusted, found.trust
     assert "number of visit" in found.notes[0]
+
+
+def test_a_plan_is_refused_where_every_customer_brought_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    silent = [replace(one, outcomes=()) for one in crowd(200, gain=1.0)]
+    shop(tmp_path / "shop.db", silent).close()
+    asked = ["report", "spring", "--store", str(tmp_path / "shop.db"), "--at", "2026-03-30", "--plan"]
+    assert main([*asked, "--effect", "1"]) == 1
+    assert "has nothing to plan by: every customer brought the same" in capsys.readouterr().err
