@@ -86,19 +86,20 @@ def run(
     solved = _prices(store, lives, batch, roster) if batch.program.budgets else None
     for table in roster.tables():
         order, told = _order(store, batch.program, table), []
-        for part in table[order].iter_slices(CHUNK):
+        for part in (table if order is None else table[order]).iter_slices(CHUNK):
             with store.write() as connection:
                 current = lives.get(connection, batch.program.name)
                 settled, replayed = _settle(connection, current, batch, part, solved)
                 told.append(_told(connection, current.program, settled.table, batch))
             counted.add(settled, replayed)
             progress(counted.customers)
-        take(pl.concat(told)[order.arg_sort()])
+        decided = pl.concat(told)
+        take(decided if order is None else decided[order.arg_sort()])
     return counted.summary(current.snapshot_version)
 
 
-def _order(store: Store, program: Program, table: pl.DataFrame) -> pl.Series:
-    """The order in which the rows are decided.
+def _order(store: Store, program: Program, table: pl.DataFrame) -> pl.Series | None:
+    """The order in which the rows are decided; None for that in which they stand.
 
     By id where some are known, since what a transaction touches of the store's indexes then lies together. As
     they stand where nobody seems to be, and where who comes first gets what is scarce.
@@ -106,7 +107,7 @@ def _order(store: Store, program: Program, table: pl.DataFrame) -> pl.Series:
     sample = table["customer"].gather_every(-(-table.height // SAMPLE)).to_list()
     with store.read() as connection:
         if program.budgets or not customers.seen(connection, sample):
-            return pl.int_range(table.height, eager=True)
+            return None
     return table["customer"].arg_sort()
 
 

@@ -91,10 +91,11 @@ def column(values: Sequence[Any], kind: AttributeType) -> Column:
 
 def numbers(columns: Sequence[Sequence[Any]], n: int) -> Floats:
     """(m, n) columns of numbers, NaN where unknown."""
-    if any(isinstance(one, Column) for one in columns):
+    if Column in map(type, columns):
         value = np.empty((len(columns), n))
         for row, one in zip(value, columns, strict=True):
-            row[:] = one.array if isinstance(one, Column) else np.array(one, dtype=np.float64)
+            plain = type(one) is Column and one.kind in ("number", "integer")
+            row[:] = one.array if plain else np.array(one, dtype=np.float64)
         return value
     return np.array(columns, dtype=np.float64).reshape(len(columns), n)
 

@@ -17,12 +17,14 @@ import numpy as np
 
 from engine.calendar import EPOCH
 from engine.coded import nothing_in
+from engine.columns import numbers
 from engine.domain import Program
 from engine.once import once
 from engine.pasts import Pasts
 from engine.situation import Contact, Situations
 from policies.base import Floats, Ints
 from policies.grid import snap
+from policies.kernel import kernel
 
 _DAY_US = 86_400_000_000
 _LEVELS_AT_MOST = 32
@@ -120,8 +122,8 @@ def _layout(encoding: Encoding) -> _Layout:
             at += len(feature.levels)
     return _Layout(
         tuple(feature.name for feature, _ in numbers),
-        np.array([[feature.center] for feature, _ in numbers]).reshape(-1, 1),
-        np.array([[feature.scale] for feature, _ in numbers]).reshape(-1, 1),
+        np.array([feature.center for feature, _ in numbers], dtype=np.float64),
+        np.array([feature.scale for feature, _ in numbers], dtype=np.float64),
         np.array([start for _, start in numbers], dtype=np.int64),
         tuple(texts),
         at + len(encoding.history),
@@ -133,12 +135,8 @@ def encode(encoding: Encoding, situations: Situations) -> Floats:
     layout, n = _layout(encoding), len(situations)
     X, unknown = np.zeros((n, layout.width)), [None] * n
     if layout.numbers:
-        numbers = _matrix([situations.values.get(name) or unknown for name in layout.numbers])
-        with np.errstate(over="ignore"):  # beyond the largest float is beyond +-8 too
-            number = (numbers - layout.center) / layout.scale
-        missing = np.isnan(number)
-        X[:, layout.at] = np.where(missing, 0.0, number).T
-        X[:, layout.at + 1] = missing.T
+        number = _matrix([situations.values.get(name) or unknown for name in layout.numbers], n)
+        _standardise(number, layout.center, layout.scale, layout.at, X)
     for name, start, place in layout.texts:
         column = situations.values.get(name) or unknown
         level = np.array([place.get(value, -1) for value in column], dtype=np.int64)
@@ -176,12 +174,23 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _matrix(columns: Sequence[Sequence[Any]]) -> Floats:
+def _matrix(columns: Sequence[Sequence[Any]], n: int) -> Floats:
     """(m, n) the columns as numbers, NaN where unknown."""
     try:
-        return np.array(columns, dtype=np.float64)
+        return numbers(columns, n)
     except (TypeError, ValueError):  # times among them, or texts
         return np.stack([_numeric_column(column) for column in columns])
+
+
+@kernel("void(f8[:,::1], f8[::1], f8[::1], i8[::1], f8[:,::1])", writes=1)
+def _standardise(number: Floats, center: Floats, scale: Floats, at: Ints, X: Floats) -> None:
+    """Fill two columns of X for each number: its standardised value, and whether it is unknown."""
+    for i in range(len(X)):
+        for m in range(len(number)):
+            value = (number[m, i] - center[m]) / scale[m]
+            unknown = np.isnan(value)
+            X[i, at[m]] = 0.0 if unknown else value
+            X[i, at[m] + 1] = 1.0 if unknown else 0.0
 
 
 def _history(offers: Sequence[str], situations: Situations, X: Floats) -> None:

@@ -117,8 +117,8 @@ def _by_rule(held: Mask, order: Ints, number: Numbers, owner: Ints, owners: Ints
     for i in range(n):
         least[:] = NONE
         for r in range(len(order)):
-            first = NONE if held[i, order[r]] else number[r]
-            least[owner[r]] = min(least[owner[r]], first)
+            if not held[i, order[r]]:  # most do hold
+                least[owner[r]] = min(least[owner[r]], number[r])
         for d in range(len(owners)):
             for j in range(k):
                 blame[i, j] = min(blame[i, j], least[owners[d, j]])

@@ -14,6 +14,7 @@ from engine.request import Request
 from engine.store import Store, programs
 from engine.store.savepoint import STORE_FAILURES, undoable
 from engine.unsent import record
+from policies import kernel
 
 Answers = Sequence[Decided | Exception]
 
@@ -30,9 +31,10 @@ class Service:
         self._ready = Ready(store)
 
     def prepare(self) -> None:
-        """Make every program of the store ready, so that no caller waits for it."""
+        """Make every program of the store, and the kernels, ready, so that no caller waits for them."""
         with self.store.read() as connection:
             self._current(connection, set(programs.program_names(connection)))
+        kernel.prepare()
 
     def close(self) -> None:
         """Finish what is being loaded."""

@@ -14,6 +14,7 @@ import msgspec
 
 from engine import derived
 from engine.domain import ArmName, Program
+from engine.once import once
 from policies.base import Mask
 
 
@@ -109,7 +110,8 @@ class Situations:
 
 def columns(program: Program, rows: Sequence[Situation]) -> Situations:
     """Situations of one program in columns."""
-    values: dict[str, Sequence[Any]] = {n: [r.values.get(n) for r in rows] for n in value_names(program)}
+    known = [r.values.get for r in rows]
+    values: dict[str, Sequence[Any]] = {name: [get(name) for get in known] for name in value_names(program)}
     for attribute in program.attributes:
         if attribute.type == "timestamp":
             values[attribute.name] = [as_instant(value) for value in values[attribute.name]]
@@ -132,9 +134,10 @@ def columns(program: Program, rows: Sequence[Situation]) -> Situations:
     )
 
 
-def value_names(program: Program) -> list[str]:
+@once
+def value_names(program: Program) -> tuple[str, ...]:
     """The names whose values a decision of the program depends on: attributes, then predictions."""
-    return [attribute.name for attribute in program.attributes] + list(program.predictions)
+    return (*(attribute.name for attribute in program.attributes), *program.predictions)
 
 
 def as_instant(value: object) -> object:

@@ -31,6 +31,7 @@ class Kernel(Generic[P, R]):
         self.signature, self.writes = signature, writes
         self._compiled: Callable[..., R] | None = None
         update_wrapper(self, function)
+        _made.append(self)
 
     def __call__(self, *given: P.args, **named: P.kwargs) -> R:
         return (self._compiled or self.compiled())(*given)
@@ -68,9 +69,18 @@ class Kernel(Generic[P, R]):
         return result(*read, *given[len(read) :])
 
 
+def prepare() -> None:
+    """Have the kernels of all modules imported by now ready, so that no caller waits for one."""
+    for one in _made:
+        one.compiled()
+
+
 def kernel(signature: str, writes: int = 0) -> Callable[[Callable[P, R]], Kernel[P, R]]:
     """Make a function a kernel of that signature."""
     return lambda function: Kernel(function, signature, writes)
+
+
+_made: list[Kernel[..., Any]] = []
 
 
 def _inside(value: object, caller: Kernel[..., Any]) -> object:

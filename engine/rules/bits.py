@@ -202,7 +202,7 @@ def _pass(
 
 
 @kernel("u8(i8, f8[::1], f8)")
-def _bits(operator: int, value: Floats, literal: float) -> int:
+def _bits(operator: int, value: Floats, literal: float) -> np.uint64:
     """Bit i is whether the comparison holds for the i-th value."""
     word = np.uint64(0)
     if operator == 0:
