@@ -26,9 +26,9 @@ from engine.domain import Program
 from engine.errors import InputError, RefusedError
 from engine.live import freeze, live
 from engine.situation import columns, decode
-from engine.store import erasures, learning, quarantine, snapshots
+from engine.store import erasures, learning, quarantine, snapshots, watched
 from engine.store.rows import DueRow
-from engine.teach import Reasons, earned_by, marks, seen_of, set_aside, teach
+from engine.teach import Reasons, earned_by, marks, seen_of, set_aside, teach, watch_on, watched_by
 from engine.uncollected import uncollected
 from policies.base import Additive, Floats
 
@@ -48,7 +48,7 @@ class Study:
     """What was learnt over snapshot `base` of a program, not published yet: its body, rows and rewards.
 
     `erased` is the newest erasure by then; `aside` are decisions that are not learnt, `odd` those that are
-    learnt with a smaller reward, with the reasons.
+    learnt with a smaller reward, with the reasons. `spans` is what the watch on predictions remembers.
     """
 
     program: Program
@@ -61,6 +61,7 @@ class Study:
     corrected: Floats
     aside: Reasons
     odd: Reasons
+    spans: Sequence[watched.Span]
 
 
 def learn(connection: Connection, name: str, at: datetime, limit: int = 200_000) -> Lesson:
@@ -99,6 +100,7 @@ def study(connection: Connection, name: str, at: datetime, limit: int) -> Study 
     current = _encoded(current, due)
     earned, odd = earned_by(connection, current.program, due)
     corrected, odd_late = earned_by(connection, current.program, late)
+    watch_on(current.policy, watched.spans(connection, name))
     teach(connection, current, due, earned, 1.0)  # first: judged by what was served
     if isinstance(current.policy, Additive):
         teach(connection, current, late, np.array([row.reward for row in late]), -1.0)
@@ -107,9 +109,8 @@ def study(connection: Connection, name: str, at: datetime, limit: int) -> Study 
     body = freeze(current.encoding, current.policy, current.seen)
     check_canary(connection, current.program, body)
     erased = erasures.newest(connection, name)
-    return Study(
-        current.program, base, erased, body, due, late, earned, corrected, aside, {**odd, **odd_late}
-    )
+    spans, odd = watched_by(current.policy), {**odd, **odd_late}
+    return Study(current.program, base, erased, body, due, late, earned, corrected, aside, odd, spans)
 
 
 def publish(connection: Connection, done: Study, at: datetime) -> Lesson | None:
@@ -124,6 +125,7 @@ def publish(connection: Connection, done: Study, at: datetime) -> Lesson | None:
     rewarded = [*done.earned, *done.corrected]
     learning.mark_learnt(connection, marks(program, [*due, *late], rewarded, at))
     learning.pass_over(connection, list(done.aside))
+    watched.remember(connection, program.name, done.spans)
     learnt_now = [row.seq for row in (*due, *late)]
     quarantine.note(connection, program.name, learnt_now, {**done.aside, **done.odd}, microseconds(at))
     return Lesson(len(due), len(late), float(done.earned.mean()) if due else None, version)

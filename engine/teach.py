@@ -22,9 +22,9 @@ from engine.domain import Program
 from engine.plausible import believed, bounded
 from engine.reward import rewards
 from engine.situation import columns, decode
-from engine.store import learning, outcomes
+from engine.store import learning, outcomes, watched
 from engine.store.rows import DueRow, LearntRow
-from policies.base import Feedback, Floats, feedback
+from policies.base import Feedback, Floats, Policy, Watching, feedback
 
 Reasons = Mapping[int, str]
 DAY_US = 86_400_000_000  # a policy's times are in days
@@ -116,3 +116,19 @@ def set_aside(connection: Connection, current: Program, rows: Sequence[DueRow]) 
 
 def decided_under(connection: Connection, current: Program, version: int) -> Program:
     return current if version == current.version else stored_program(connection, current.name, version)
+
+
+def watch_on(policy: Policy, spans: Sequence[watched.Span]) -> None:
+    """Hand a policy that watches its predictions what was remembered after the last lesson."""
+    if isinstance(policy, Watching) and spans:
+        sums = np.stack([np.frombuffer(one) for *_, one in spans])
+        times = np.array([[first, last] for first, last, _ in spans]) / DAY_US
+        policy.watch(np.hstack([times, sums]))
+
+
+def watched_by(policy: Policy) -> list[watched.Span]:
+    """What such a policy would have remembered until the next lesson; none of any other."""
+    if not isinstance(policy, Watching):
+        return []
+    spans = np.rint(policy.watched[:, :2] * DAY_US).astype(np.int64).tolist()
+    return [(*times, sums.tobytes()) for times, sums in zip(spans, policy.watched[:, 2:], strict=True)]

@@ -119,6 +119,20 @@ class Changing(Protocol):
         ...
 
 
+@runtime_checkable
+class Watching(Protocol):
+    """A policy that watches its predictions from lesson to lesson; what it remembers is in no snapshot."""
+
+    @property
+    def watched(self) -> Floats:
+        """(b, c) sums of blocks of rows; the first two columns are the times of the first and the last."""
+        ...
+
+    def watch(self, blocks: Floats) -> None:
+        """Watch on from there; some blocks may be missing."""
+        ...
+
+
 class FeedbackError(ValueError):
     """A row of feedback that must not be learnt; the message names the row, the field and the value."""
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from policies.ages import aged, counted
 from policies.base import Actions, Changes, Feedback, FeedbackError, Floats, Ints, Mask
 from policies.memory import Memory
 from policies.settings import PolicyError
@@ -36,17 +37,26 @@ class Epochs:
         columns: how many these are.
         forgets: whether what was learnt is put aside when predictions have turned.
         changes: when it already was; see `changes` below.
+        watch: on predictions.
+        half_life: in the unit of times; None if old rows count as new ones. See `policies.ages`.
     """
 
     def __init__(
-        self, make_memory: Callable[[], Memory], columns: int, forgets: bool, changes: Changes | None
+        self,
+        make_memory: Callable[[], Memory],
+        columns: int,
+        forgets: bool,
+        changes: Changes | None,
+        watch: Watch,
+        half_life: float | None = None,
     ) -> None:
         self._make = make_memory
         self._columns = columns
         self._forgets = forgets
         self.now = make_memory()
         self._before = make_memory() if changes else None
-        self._watch = Watch()
+        self.watch = watch
+        self._half_life = half_life
         self._cuts = changes or (
             -np.inf,
             -np.inf,
@@ -66,7 +76,8 @@ class Epochs:
     def check(self, feedback: Feedback) -> None:
         """Raises `FeedbackError` if more is taken back than was learnt."""
         for memory, rows in self._by_time(feedback.time):
-            totals = np.bincount(feedback.action[rows], feedback.weight[rows], len(feedback.actions))
+            weight = self._weighed(memory, feedback.weight[rows], feedback.time[rows])
+            totals = np.bincount(feedback.action[rows], weight, len(feedback.actions))
             for name, total in zip(feedback.actions.names, totals, strict=True):
                 if total < 0.0 and memory.rows(name) + total < 0.0:
                     raise FeedbackError(
@@ -78,7 +89,11 @@ class Epochs:
     ) -> None:
         """Take in rows, or back where their weight is negative: phi (n, D) on the grid, y over the prior."""
         for memory, rows in self._by_time(time):
-            memory.add(actions, action[rows], phi[rows], y[rows], weight[rows])
+            if self._half_life:
+                memory.age(int(aged(time[rows], self._half_life)[0].max()))
+            memory.add(
+                actions, action[rows], phi[rows], y[rows], self._weighed(memory, weight[rows], time[rows])
+            )
             memory.settle(actions, np.unique(action[rows]))
             if memory is self._before:
                 self.now.solve_anew()
@@ -90,10 +105,10 @@ class Epochs:
         if not (self._forgets and new.any()):
             return False
         rows, about = self.now.totals()
-        if not self._watch.turned(y[new], predicted[new], about / rows):
+        if not self.watch.turned(y[new], predicted[new], about / rows, time[new]):
             return False
         self._cuts = (self._cuts[1] if self._before else -np.inf, self._clock)
-        self._before, self.now, self._watch = self.now, self._make(), Watch()
+        self._before, self.now, self.watch.blocks = self.now, self._make(), Watch().blocks
         return True
 
     def merge(self, other: Epochs) -> None:
@@ -141,6 +156,10 @@ class Epochs:
         solution, (rows, about) = self._before.solve().solution, self._before.totals()
         theta = [solution.theta[name] for name in sorted(solution.theta)]
         return carried(theta, math.sqrt(about / rows), self._columns)
+
+    def _weighed(self, memory: Memory, weight: Floats, time: Floats) -> Floats:
+        """(n,) what rows count in the sums of a memory as they are."""
+        return weight * counted(time, self._half_life, memory.era) if self._half_life else weight
 
     def _by_time(self, time: Floats) -> Iterator[tuple[Memory, Mask | slice]]:
         """The memories and which of the n rows belong to each."""

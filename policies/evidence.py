@@ -1,10 +1,11 @@
 """How far to trust the prior: one scale of all prior precisions, chosen by the sums themselves.
 
 The pooled model of `policies.pool` is normal: action a has weights theta_a around v_a = W'z_a with precision
-s R, the factors' weights W around 0 with precision s pool, both in units of the noise's variance. With the
-rows' weights integrated out, the density of the rewards y is normal with covariance noise * V(s), where
+s R, the factors' weights W around 0 with precision s pool, all in units of the noise's variance; s is 1 for
+the intercept that all actions have in common. With the rows' weights integrated out, the density of the
+rewards y is normal with covariance noise * V(s), where
 
-    log det V = sum_a [log det A_a - log det(s R)] + log det(C) - m p log(s pool) = sum_a L_a + L_pool,
+    log det V = sum_a [log det A_a - log det(s R)] + log det(C) - sum_j log(s_j pool) = sum_a L_a + L_pool,
     Q = y' V^-1 y = y'y - sum_a b_a' A_a^-1 b_a - c' C^-1 c,
 
 A_a = G_a + s R, and C w = c is the system of the factors' weights after absorption of the actions. The noise
@@ -89,23 +90,23 @@ def _part(one: Moments, ridge: Floats, p: int) -> Part:
 
 
 def evidence(
-    parts: Sequence[Part], Z: Floats, pool: float, square: float, n: float, dispersion: Floats
+    parts: Sequence[Part], Z: Floats, pool: Floats, square: float, n: float, dispersion: Floats
 ) -> tuple[float, float]:
     """Logarithm of the evidence of n rows with the noise profiled out, and what no larger scale exceeds.
 
     Args:
         parts: of the k learnt actions.
         Z: (k, m) factor loadings.
-        pool: precision of the factors' weights.
+        pool: (m p,) precision of the factors' weights.
         square: y'y > 0.
         n: number of rows.
         dispersion: (k + 1,) rho of every action, and of all rows; ones for the evidence of one noise.
     """
     explained, volumes = sum(one.explained for one in parts), [one.volume for one in parts]
     A, c = crossed([one.schur for one in parts], [one.pull for one in parts], Z)
-    L = cholesky(A + pool * np.eye(len(A)), lower=True, check_finite=False)
+    L = cholesky(A + np.diag(pool), lower=True, check_finite=False)
     u = solve_triangular(L, c, lower=True, check_finite=False)
-    volumes.append(2.0 * float(np.log(np.diag(L)).sum()) - len(A) * math.log(pool))
+    volumes.append(2.0 * float(np.log(np.diag(L)).sum()) - float(np.log(pool).sum()))
     Q = max(square - explained - float(u @ u), _LEAST * square)
     most = -n / 2.0 * (math.log(2.0 * math.pi * Q / n) + 1.0)
     return most - float(dispersion @ volumes) / 2.0, most
@@ -125,7 +126,7 @@ def dispersion(moments: Sequence[Moments], columns: int) -> Floats:
 def belief(
     moments: Mapping[str, Moments],
     layout: Layout,
-    ridge: Floats,
+    precision: Floats,
     pool: float,
     columns: int,
     parts: dict[str, list[Part]],
@@ -135,7 +136,7 @@ def belief(
     Args:
         moments: of each learnt action.
         layout: what is pooled, and how.
-        ridge: (D,) precision of an action's first D weights at scale 1; other features are not looked at.
+        precision: (D, 7) of an action's first D weights at each scale; other features are not looked at.
         pool: precision of the factors' weights at scale 1.
         columns: how many of the D features are [1, x].
         parts: of actions by name, one a scale, the first ones, kept from the last time; those missing are
@@ -147,7 +148,7 @@ def belief(
     known = [moments[name] for name in layout.names]
     for name in layout.names:
         if name not in parts or len(parts[name][0].pull) != layout.p:
-            parts[name] = [_part(moments[name], SCALES[0] * ridge, layout.p)]
+            parts[name] = [_part(moments[name], precision[:, 0], layout.p)]
     n, square = sum(one.n for one in known), sum(float(one.square[0, 0]) for one in known)
     if not (square > 0.0 and n > 0.0):
         return certain(SCALES[-1])
@@ -156,9 +157,9 @@ def belief(
     for i, scale in enumerate(SCALES):
         for name in layout.names:
             if len(parts[name]) == i:
-                parts[name].append(_part(moments[name], scale * ridge, layout.p))
+                parts[name].append(_part(moments[name], precision[:, i], layout.p))
         at = [parts[name][i] for name in layout.names]
-        value[i], most = evidence(at, layout.Z, scale * pool, square, n, rho)
+        value[i], most = evidence(at, layout.Z, layout.precision(pool, scale), square, n, rho)
         if most < value.max() - HOPELESS:
             break
     odds = np.exp(value - value.max())

@@ -20,18 +20,20 @@ import numpy as np
 
 from policies import explore as exploration
 from policies import grid, optimism
+from policies.ages import check_times
 from policies.allowance import within
-from policies.base import Actions, Changes, Feedback, FeedbackError, Floats, Ints, Mask, check
+from policies.base import Actions, Changes, Feedback, FeedbackError, Floats, Mask, check
 from policies.epochs import Epochs
 from policies.memory import Memory
+from policies.moments import check_size
 from policies.settings import PolicyError, choice, number, truth, whole
 from policies.solver import Solver
 from policies.stakes import stakes
 from policies.state import State
 from policies.thompson import thompson
+from policies.watch import Watch, predicted
 from policies.waves import Waves, draw_waves, expand
 
-LARGEST = 1e100  # of a reward; its square must stay finite
 EXPLORERS = ("squarecb", "softmax", "thompson", "greedy")
 _CHUNK = 16384  # rows expanded at once for learning
 _ASKED = 256  # rows expanded at once for asking: they stay in the processor's cache
@@ -59,6 +61,7 @@ class Linear:
         floor: probability mass spread equally over the feasible set.
         trust: how many rows of context the prior is worth to the steepness of exploration.
         forget: "auto" to learn anew when predictions have turned, "off" never; see `policies.epochs`.
+        half_life: days after which a decision counts half, instead of `forget`; see `policies.ages`.
         seed: of the waves.
     """
 
@@ -81,6 +84,7 @@ class Linear:
         floor: float = 0.001,
         trust: float = 100.0,
         forget: str = "auto",
+        half_life: float | None = None,
         seed: int = 1,
     ) -> None:
         self.settings: Mapping[str, Any] = {
@@ -98,12 +102,14 @@ class Linear:
             "floor": number("floor", floor, 0.0, 1.0),
             "trust": number("trust", trust, 0.0, 1e9),
             "forget": choice("forget", forget, ("auto", "off")),
+            "half_life": None if half_life is None else number("half_life", half_life, 0.01, 1e5),
             "seed": whole("seed", seed, 0, 2**63 - 1),
         }
         self.floor: float = self.settings["floor"]
         self._waves: Waves | None = None
         self._epochs: Epochs | None = None
         self._changes: Changes | None = None
+        self._watch = Watch()
         self._weights: tuple[Actions, Floats, Floats, Floats] | None = None
 
     def pmf(self, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
@@ -187,7 +193,20 @@ class Linear:
 
     def change(self, changes: Changes) -> None:
         """Take over when another learner saw changes, unless this one never forgets."""
-        self._changes = changes if self.settings["forget"] == "auto" else None
+        self._changes = changes if self._forgets else None
+
+    @property
+    def _forgets(self) -> bool:
+        return self.settings["forget"] == "auto" and self.settings["half_life"] is None
+
+    @property
+    def watched(self) -> Floats:
+        """What its watch on predictions remembers; see `policies.base.Watching`."""
+        return self._watch.blocks
+
+    def watch(self, blocks: Floats) -> None:
+        """Watch on from what a watch remembered."""
+        self._watch.blocks = blocks
 
     def _explored(self, scores: Floats, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
         """(n, k) probabilities, whatever exploring costs."""
@@ -240,14 +259,10 @@ class Linear:
         return self._weights
 
     def _waves_for(self, d: int) -> Waves:
+        chosen = self.settings
         if self._waves is None:
-            chosen = self.settings
             return draw_waves(d, chosen["waves"], chosen["bandwidth"], chosen["seed"])
-        if len(self._waves.frequency) != d:
-            raise PolicyError(
-                f"X has {d} columns, this policy has learnt on {len(self._waves.frequency)}; "
-                "start a new policy when the context columns change."
-            )
+        self._waves.check(d)
         return self._waves
 
     def _started(self, d: int) -> tuple[Waves, Epochs]:
@@ -256,8 +271,8 @@ class Linear:
         if self._epochs is None:
             chosen = (self.settings["ridge"], self.settings["pool"], self.settings["tune"])
             size = waves.frequency.shape[1]
-            forgets = self.settings["forget"] == "auto"
-            self._epochs = Epochs(lambda: Memory(Solver(*chosen), 1 + d, size), 1 + d, forgets, self._changes)
+            memory, ages = (lambda: Memory(Solver(*chosen), 1 + d, size)), self.settings["half_life"]
+            self._epochs = Epochs(memory, 1 + d, self._forgets, self._changes, self._watch, ages)
         return waves, self._epochs
 
     def _served(self, actions: Actions) -> Floats | None:
@@ -266,14 +281,11 @@ class Linear:
         return self._tables(actions)[1] if solved else None
 
     def _check_learnable(self, feedback: Feedback) -> None:
-        y = feedback.reward - feedback.prior
-        if (large := np.abs(y) > LARGEST).any():
-            row = int(np.argmax(large))
-            raise FeedbackError(f"row {row}: reward - prior == {y[row]}, must be within +-{LARGEST:g}.")
-        if self._waves is not None and feedback.X.shape[1] != len(self._waves.frequency):
-            raise FeedbackError(
-                f"X has {feedback.X.shape[1]} columns, must have {len(self._waves.frequency)}."
-            )
+        check_size(feedback)
+        if self.settings["half_life"]:
+            check_times(feedback)
+        if self._waves is not None and feedback.X.shape[1] != self._waves.columns:
+            raise FeedbackError(f"X has {feedback.X.shape[1]} columns, must have {self._waves.columns}.")
         if self._epochs is not None:
             self._epochs.check(feedback)
         elif (feedback.weight < 0.0).any():
@@ -285,9 +297,3 @@ class Linear:
 
     def _learnt_names(self) -> Collection[str]:
         return self._epochs.now.names if self._epochs else ()
-
-
-def predicted(phi: Floats, theta: Floats, action: Ints) -> Floats:
-    """(n,) of features (n, D) with the weights (k, D) of the actions chosen (n,)."""
-    found: Floats = np.einsum("nd,nd->n", phi, theta[action])
-    return found

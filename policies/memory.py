@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from policies.ages import shrink
 from policies.base import Actions, Floats, Ints
 from policies.moments import Moments
 from policies.optimism import Doubt
@@ -41,6 +42,7 @@ class Memory:
         self._loading: dict[str, dict[str, float]] = {}
         self._solved: Solved | None = None
         self._seen: tuple[float, float] | None = None
+        self.era = 0  # in which rows count as they are; see `policies.ages`
 
     @property
     def names(self) -> Collection[str]:
@@ -69,6 +71,15 @@ class Memory:
                 moments[name] = Moments.empty(sum(self._shape))
             moments[name].add(phi[rows], y[rows], weight[rows], columns)
 
+    def age(self, era: int) -> None:
+        """Let everything count as in a later era."""
+        if era > self.era and self.names:
+            for name, moments in self._unpacked.items():
+                moments.scale(shrink(era - self.era))
+                self._solver.forget(name)
+            self._solved = self._seen = None
+        self.era = max(era, self.era)
+
     def settle(self, actions: Actions, touched: Ints) -> None:
         """Note the factors of actions just learnt; one of which all was taken back was never learnt."""
         for a in touched:
@@ -77,12 +88,14 @@ class Memory:
             self._loading[name] = {
                 actions.factors[j]: float(actions.features[a, j]) for j in np.flatnonzero(actions.features[a])
             }
-            if moments.n == 0.0 and not moments.G.any():
+            if moments.n == 0.0 and not np.diagonal(moments.G).any():
                 del self._unpacked[name], self._loading[name]
         self._solved = self._seen = None
 
     def merge(self, other: Memory) -> None:
         """Take in what another learner saw."""
+        self.age(other.era)
+        other.age(self.era)
         for name, moments in other._unpacked.items():
             if name not in self._unpacked:
                 self._unpacked[name] = Moments.empty(sum(self._shape))
@@ -135,13 +148,14 @@ class Memory:
         if solved.carried:
             arrays["carried"] = solved.carried.U
         loading = [self._loading[name] for name in names]
-        return State({"actions": names, "loading": loading, "factors": [*solved.solution.shared]}, arrays)
+        words = {"actions": names, "loading": loading, "factors": [*solved.solution.shared]}
+        return State(words | ({"era": self.era} if self.era else {}), arrays)
 
     def restore(self, words: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Become the memory that gave this state."""
         if not (names := words.get("actions", [])):
             return
-        self._packed = State(words, arrays)
+        self._packed, self.era = State(words, arrays), words.get("era", 0)
         self._loading = {name: dict(one) for name, one in zip(names, words["loading"], strict=True)}
         theta = dict(zip(names, arrays["theta"], strict=True))
         shared = dict(zip(words["factors"], arrays["shared"], strict=True))

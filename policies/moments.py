@@ -8,7 +8,17 @@ import numpy as np
 from scipy.linalg.blas import dsyrk
 
 from policies import exact
-from policies.base import Floats
+from policies.base import Feedback, FeedbackError, Floats
+
+LARGEST = 1e100  # of a reward; its square must stay finite
+
+
+def check_size(feedback: Feedback) -> None:
+    """Raise `FeedbackError` at the first row whose reward is too large to be summed up."""
+    y = feedback.reward - feedback.prior
+    if (large := np.abs(y) > LARGEST).any():
+        row = int(np.argmax(large))
+        raise FeedbackError(f"row {row}: reward - prior == {y[row]}, must be within +-{LARGEST:g}.")
 
 
 @dataclass(slots=True)
@@ -45,6 +55,12 @@ class Moments:
         self.square = exact.add_products(self.square, one, w * y * y)
         self.lift = exact.add_products(self.lift, one, w * y * y * reach)
         self.n += float(w.sum())
+
+    def scale(self, by: float) -> None:
+        """Let every row count that much; exact for a power of two."""
+        for sums in (self.G, self.b, self.square, self.lift):
+            sums *= by
+        self.n *= by
 
     def half(self) -> Floats:
         """(D (D + 1) / 2,) the lower half of G row by row."""

@@ -28,7 +28,6 @@ import numpy as np
 
 from policies import grid
 from policies.base import Actions, Floats
-from policies.evidence import SCALES
 from policies.kernel import kernel
 
 _BITS = 18  # of a squared context: up to 8 * 8, in steps of 2**-12
@@ -55,15 +54,15 @@ class Doubt:
         return table
 
 
-def variance(reach: Floats, ridge: Floats, belief: Floats) -> Floats:
+def variance(reach: Floats, precision: Floats, belief: Floats) -> Floats:
     """(p,) posterior variances in units of the noise, averaged over the scales of the prior.
 
     Args:
         reach: (p,) sum of squares of each column over the action's rows.
-        ridge: (p,) prior precision at scale 1.
+        precision: (p, 7) of the prior at each of `SCALES`.
         belief: (7,) probability of each of `SCALES`.
     """
-    each: Floats = (belief / (np.outer(ridge, SCALES) + reach[:, None])).sum(axis=1)
+    each: Floats = (belief / (precision + reach[:, None])).sum(axis=1)
     return each
 
 

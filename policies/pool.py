@@ -6,6 +6,12 @@ regression on the crosses (z_a (x) x) and (e_a (x) phi); the second part is elim
 the largest system to solve has m * p unknowns, for m factors and the p pooled columns. A new action starts at
 v_a: what its offer, channel and slot have shown elsewhere.
 
+Actions that share factors also share one more, which is in all of them: what a context is worth whatever is
+done. Its intercept is not held back like all else, whose precision grows as effects turn out to be small (see
+`policies.evidence`). Otherwise an action with many rows would be known for what the world is like, and one
+with few for the 0 it is held to; where customers leave by themselves, sending anything would look better
+than sending nothing.
+
 Source: Lindley and Smith (1972), "Bayes estimates for the linear model"; Henderson (1975), "Best linear
 unbiased estimation and prediction under a selection model" (absorption of the action effects)."""
 
@@ -20,6 +26,7 @@ from scipy.linalg import cho_factor, cho_solve
 from policies.base import Actions, Floats
 from policies.moments import Moments
 
+COMMON = ""  # the factor that is in every action, where actions have any in common
 LARGEST_SYSTEM = (
     4096  # unknowns of the pooled system; with more factors fewer columns are pooled, the first ones
 )
@@ -48,14 +55,14 @@ def fit(G: Floats, b: Floats, ridge: Floats, p: int) -> Fit:
     return Fit(np.ascontiguousarray(solved[:, 0]), np.ascontiguousarray(solved[:, 1:]))
 
 
-def share(fits: list[Fit], Z: Floats, ridge: Floats, pool: float) -> Floats:
+def share(fits: list[Fit], Z: Floats, ridge: Floats, pool: Floats) -> Floats:
     """The factors' weights.
 
     Args:
         fits: of the k learnt actions.
         Z: (k, m) factor loadings.
         ridge: (p,) precision of an action's pooled weights around z W.
-        pool: precision of the factors' weights around 0.
+        pool: (m p,) precision of the factors' weights around 0.
 
     Returns:
         (m, p) W.
@@ -65,7 +72,7 @@ def share(fits: list[Fit], Z: Floats, ridge: Floats, pool: float) -> Floats:
         return np.zeros((0, p))
     schurs = [ridge[:, None] * (np.eye(p) - one.borrow[:p]) for one in fits]
     A, c = crossed(schurs, [ridge * one.own[:p] for one in fits], Z)
-    system = A + pool * np.eye(m * p)
+    system = A + np.diag(pool)
     factor = cho_factor((system + system.T) / 2.0, lower=True, check_finite=False)
     return np.asarray(cho_solve(factor, c, check_finite=False)).reshape(m, p)
 
@@ -106,9 +113,10 @@ class Solution:
         if name in self.theta:
             return self.theta[name]
         theta = np.zeros(self.D)
-        for j in np.flatnonzero(loading):
-            if (shared := self.shared.get(actions.factors[j])) is not None:
-                theta[: len(shared)] += loading[j] * shared
+        known = [(COMMON, 1.0), *((actions.factors[j], loading[j]) for j in np.flatnonzero(loading))]
+        for factor, load in known:
+            if (shared := self.shared.get(factor)) is not None:
+                theta[: len(shared)] += load * shared
         return theta
 
 
@@ -118,8 +126,8 @@ class Layout:
 
     Attributes:
         names: of the k learnt actions.
-        factors: names of the m factors; one with its action's own name is left out, since the action's own
-            weights say the same.
+        factors: names of the m factors, `COMMON` first if there are any; one with its action's own name is
+            left out, since the action's own weights say the same.
         Z: (k, m) factor loadings.
         p: how many columns the factors are crossed with, the first ones.
     """
@@ -129,19 +137,26 @@ class Layout:
     Z: Floats
     p: int
 
+    def precision(self, pool: float, scale: float) -> Floats:
+        """(m p,) precision of the factors' weights at a scale, which the intercept of `COMMON` ignores."""
+        near = np.full(len(self.factors) * self.p, pool * scale)
+        near[:1] = pool
+        return near
+
 
 def lay_out(loading: Mapping[str, Mapping[str, float]], columns: int) -> Layout:
     """The layout of learnt actions, from their loadings by factor and the most columns to pool."""
     names = tuple(sorted(loading))
     factors = tuple(sorted({factor for name in names for factor in loading[name] if factor != name}))
+    factors = (COMMON, *factors) if factors else ()
     Z = np.zeros((len(names), len(factors)))
     for row, name in zip(Z, names, strict=True):
-        row[:] = [loading[name].get(factor, 0.0) for factor in factors]
+        row[:] = [1.0 if factor == COMMON else loading[name].get(factor, 0.0) for factor in factors]
     return Layout(names, factors, Z, min(columns, LARGEST_SYSTEM // len(factors)) if factors else 0)
 
 
 def solve(
-    moments: Mapping[str, Moments], layout: Layout, ridge: Floats, pool: float, fits: dict[str, Fit]
+    moments: Mapping[str, Moments], layout: Layout, ridge: Floats, pool: Floats, fits: dict[str, Fit]
 ) -> Solution:
     """Weights of all learnt actions and factors.
 
@@ -149,7 +164,7 @@ def solve(
         moments: of each learnt action, over D features.
         layout: what is pooled, and how.
         ridge: (D,) precision of an action's weights around its factors' prediction.
-        pool: precision of the factors' weights around 0.
+        pool: (m p,) precision of the factors' weights around 0.
         fits: solutions of single actions kept from the last time; those missing are added.
     """
     for name in layout.names:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from policies.base import Floats
-from policies.evidence import Part, belief, certain, likeliest
+from policies.evidence import SCALES, Part, belief, certain, likeliest
 from policies.moments import Moments
 from policies.optimism import Doubt, variance
 from policies.pool import Fit, Layout, Solution, lay_out, solve
@@ -68,15 +68,17 @@ class Solver:
         Raises:
             PolicyError: the sums are not those of any rows.
         """
-        layout, ridge = lay_out(loading, columns), self._precision(columns, waves)
+        layout, precision = lay_out(loading, columns), self._precision(columns, waves)
         judged = self._precision(columns, min(waves, WAVES))
-        sums, shaped = moments, ridge
+        sums = moments
         if carried:
-            sums, shaped, judged = self._extended(moments, carried), *map(carried.precision, (ridge, judged))
+            sums = self._extended(moments, carried)
+            precision, judged = carried.precision(precision), carried.precision(judged)
         try:
             believed = self._believed(sums, layout, judged, columns) if self._tune else certain(1.0)
             scale = self._scaled(likeliest(believed))
-            solution = solve(sums, layout, scale * shaped, scale * self._pool, self._fits)
+            near = precision[:, SCALES.index(scale)]
+            solution = solve(sums, layout, near, layout.precision(self._pool, scale), self._fits)
         except np.linalg.LinAlgError as error:
             raise PolicyError(
                 "what was taken back is not what was learnt; learn the log again into a new policy."
@@ -84,11 +86,11 @@ class Solver:
 
         if carried:
             theta = {name: carried.weights(one) for name, one in solution.theta.items()}
-            solution = Solution(theta, solution.shared, len(ridge))
+            solution = Solution(theta, solution.shared, len(moments[layout.names[0]].G))
         known = columns + (carried.U.shape[1] if carried else 0)
-        near, reach = shaped[:known], {name: np.diag(one.G)[:known] for name, one in sums.items()}
-        doubt = {name: variance(one, near, believed) for name, one in reach.items()}
-        return Solved(solution, Doubt(doubt, variance(np.zeros(known), near, believed)), carried)
+        reach = {name: np.diag(one.G)[:known] for name, one in sums.items()}
+        doubt = {name: variance(one, precision[:known], believed) for name, one in reach.items()}
+        return Solved(solution, Doubt(doubt, variance(np.zeros(known), precision[:known], believed)), carried)
 
     def _extended(self, moments: Mapping[str, Moments], carried: Carried) -> Mapping[str, Moments]:
         for name in moments.keys() - self._moments.keys():
@@ -96,11 +98,11 @@ class Solver:
         return self._moments
 
     def _believed(
-        self, moments: Mapping[str, Moments], layout: Layout, ridge: Floats, columns: int
+        self, moments: Mapping[str, Moments], layout: Layout, precision: Floats, columns: int
     ) -> Floats:
         """(7,) probability of each scale."""
         judged = replace(layout, p=min(layout.p, UNKNOWNS // max(len(layout.factors), 1)))
-        return belief(moments, judged, ridge, self._pool, columns, self._parts)
+        return belief(moments, judged, precision, self._pool, columns, self._parts)
 
     def _scaled(self, scale: float) -> float:
         """The scale; fits of another one are dropped."""
@@ -109,5 +111,5 @@ class Solver:
         return scale
 
     def _precision(self, columns: int, waves: int) -> Floats:
-        """(D,) such that the waves together vary as much as one column."""
-        return self._ridge * np.repeat([1.0, waves / 2.0], [columns, waves])
+        """(D, 7) at each of `SCALES`, such that the waves together vary as much as one column."""
+        return np.outer(self._ridge * np.repeat([1.0, waves / 2.0], [columns, waves]), SCALES)

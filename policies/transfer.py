@@ -6,7 +6,9 @@ spread:
 
     theta_a = U m_a + delta_a,    m_a ~ normal(0, noise / ridge),    delta_a ~ normal(0, noise / ridge).
 
-If two offers have changed places, or everybody buys half as much, a few rows an action tell m_a. This is a
+If two offers have changed places, or everybody buys half as much, a few rows an action tell m_a. Few rows
+choose a large scale of the prior (`policies.evidence`): right for hundreds of columns of which nobody knows
+anything, too large for scores that have foretold before. So m_a is held to 0 by the root of it. This is a
 ridge regression on the features [phi, U' phi], the earlier scores being columns like any other, and its sums
 follow from the sums over phi alone, with T = [I, U]: T' G T and T' b. So nothing but sums is kept, and these
 stay exact.
@@ -46,9 +48,10 @@ class Carried:
         T = self._map()
         return Moments(T.T @ one.whole() @ T, one.b @ T, one.square, one.lift, one.n)
 
-    def precision(self, ridge: Floats) -> Floats:
-        """(D + r,) prior precision from that of the D weights."""
-        return np.insert(ridge, self.at, np.full(self.U.shape[1], ridge[0]))
+    def precision(self, precision: Floats) -> Floats:
+        """(D + r, 7) prior precision at each scale from that of the D weights; m knows the scale's root."""
+        own = np.sqrt(precision[0] * precision[0, 0])
+        return np.insert(precision, [self.at] * self.U.shape[1], own, axis=0)
 
     def weights(self, theta: Floats) -> Floats:
         """(D,) weights of phi from (D + r,) weights of all features."""

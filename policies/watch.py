@@ -9,8 +9,10 @@ standard error follows from the variance of the rewards, taken to be at least th
 ones may be missing from a stretch.
 
 Stretches end now and begin where a block begins; blocks are merged like those of an exponential histogram, so
-there are about a dozen for any number of rows. Nothing of this is kept in a snapshot: a learner that is read
-from one judges by the rows it is taught then.
+there are about a dozen for any number of rows. Nothing of this is kept in a snapshot, whose sums must be
+those of a learner that never saw who is forgotten. Whoever teaches a learner read from one hands it the
+blocks of the lessons before (`policies.base.Watching`): sums over many rows with the time they span, so that
+a block is dropped as a whole when somebody in it is to be forgotten.
 
 Source: Bifet and Gavalda (2007), "Learning from time-changing data with adaptive windowing", for the
     stretches; Datar, Gionis, Indyk and Motwani (2002), "Maintaining stream statistics over sliding
@@ -23,36 +25,47 @@ import math
 
 import numpy as np
 
-from policies.base import Floats
+from policies.base import Floats, Ints
 
 APART = 5.0  # standard errors
 WORTH = 0.25  # of the rewards' variance, a row
 LEAST = 25  # rows in a stretch
 RIVAL = 20.0  # rows before a batch that its rival remembers
+COLUMNS = 7  # of a block; see `Watch`
+_ROWS, _REWARDS = 2, 6  # places of two of them
 _MOST = 1e60  # of a reward; its fourth power must stay finite
 _SAME = 2  # blocks of about one size before two of them are merged
 
 
 class Watch:
-    """Sums over batches of predictions."""
+    """Sums over batches of predictions.
 
-    def __init__(self) -> None:
-        self.blocks = np.zeros((0, 4))  # oldest first: rows, excess, its square, squared p - m
-        self.rival = np.zeros(2)  # rows remembered, sum of their rewards
+    Args:
+        blocks: (b, 7) of those before, oldest first: the times of the first and the last row, rows, excess,
+            its square, squared p - m, rewards.
+    """
 
-    def turned(self, y: Floats, predicted: Floats, variance: float) -> bool:
+    def __init__(self, blocks: Floats | None = None) -> None:
+        self.blocks = np.zeros((0, COLUMNS)) if blocks is None else blocks
+
+    def turned(self, y: Floats, predicted: Floats, variance: float, time: Floats) -> bool:
         """Take in a batch of (n,) rewards as they were predicted; whether the predictions have turned.
 
         `variance` is that of the rewards learnt before.
         """
         y, predicted = np.clip(y, -_MOST, _MOST), np.clip(predicted, -_MOST, _MOST)
-        rival = rivals(y, self.rival)
+        rival = rivals(y, remembered(self.blocks))
         excess = np.square(y - predicted) - np.square(y - rival)
-        sums = [len(y), excess.sum(), np.square(excess).sum(), np.square(predicted - rival).sum()]
-        self.blocks = np.stack(_merged([*self.blocks, np.array(sums)]))
-        self.rival = remembered(y, self.rival)
-        stretches: list[list[float]] = self.blocks[::-1].cumsum(axis=0).tolist()
+        sums = [len(y), excess.sum(), np.square(excess).sum(), np.square(predicted - rival).sum(), y.sum()]
+        self.blocks = np.stack(_merged([*self.blocks, np.array([time.min(), time.max(), *sums])]))
+        stretches: list[list[float]] = self.blocks[::-1, 2:6].cumsum(axis=0).tolist()
         return any(_apart(stretch, variance) for stretch in stretches)
+
+
+def predicted(phi: Floats, theta: Floats, action: Ints) -> Floats:
+    """(n,) of features (n, D) with the weights (k, D) of the actions chosen (n,)."""
+    found: Floats = np.einsum("nd,nd->n", phi, theta[action])
+    return found
 
 
 def rivals(y: Floats, kept: Floats) -> Floats:
@@ -62,10 +75,11 @@ def rivals(y: Floats, kept: Floats) -> Floats:
     return found
 
 
-def remembered(y: Floats, rival: Floats) -> Floats:
-    """(2,) rows and rewards a rival remembers after a batch."""
-    total = np.array([rival[0] + len(y), rival[1] + y.sum()])
-    kept: Floats = total * min(1.0, RIVAL / total[0])
+def remembered(blocks: Floats) -> Floats:
+    """(2,) rows and rewards a rival remembers: the mean of the newest `RIVAL` rows or more, as so many."""
+    enough = np.searchsorted(blocks[::-1, _ROWS].cumsum(), RIVAL) + 1
+    total = blocks[::-1][:enough][:, [_ROWS, _REWARDS]].sum(axis=0)
+    kept: Floats = total * min(1.0, RIVAL / max(total[0], 1.0))
     return kept
 
 
@@ -80,7 +94,13 @@ def _merged(blocks: list[Floats]) -> list[Floats]:
     """Blocks, oldest first, such that each is about as large as the sum of those after it, or larger."""
     at = len(blocks) - 1
     while at >= _SAME:
-        if blocks[at - _SAME][0] < 2.0 * blocks[at][0]:
-            blocks[at - _SAME : at - _SAME + 2] = [blocks[at - _SAME] + blocks[at - _SAME + 1]]
+        if blocks[at - _SAME][_ROWS] < 2.0 * blocks[at][_ROWS]:
+            blocks[at - _SAME : at - _SAME + 2] = [_joined(*blocks[at - _SAME : at - _SAME + 2])]
         at -= 1
     return blocks
+
+
+def _joined(one: Floats, other: Floats) -> Floats:
+    """Two blocks as one."""
+    times = [min(one[0], other[0]), max(one[1], other[1])]
+    return np.concatenate([times, one[_ROWS:] + other[_ROWS:]])

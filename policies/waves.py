@@ -17,6 +17,7 @@ import numpy as np
 from policies import grid
 from policies.base import Floats
 from policies.kernel import kernel
+from policies.settings import PolicyError
 
 _AT_ONCE = 128  # rows: what is worked out on the way stays in the processor's cache
 _STEPS = 2.0**grid.X_BITS  # of the grid, in 1
@@ -38,6 +39,19 @@ class Waves:
     frequency: Floats
     phase: Floats
     snapped: Floats = field(init=False)
+
+    @property
+    def columns(self) -> int:
+        """d, of the contexts."""
+        return len(self.frequency)
+
+    def check(self, d: int) -> None:
+        """Raise `PolicyError` if contexts have other than d columns."""
+        if self.columns != d:
+            raise PolicyError(
+                f"X has {d} columns, this policy has learnt on {self.columns}; "
+                "start a new policy when the context columns change."
+            )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "snapped", grid.snap_weights(self.frequency))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
 
-from engine.store import blocks, folds, lots
+from engine.store import blocks, folds, lots, watched
 from engine.store.learning import due_columns, due_rows
 from engine.store.programs import program_names
 from engine.store.rows import DueRow
@@ -134,6 +134,7 @@ def erase(c: Connection, customer: str, tombstone: str) -> tuple[int, int, int]:
     for statement in _QUEUES:
         execute(c, statement, person=customer)
     execute(c, _NOTED, person=customer)
+    watched.forget(c, customer)
     for statement in _MARKS:
         execute(c, statement, wanted=ids(seq for seq, _ in rows))
     gone = [execute(c, one, person=customer) for one in (_DECISIONS, _OUTCOMES, _SCORES, _PROFILE)]

@@ -158,6 +158,12 @@ _FOLDS: Step = (
         n INTEGER NOT NULL, header BLOB NOT NULL, customers BLOB NOT NULL, ids BLOB NOT NULL) STRICT""",
 )
 
+_WATCHED: Step = (
+    """CREATE TABLE watched (
+        program TEXT NOT NULL, number INTEGER NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,
+        sums BLOB NOT NULL, PRIMARY KEY (program, number)) STRICT, WITHOUT ROWID""",
+)
+
 STEPS: tuple[Step, ...] = (
     _FIRST,
     _MODEL_VERSIONS,
@@ -171,6 +177,7 @@ STEPS: tuple[Step, ...] = (
     _LOTS,
     _MERGES,
     _FOLDS,
+    _WATCHED,
 )
 
 

@@ -241,6 +241,16 @@ class Erasure(SQLModel, table=True):
     settled_us: int | None = Field(sa_type=BigInteger)
 
 
+class Watched(SQLModel, table=True):
+    """What the watch on a program's predictions remembers: sums over decisions made from first to last."""
+
+    program: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    first_us: int = Field(sa_type=BigInteger)
+    last_us: int = Field(sa_type=BigInteger)
+    sums: bytes
+
+
 class Block(SQLModel, table=True):
     """The situations of many decisions of a batch, as compressed columns."""
 

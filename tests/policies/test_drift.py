@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.base import Actions, Feedback, Floats, feedback
+from policies.evidence import SCALES
 from policies.laws import make_case, part
 from policies.linear import Linear
 from policies.settings import PolicyError
 from policies.snapshot import pack, unpack
+from policies.transfer import Carried
 from policies.watch import Watch
 
 ACTIONS = Actions.plain(("a", "b", "c"))
@@ -81,7 +83,7 @@ def test_a_world_that_stays_is_never_taken_for_a_change(seed: int, size: int, si
 def test_rare_large_rewards_are_no_change(seed: int) -> None:
     rng, watch = np.random.Generator(np.random.PCG64(seed)), Watch()
     turned = [
-        watch.turned(50.0 * (rng.random(n) < 0.005), rng.normal(0.25, 0.02, n), 12.4)
+        watch.turned(50.0 * (rng.random(n) < 0.005), rng.normal(0.25, 0.02, n), 12.4, np.full(n, np.inf))
         for n in [300] * 20 + [1] * 50
     ]
     assert not any(turned)
@@ -148,6 +150,13 @@ def test_the_weights_after_a_change_are_one_ridge_regression_with_the_old_scores
         m = np.linalg.solve(z.T @ z + 2.0 * np.eye(7), z.T @ y)
         expected.append(m[:4] + alone.weights(ACTIONS).T / spread @ m[4:])
     np.testing.assert_allclose(policy.weights(ACTIONS), expected, atol=1e-9)
+
+
+def test_what_is_carried_over_is_held_back_by_the_root_of_the_scale() -> None:
+    own = np.outer([2.0, 2.0, 2.0, 30.0], SCALES)  # [1, x] of two columns, and a wave
+    found = Carried(np.ones((4, 2)), 3).precision(own)
+    np.testing.assert_array_equal(found[[0, 1, 2, 5]], own)
+    np.testing.assert_allclose(found[3:5], np.tile(2.0 * np.sqrt(SCALES), (2, 1)))
 
 
 def test_learners_that_saw_different_changes_do_not_merge() -> None:

@@ -42,7 +42,8 @@ def dense(case: Case, layout: Layout, scale: float) -> float:
     phi, f = features(case), case.feedback
     Z = np.array([layout.Z[layout.names.index(case.actions.names[a])] for a in f.action])
     near = phi[:, : layout.p]
-    shared = (Z @ Z.T) * (near @ near.T) / (scale * POOL)
+    spread = 1.0 / layout.precision(POOL, scale).reshape(len(layout.factors), layout.p)
+    shared = np.einsum("aj,bj,ac,bc,jc->ab", Z, Z, near, near, spread, optimize=True)
     own = (f.action[:, None] == f.action) * (phi @ phi.T) / (scale * RIDGE)
     V, y = np.eye(len(phi)) + shared + own, f.reward - f.prior
     noise = float(y @ np.linalg.solve(V, y)) / len(y)
@@ -54,7 +55,7 @@ def absorbed(moments: dict[str, Moments], layout: Layout, scale: float, rho: Flo
     ridge = scale * RIDGE * np.ones(known[0].b.shape[1])
     parts = [part(one.G, one.b[0], ridge, layout.p) for one in known]
     square, n = sum(float(one.square[0, 0]) for one in known), sum(one.n for one in known)
-    return evidence(parts, layout.Z, scale * POOL, square, n, rho)[0]
+    return evidence(parts, layout.Z, layout.precision(POOL, scale), square, n, rho)[0]
 
 
 @settings(max_examples=15, deadline=None)
@@ -70,7 +71,7 @@ def test_the_evidence_of_two_rows_by_hand() -> None:
     parts = [part(np.array([[2.0]]), np.array([4.0]), np.array([1.0]), 0)]  # y = 1, 3 around one mean
     Q = 10.0 - 16.0 / 3.0
     by_hand = -(np.log(2 * np.pi * Q / 2) + 1) - np.log(3.0) / 2
-    found, most = evidence(parts, np.zeros((1, 0)), 1.0, 10.0, 2.0, np.ones(2))
+    found, most = evidence(parts, np.zeros((1, 0)), np.ones(0), 10.0, 2.0, np.ones(2))
     assert most == pytest.approx(by_hand + np.log(3.0) / 2, abs=1e-12)
     assert found == pytest.approx(by_hand, abs=1e-12)
 
@@ -85,7 +86,7 @@ def test_the_choice_is_the_best_of_all_scales(seed: int, signal: float) -> None:
     case = replace(case, feedback=replace(f, reward=reward))
     moments, layout = summed(case)
     rho = dispersion([moments[name] for name in layout.names], 5)
-    chosen = likeliest(belief(moments, layout, RIDGE * np.ones(5), POOL, 5, {}))
+    chosen = likeliest(belief(moments, layout, np.outer(RIDGE * np.ones(5), SCALES), POOL, 5, {}))
     scan = {scale: absorbed(moments, layout, scale, rho) for scale in SCALES}
     assert scan[chosen] == max(scan.values())
 
@@ -98,11 +99,11 @@ def test_scales_that_are_not_worked_out_are_not_believed_in(seed: int, signal: f
     case = replace(case, feedback=replace(f, reward=f.reward + signal * case.X[:, 1] * f.action))
     moments, layout = summed(case)
     rho, parts = dispersion([moments[name] for name in layout.names], 5), dict[str, list[Part]]()
-    found = belief(moments, layout, RIDGE * np.ones(5), POOL, 5, parts)
+    found = belief(moments, layout, np.outer(RIDGE * np.ones(5), SCALES), POOL, 5, parts)
     value = np.array([absorbed(moments, layout, scale, rho) for scale in SCALES])
     odds = np.exp(value - value.max())
     np.testing.assert_allclose(found, odds / odds.sum(), atol=1e-12)
-    again = belief(moments, layout, RIDGE * np.ones(5), POOL, 5, parts)
+    again = belief(moments, layout, np.outer(RIDGE * np.ones(5), SCALES), POOL, 5, parts)
     assert np.array_equal(again, found)
     if signal == 100.0:
         assert max(map(len, parts.values())) < len(SCALES)
@@ -118,7 +119,7 @@ def one_action(X: Floats, y: Floats) -> tuple[dict[str, Moments], Layout]:
 def chosen_for(X: Floats, y: Floats) -> float:
     moments, layout = one_action(X, y)
     D = X.shape[1] + 1
-    return likeliest(belief(moments, layout, np.ones(D), 1.0, D, {}))
+    return likeliest(belief(moments, layout, np.outer(np.ones(D), SCALES), 1.0, D, {}))
 
 
 def test_a_clear_signal_is_trusted_and_pure_noise_is_not() -> None:
@@ -133,7 +134,7 @@ def test_luck_that_grows_with_the_context_is_not_taken_for_taste() -> None:
     for _ in range(60):
         X = rng.standard_normal((300, 8)) * rng.choice([0.2, 2.0], (300, 1))
         moments, layout = one_action(X, rng.standard_normal(300) * np.square(X).sum(axis=1))
-        tempered.append(likeliest(belief(moments, layout, RIDGE * np.ones(9), POOL, 9, {})))
+        tempered.append(likeliest(belief(moments, layout, np.outer(RIDGE * np.ones(9), SCALES), POOL, 9, {})))
         at = [absorbed(moments, layout, scale, np.ones(2)) for scale in SCALES]
         plain.append(SCALES[int(np.argmax(at))])
     assert np.mean(np.equal(plain, SCALES[-1])) < 0.25

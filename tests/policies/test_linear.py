@@ -19,10 +19,13 @@ PLAIN = make_case(3, n=60, plain=True)
 
 
 def explicit_ridge(case, ridge: float, pool: float, factors: list[int]) -> np.ndarray:
-    """(k, D) weights from one big ridge regression on explicit Kronecker crosses, without any elimination."""
+    """(k, D) weights from one big ridge regression on explicit Kronecker crosses, without any elimination.
+
+    Where there are factors, one more is in every action.
+    """
     phi = np.column_stack([np.ones(len(case.X)), grid.snap(case.X)])
     k, D = len(case.actions), phi.shape[1]
-    Z = case.actions.features[:, factors]
+    Z = np.hstack([np.ones((k, 1 if factors else 0)), case.actions.features[:, factors]])
     a = case.feedback.action
     shared = np.einsum("nm,nd->nmd", Z[a], phi).reshape(len(a), -1)
     own = np.einsum("nk,nd->nkd", np.eye(k)[a], phi).reshape(len(a), -1)
@@ -46,6 +49,28 @@ def test_plain_actions_are_solved_one_by_one() -> None:
     policy = Linear(waves=0, ridge=2.0, tune=False)
     policy.learn(PLAIN.feedback)
     np.testing.assert_allclose(policy.weights(PLAIN.actions), explicit_ridge(PLAIN, 2.0, 1.0, []), atol=1e-11)
+
+
+def test_an_action_with_few_rows_does_not_look_better_where_everybody_loses() -> None:
+    rng = np.random.Generator(np.random.PCG64(7))
+    actions = CASE.actions  # no_action, and two offers on two channels
+    action = np.repeat(np.arange(5), [4000, 120, 120, 120, 120])
+    X = rng.standard_normal((len(action), 4))
+    reward = -3.0 - 0.2 * X[:, 0] + rng.standard_normal(len(action))  # whatever is done
+    policy = Linear(waves=0)
+    policy.learn(feedback(X, actions, action, reward))
+    asked = rng.standard_normal((50, 4))
+    scores = policy.scores(asked, actions, np.zeros((50, 5)))
+    np.testing.assert_allclose(scores, np.repeat(-3.0 - 0.2 * asked[:, :1], 5, axis=1), atol=0.5)
+
+
+def test_an_action_never_learnt_begins_where_all_others_are() -> None:
+    rng = np.random.Generator(np.random.PCG64(8))
+    X, action = rng.standard_normal((400, 2)), rng.integers(0, 5, 400)
+    policy = Linear(waves=0)
+    policy.learn(feedback(X, CASE.actions, action, 5.0 + rng.standard_normal(400)))
+    fresh = Actions(("z/push/now",), ("offer=z",), np.ones((1, 1)))
+    assert policy.scores(np.zeros((1, 2)), fresh, np.zeros((1, 1)))[0, 0] == pytest.approx(5.0, abs=0.3)
 
 
 def test_waves_approximate_the_gaussian_kernel() -> None:

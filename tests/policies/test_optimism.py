@@ -25,13 +25,13 @@ def posterior(G: Floats, ridge: Floats, x: Floats) -> Floats:
 
 
 def test_the_variance_of_a_weight_by_hand() -> None:
-    found = variance(np.array([3.0, 0.0]), np.array([2.0, 5.0]), ONE)
+    found = variance(np.array([3.0, 0.0]), np.outer([2.0, 5.0], SCALES), ONE)
     np.testing.assert_allclose(found, [1 / 5, 1 / 5])
 
 
 def test_scales_are_averaged_by_belief() -> None:
     belief = np.array([0.25, 0.0, 0.75, 0.0, 0.0, 0.0, 0.0])
-    found = variance(np.array([4.0]), np.array([1.0]), belief)
+    found = variance(np.array([4.0]), np.outer([1.0], SCALES), belief)
     np.testing.assert_allclose(found, 0.25 / (1 + 4) + 0.75 / (SCALES[2] + 4))
 
 
@@ -41,7 +41,9 @@ def test_columns_that_do_not_overlap_have_the_posterior_variance_itself(seed: in
     rng = np.random.Generator(np.random.PCG64(seed))
     reach, ridge = rng.integers(0, 1000, 1 + d).astype(np.float64), rng.uniform(0.5, 2.0, 1 + d)
     X = grid.snap(rng.standard_normal((5, d)))
-    table = Doubt({"a": variance(reach, ridge, ONE)}, np.ones(1 + d)).table(Actions.plain(("a",)))
+    table = Doubt({"a": variance(reach, np.outer(ridge, SCALES), ONE)}, np.ones(1 + d)).table(
+        Actions.plain(("a",))
+    )
     whole = np.column_stack([np.ones(5), X])
     rounding = 2.0**-13 * (1 / (reach + ridge)).sum() + 1e-12
     np.testing.assert_allclose(
@@ -55,7 +57,8 @@ def test_a_weight_is_never_less_certain_than_the_posterior_has_it(seed: int) -> 
     rng = np.random.Generator(np.random.PCG64(seed))
     phi = rng.standard_normal((9, 4)) @ rng.standard_normal((4, 4))
     G, ridge = phi.T @ phi, np.ones(4)
-    assert (variance(np.diag(G), ridge, ONE) <= posterior(G, ridge, np.eye(4)) + 1e-12).all()
+    found = variance(np.diag(G), np.outer(ridge, SCALES), ONE)
+    assert (found <= posterior(G, ridge, np.eye(4)) + 1e-12).all()
 
 
 @settings(max_examples=25, deadline=None)

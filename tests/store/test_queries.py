@@ -23,6 +23,7 @@ from engine.store import (
     quarantine,
     sent,
     snapshots,
+    watched,
 )
 from engine.store.rows import ContactRow
 from engine.store.statement import Statement
@@ -45,8 +46,12 @@ MODULES = (
     quarantine,
     sent,
     snapshots,
+    watched,
 )
-WHOLE = ("_AGES", "_ANY", "_BEYOND", "_IDS", "_LINES", "_NAMES")  # statements meant to read a whole table
+WHOLE = (  # statements meant to read a whole table
+    *("_AGES", "_ANY", "_BEYOND", "_IDS", "_LINES", "_NAMES"),
+    "_SPANNING",
+)
 STATEMENTS = [
     pytest.param(module, name, id=f"{module.__name__.rpartition('.')[2]}{name}")
     for module in MODULES
