@@ -35,12 +35,14 @@ from engine.store.rows import DueRow
 from engine.teach import earned_by, seen_of, set_aside, teach
 from engine.uncollected import uncollected
 from policies.base import Floats, Ints, Mask, draw
-from simulator.evaluate import fit, judge, table
+from simulator.evaluate import fit, judge, paired, table
 from simulator.evaluation import Evaluation, PolicyValue
 from simulator.interval.base import Evidence, Interval, within
 from simulator.interval.gamma import gamma
+from simulator.interval.kinds import difference
 from simulator.logs import Log
 from simulator.method import Method
+from simulator.promotable import sure
 from simulator.readers.own import stored_log
 from simulator.targets import Target
 from simulator.what_if import PART, mixed, widened
@@ -58,7 +60,9 @@ class Standing:
         found: its value and its lift over the policy that serves, as evaluations tell them.
         agreement: share of the decisions of the arm `policy` in which it would have drawn the same action by
             the same key; None if there is none.
-        ready: whether the lower limit of its lift is above 0.
+        sure: its lift with limits that hold at every look and for all shadows together; None where it cannot
+            be judged. See `simulator.promotable`.
+        ready: whether the lower one of these is above 0.
         why: the same in words.
     """
 
@@ -66,6 +70,7 @@ class Standing:
     policy: PolicySpec
     found: PolicyValue
     agreement: Interval | None
+    sure: Interval | None
     ready: bool
     why: str
 
@@ -89,12 +94,14 @@ def bout(
     at: datetime,
     last: int = LAST,
     level: float = 0.95,
+    among: int = 1,
 ) -> Bout:
     """Judge challengers against the policy that serves a program, by the decisions matured at `at`.
 
     Args:
         last: newest decisions that are gone through.
         level: of the two-sided intervals.
+        among: how many challengers are looked at, if more than are asked for here; they share the error.
 
     Raises:
         RefusedError: an earlier snapshot was made current, or the log is shorter than the goal's window.
@@ -115,7 +122,7 @@ def bout(
     for asked, own in _stretches(connection, lives, rows, edges, log, window_us):
         for made, one in zip(pmf, own, strict=True):
             made[asked] = one
-    return _judged(program, wanted, log, pmf, level)
+    return _judged(program, wanted, log, pmf, (level, max(among, len(challengers))))
 
 
 def _edges(program: Program, at_us: Ints, window_us: int) -> list[int]:
@@ -193,37 +200,38 @@ def _taught(connection: Connection, lives: Sequence[Live], rows: Sequence[DueRow
 
 
 def _judged(
-    program: Program, wanted: Sequence[Shadow], log: Log, pmf: Sequence[Floats], level: float
+    program: Program, wanted: Sequence[Shadow], log: Log, pmf: Sequence[Floats], error: tuple[float, int]
 ) -> Bout:
+    level, among = error
     how = Method(level=level)
     fitted = fit(log, how)
     judged = [judge(Target(one.name, own), fitted, how) for one, own in zip(wanted, pmf, strict=True)]
     found = table(judged, fitted, how, SERVING)
     agreed = _agreement(program, log, pmf, level)
-    first, *others = (
-        _standing(one, value, share) for one, value, share in zip(wanted, found.policies, agreed, strict=True)
-    )
+    pairs = [None, *(paired(one, fitted, judged[0]) for one in judged[1:])]
+    limits = [None if pair is None else sure(difference(*pair).evidence, level, among) for pair in pairs]
+    first, *others = (_standing(*one) for one in zip(wanted, found.policies, agreed, limits, strict=True))
     return Bout(program, len(log), found, first, tuple(others))
 
 
-def _standing(one: Shadow, found: PolicyValue, agreement: Interval | None) -> Standing:
-    low = found.lift.low
-    ready = one.name != SERVING and found.verdict != "refused" and low is not None and low > 0
-    return Standing(one.name, one.policy, found, agreement, ready, _why(one, found, ready))
+def _standing(
+    one: Shadow, found: PolicyValue, agreement: Interval | None, limits: Interval | None
+) -> Standing:
+    ready = found.verdict != "refused" and limits is not None and limits.low > 0
+    return Standing(one.name, one.policy, found, agreement, limits, ready, _why(one, found, limits))
 
 
-def _why(one: Shadow, found: PolicyValue, ready: bool) -> str:
-    lift = found.lift
+def _why(one: Shadow, found: PolicyValue, limits: Interval | None) -> str:
     if one.name == SERVING:
         return "serves"
     if found.verdict == "refused":
         return f"cannot be judged: {found.reason.rstrip('.')}"
-    if lift.value is None or lift.low is None or lift.high is None:
+    if limits is None:
         return "cannot be compared: what serves cannot be judged from this log"
-    told = f"{lift.value:+.4g} a decision ({lift.low:+.4g} to {lift.high:+.4g})"
-    if ready:
+    told = f"{limits.value:+.4g} a decision ({limits.low:+.4g} to {limits.high:+.4g} at every look)"
+    if limits.low > 0:
         return f"better beyond chance: {told}"
-    return f"worse beyond chance: {told}" if lift.high < 0 else f"not shown to be better: {told}"
+    return f"worse beyond chance: {told}" if limits.high < 0 else f"not shown to be better: {told}"
 
 
 def _agreement(program: Program, log: Log, pmf: Sequence[Floats], level: float) -> Iterator[Interval | None]:

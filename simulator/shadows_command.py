@@ -77,7 +77,7 @@ def promote(
     with at_work(store, program, when) as (its_store, loaded):
         wanted = _named(loaded, shadow)
         with its_store.read() as connection:
-            found = bout(connection, loaded.name, [wanted], when, last, level)
+            found = bout(connection, loaded.name, [wanted], when, last, level, len(loaded.shadows))
         (standing,) = found.challengers
         if not standing.ready and not anyway:
             raise RefusedError(
@@ -147,6 +147,7 @@ def _row(one: Standing) -> dict[str, Any]:
         "ess": value.ess,
         "value": {"value": value.value, "low": value.low, "high": value.high},
         "lift": asdict(value.lift),
+        "sure": None if one.sure is None else _limits(one.sure),
         "ready": one.ready,
         "why": one.why,
     }
