@@ -38,7 +38,13 @@ class LawBroken(AssertionError):
 
 
 def check_policy(make_policy: MakePolicy, seed: int = 0) -> None:
-    """Run every law that applies. Raises `LawBroken` at the first one that does not hold."""
+    """Run every law that applies. Raises `LawBroken` at the first one that does not hold.
+
+    Args:
+        make_policy: a class, or any function without arguments that makes a new policy.
+        seed: of the made-up problems.
+    """
+    makes_policies(make_policy)
     for plain in (False, True):
         case = make_case(seed, plain=plain)
         for law in LAWS:
@@ -49,6 +55,16 @@ def check_policy(make_policy: MakePolicy, seed: int = 0) -> None:
         if isinstance(make_policy(), Kept):
             for law in KEPT_LAWS:
                 law(make_policy, case)
+
+
+def makes_policies(make_policy: object) -> None:
+    """What is given makes a new policy whenever it is called, with the methods every policy has."""
+    _hold(
+        callable(make_policy), f"{make_policy!r} makes new policies; give the class, not one of its objects"
+    )
+    made = make_policy() if callable(make_policy) else None
+    missing = [name for name in ("pmf", "learn") if not callable(getattr(made, name, None))]
+    _hold(not missing, f"a policy has the methods pmf and learn; {type(made).__name__} lacks {missing}")
 
 
 def pmf_is_a_distribution(make_policy: MakePolicy, case: Case) -> None:

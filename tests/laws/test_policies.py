@@ -125,3 +125,12 @@ def test_the_kit_names_the_law_a_policy_breaks(fault: str, law: str) -> None:
 
     with pytest.raises(laws.LawBroken, match=law):
         laws.check_policy(broken)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [(_Broken("sum"), "give the class"), (int, "int lacks"), (lambda: None, "NoneType lacks")],
+)
+def test_the_kit_says_what_it_takes(given: Any, told: str) -> None:
+    with pytest.raises(laws.LawBroken, match=told):
+        laws.check_policy(given)
