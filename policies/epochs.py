@@ -27,6 +27,7 @@ from policies.transfer import Carried, carried
 from policies.watch import Watch
 
 _BEFORE = "before."
+_ROUNDING = 1e-9  # rows
 
 
 class Epochs:
@@ -79,7 +80,7 @@ class Epochs:
             weight = self._weighed(memory, feedback.weight[rows], feedback.time[rows])
             totals = np.bincount(feedback.action[rows], weight, len(feedback.actions))
             for name, total in zip(feedback.actions.names, totals, strict=True):
-                if total < 0.0 and memory.rows(name) + total < 0.0:
+                if total < 0.0 and memory.rows(name) + total < -_ROUNDING:
                     raise FeedbackError(
                         f"action {name!r}: more is taken back than was learnt; take back each row once."
                     )

@@ -22,6 +22,7 @@ from policies.stakes import totals
 from policies.state import State
 from policies.transfer import Carried
 
+_NOTHING = 1e-9  # rows or less: nothing was learnt, or what was counts nothing by now
 _PARTS = ("G", "b", "square", "lift")
 
 
@@ -88,7 +89,7 @@ class Memory:
             self._loading[name] = {
                 actions.factors[j]: float(actions.features[a, j]) for j in np.flatnonzero(actions.features[a])
             }
-            if moments.n == 0.0 and not np.diagonal(moments.G).any():
+            if moments.n < _NOTHING and (np.abs(np.diagonal(moments.G)) < _NOTHING).all():
                 del self._unpacked[name], self._loading[name]
         self._solved = self._seen = None
 

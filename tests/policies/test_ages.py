@@ -90,3 +90,19 @@ def test_what_is_long_past_counts_nothing() -> None:
 def test_a_row_without_a_time_is_refused() -> None:
     with pytest.raises(FeedbackError, match="row 0: it has no time"):
         Linear(half_life=9.0).learn(make_case(1).feedback)
+
+
+def test_all_of_an_action_is_taken_back_after_many_half_lives() -> None:
+    case = make_case(4, n=60)
+    policy = Linear(waves=0, half_life=1.0)
+    last = case.feedback.action[-1]  # what "now" is stays as it was
+    mine = np.flatnonzero(case.feedback.action == (last + 1) % 5)
+    f = replace(case.feedback, time=20_000.0 + np.arange(60) * 0.9)
+    for i in range(6):
+        policy.learn(part(f, slice(10 * i, 10 * i + 10)))
+    gone = part(f, mine)
+    policy.learn(replace(gone, weight=-gone.weight))
+    without = Linear(waves=0, half_life=1.0)
+    without.learn(part(f, np.setdiff1d(np.arange(60), mine)))
+    ask = (case.X, case.actions, case.mask, case.prior)
+    np.testing.assert_allclose(policy.pmf(*ask), without.pmf(*ask), atol=1e-9)
