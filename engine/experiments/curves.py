@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.calendar import instant
 from engine.experiments.daily import Look, Week
+from engine.experiments.headline import AGAINST
 from engine.experiments.ladder import Step
 from engine.experiments.lifetime import Lifetime
 from engine.experiments.plots import EFFECT, INK, LINE, MUTED, SOFT, WIDTH, inline
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _HEIGHT = 2.5  # inches
+_CALLED = ("holdout", "bau", "random")  # arms whose names say little
 _PLACES, _LABELS, _WEEKS = 400, 12, 60  # of a curve; words along an axis; weeks that are drawn
 
 
@@ -49,12 +51,18 @@ def waterfall(steps: Sequence[Step], ground: float, lowest: str) -> str:
             at = max(top, top + gain, top + limits.high)
             axes.annotate(told, (x, at), (0, 3), textcoords="offset points", ha="center", color=INK)
             top += gain
-        names = [lowest, *(one.arm for one in climbed)]
+        names = [_arm(one) for one in (lowest, *(one.arm for one in climbed))]
         axes.set_xticks(range(len(names)), names, color=INK)
         axes.axhline(0, color=MUTED, linewidth=1, zorder=1)
         axes.margins(y=0.12)
+        figure.subplots_adjust(bottom=0.2)
         told = "; ".join(f"{one.worth}, {one.arm} over {one.below}: {_said(one)}" for one in climbed)
         return inline(figure, "waterfall", "Net reward from arm to arm", f"{lowest}: {ground:.2f}. {told}.")
+
+
+def _arm(name: str) -> str:
+    """An arm in words, and under them the name it has in the program file."""
+    return f"{AGAINST[name]}\n{name}" if name in _CALLED else name
 
 
 def climb(steps: Sequence[Step], lowest: str) -> list[Step]:
@@ -149,7 +157,7 @@ def year(found: Lifetime) -> str:
             axes.barh([y], [one.projected.value], left=seen, height=0.5, color=SOFT, zorder=2)
             axes.plot([one.total.low, one.total.high], [y, y], color=INK, linewidth=1.2, zorder=3)
             told = number(one.total.value, one.total).replace("-", "−")
-            at = max(one.total.high, one.total.value, seen)
+            at = max(one.total.high, one.total.value, seen, 0.0)
             axes.annotate(told, (at, y), (5, 0), textcoords="offset points", va="center", color=INK)
         axes.axvline(0, color=MUTED, linewidth=1, zorder=1)
         axes.set_yticks(range(len(found.scenarios)), [one.name for one in found.scenarios], color=INK)

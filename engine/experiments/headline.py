@@ -13,7 +13,7 @@ from engine.experiments.trust import Check
 from engine.experiments.verdict import Verdict, number
 
 _MONTHLY = 28.0  # days from which on a sum may be told by the month
-_AGAINST = {
+AGAINST = {
     "global_holdout": "no contact by any program",
     "holdout": "no contact",
     "bau": "today's rules",
@@ -23,6 +23,7 @@ _AGAINST = {
     "eligibility_only": "decisioning by eligibility alone",
     "policy": "the policy with customers it learns from",
 }
+_NARROWS = "it narrows as customers come and time passes."
 _WHO = {
     "programs": "All programs together",
     "policy": "Decisioning",
@@ -67,7 +68,7 @@ def headline(
     """The verdict on `arm`: proven where the interval that may be read every day leaves out 0."""
     if failed:
         return verdict.withheld(failed)
-    who, against = _WHO[arm], _AGAINST[control]
+    who, against = _WHO[arm], AGAINST[control]
     if reading is None:
         sentence = f"{who} and {against} earned the same for every customer: there is nothing to compare."
         return Verdict(sentence, "Nothing to compare", "Check that outcomes reach the store.", "gray")
@@ -83,7 +84,7 @@ def headline(
         return Verdict(f"{head}; stop it.", "Stop it", guidance, "red")
     guidance = (
         f"Anything from {number(span.low, span)} to {number(span.high, span)} {pace.per} is possible. Go on; "
-        "nextbest report --plan says how long it takes to know."
+        + (_NARROWS if arm == "programs" else "nextbest report --plan says how long it takes to know.")
     )
     return Verdict(f"{head}; not decided yet.", "Not decided yet", _warned(guidance, harmed), "yellow")
 

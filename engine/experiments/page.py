@@ -16,7 +16,7 @@ from engine.experiments.experiment import Experiment
 from engine.experiments.plots import forest
 from engine.experiments.report import Report
 from engine.experiments.results import Comparison, MetricResult
-from engine.experiments.sheets import brief, cards, clip, fitted, tables
+from engine.experiments.sheets import brief, cards, clip, fitted, needed, tables
 from engine.experiments.targeting import Targeting
 from engine.experiments.trust import Check
 from engine.experiments.verdict import Verdict, p_words
@@ -56,6 +56,11 @@ def _room(report: Report) -> int:
     ranked = _RANKED * min(len(report.targeting), _RANKINGS[0])
     wide = 2 if report.experiment.cost_column else 1
     return (_LINES - ranked - trust_lines(report.trust)) // wide
+
+
+def lines(report: Report) -> float:
+    """Lines of print that the figures take."""
+    return needed([figures(metric) for metric in report.metrics])
 
 
 def trust_lines(checks: Sequence[Check]) -> int:
@@ -114,7 +119,8 @@ def environment() -> Environment:
 
 def prose(text: str) -> str:
     """A sentence with true minus signs, and no line broken before a per cent sign."""
-    return re.sub(r"(?<![\w-])-(?=\d)", "−", text).replace(" %", "\N{NO-BREAK SPACE}%")
+    minus = re.sub(r"(?<![\w-])-(?=\d)", "−", text)
+    return re.sub(r"(?<=\d) ?%", "\N{NO-BREAK SPACE}%", minus)
 
 
 def figures(metric: MetricResult) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def _draw(axes: Axes, y: int, one: Comparison) -> None:
 
 def _title(metric: MetricResult) -> str:
     return short(metric.metric, 40) + (
-        "" if metric.clamped_at is None else f", clamped at {metric.clamped_at:,.6g}"
+        "" if metric.clamped_at is None else f", counted up to {metric.clamped_at:,.6g}"
     )
 
 

@@ -21,10 +21,12 @@ from engine.experiments.received import CONTROL
 from engine.experiments.segments import Segment
 from engine.experiments.sheets import Fitted, cards, clip, fitted
 from engine.experiments.verdict import Status, p_words
+from engine.experiments.welch import Interval
 
 _DRAWN = 4  # metrics in the forest plot; the table has all
 _SEGMENTS, _HARMS = (9, 120), (9, 60)  # printed, and on the page
 _LINES, _LEAST, _SHOWN = 104, 6, 160  # of the figures: lines less what the rest takes, at least; rows shown
+_SPARE = 30  # lines that are left where pictures are printed large
 _TAKEN = {"targeting": 30, "lifetime": 36, "plan": 16}  # lines that are free where there is none
 _TOLD: dict[Status, str] = {"green": "held", "yellow": "open", "red": "broken", "gray": "not seen"}
 
@@ -39,6 +41,7 @@ def render(report: ProgramReport) -> str:
         .render(
             program=report,
             **page.shared(figures, report.verdict, report.trust, report.trusted, (_room(report), _SHOWN)),
+            roomy=roomy(report),
             since=f"{instant(report.since_us):%d %B %Y}",
             until=f"{report.at:%d %B %Y}",
             waterfall=Markup(_waterfall(report)),
@@ -96,17 +99,26 @@ def amounts(account: Money) -> list[dict[str, str]]:
         {
             "meaning": one.meaning,
             "total": page.signed(one.total.value, one.total),
-            "total_span": page.span(one.total),
+            "total_span": _span(one.total),
             "customer": page.signed(one.customer.value, one.customer),
-            "customer_span": page.span(one.customer),
+            "customer_span": _span(one.customer),
         }
         for one in account.amounts
     ]
 
 
+def _span(one: Interval) -> str:
+    return "known exactly" if one.low == one.high else page.span(one)
+
+
 def ratio(one: Ratio) -> dict[str, str]:
     """A ratio in words."""
     return {"name": one.name, "meaning": one.meaning, "sentence": one.sentence}
+
+
+def roomy(report: ProgramReport) -> bool:
+    """Whether four sheets have room for large pictures."""
+    return _room(report) - page.lines(report.figures) >= _SPARE
 
 
 def _room(report: ProgramReport) -> int:

@@ -56,8 +56,7 @@ def tables(found: Sequence[Mapping[str, Any]], lines: int, shown: int) -> tuple[
         lines: of print that there is room for; a row takes two where one of the names is long.
     """
     rows = [(i, row) for i, table in enumerate(found) for row in table["rows"] or [None]]
-    long = any(len(clip(row["arm"])) > _NARROW for _, row in rows if row is not None)
-    printed = int(lines / (_LINES + long))
+    printed = int(lines * len(rows) / needed(found)) if rows else 0
     fit = fitted([{"table": i, "row": row} for i, row in rows], printed, shown)
     kept = []
     for i, table in enumerate(found):
@@ -66,6 +65,12 @@ def tables(found: Sequence[Mapping[str, Any]], lines: int, shown: int) -> tuple[
             told = [dict(one["row"]) | {"screen": one["screen"]} for one in own if one["row"] is not None]
             kept.append({**table, "rows": told, "screen": own[0]["screen"]})
     return kept, fit
+
+
+def needed(found: Sequence[Mapping[str, Any]]) -> float:
+    """Lines of print that all rows of tables take: more where one of the names is long."""
+    long = any(len(clip(row["arm"])) > _NARROW for table in found for row in table["rows"])
+    return (_LINES + long) * sum(max(len(table["rows"]), 1) for table in found)
 
 
 def cards(titles: Sequence[str], texts: Sequence[str], failed: Sequence[bool]) -> int:

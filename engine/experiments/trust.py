@@ -124,7 +124,7 @@ def every_day(units: pl.DataFrame, arm: str, day: str, expected: Mapping[str, fl
     total = sum(known.values())
     p = srm.sequential_p(batches, [part / total for part in known.values()]) if len(known) > 1 else 1.0
     if p >= LIMIT:
-        return Check("srm_daily", title, True, f"{len(batches):,} days, none went astray (p = {p:.2g}).", p=p)
+        return Check("srm_daily", title, True, f"No day of {len(batches):,} went astray (p = {p:.2g}).", p=p)
     sentence = (
         f"The split drifted from the promise on some day (p = {p:.2g}). Find out which units are missing."
     )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from engine.calendar import microseconds
+from engine.experiments import page
 from engine.experiments.curves import climb
 from engine.experiments.ladder import Step
 from engine.experiments.page import prose
@@ -81,6 +82,47 @@ def test_the_page_is_read_from_the_sentence_to_the_method(report: ProgramReport)
 def test_every_picture_is_told_in_words(report: ProgramReport) -> None:
     told = re.findall(r"<svg [^>]*role=\"img\".*?<desc[^>]*>(.*?)</desc>", render(report), re.S)
     assert len(told) == 6 and all(len(one) > 40 for one in told)
+
+
+def test_what_a_director_meets_is_said_in_words(report: ProgramReport) -> None:
+    text = render(report)
+    drawn = text[text.index('class="plot"') :]
+    assert all(word in drawn for word in ("no contact", "today's rules", "contacts by lot"))
+    assert "known exactly" in text and "counted up to" in drawn
+    assert all(f'<li class="{one.status}' in text for one in report.guardrails)
+
+
+def test_every_picture_that_scrolls_is_reached_by_key(report: ProgramReport) -> None:
+    tags = Tags()
+    tags.feed(render(report))
+    scrolled = [one for tag, one in tags.tags if tag == "figure" or one.get("class") == "scroll"]
+    assert scrolled and all(one.get("tabindex") == "0" for one in scrolled)
+
+
+def test_words_in_colour_can_be_read() -> None:
+    """4.5 to 1 at least (WCAG 2.2, 1.4.3), light and dark: of a verdict on its tint, and on the paper."""
+    style = (Path(page.__file__).parent / "style.css").read_text()
+    light, dark = style[: style.index("@media (prefers")], style[style.index("@media (prefers") :]
+    for part in (light, dark.split("* { box-sizing")[0]):
+        pairs = re.findall(r"--status: (#\w{6}); --tint: (#\w{6})", part)
+        colour = dict(re.findall(r"--(\w+): (#\w{6})", part.split("\n.", 1)[0]))
+        pairs += [
+            (colour[one], colour[on]) for one in ("ink", "muted", "good", "bad") for on in ("paper", "card")
+        ]
+        assert len(pairs) >= 12 and all(contrast(*pair) >= 4.5 for pair in pairs)
+
+
+def contrast(one: str, two: str) -> float:
+    high, low = sorted((_light(one), _light(two)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def _light(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_the_page_tells_the_bayesian_reading_and_what_was_entered(report: ProgramReport) -> None:

@@ -193,3 +193,30 @@ def test_what_is_left_out_of_the_page_is_counted(pages: dict[str, tuple[str, Pat
     assert "Not on this page: 2,880 segments." in text and "Not printed: 2,991 more segments." in text
     assert "Not on this page: 240 guardrails." in text and "Not printed: 291 more guardrails." in text
     assert f'title="{LONG} {LONG} 2999"' in text and f'title="{LONG} {LONG} 2879"' not in text
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs the Chromium browser")
+def test_large_pictures_are_printed_where_there_is_room_and_still_on_four_sheets(
+    large_program: ProgramReport, tmp_path: Path
+) -> None:
+    """As many figures as leave room for large pictures, and no more."""
+    plain = replace(
+        large_program,
+        title="",
+        verdict=replace(large_program.verdict, sentence=WORDS[:90], guidance=WORDS[:120]),
+        trust=large_program.trust[: len(large_program.trust) // 2],
+        ladder=large_program.ladder[:4],
+        guardrails=(),
+        segments=(),
+        notes=(),
+    )
+    short = replace(large_program.figures.metrics[0].comparisons[0], arm="policy")
+    grown = [
+        replace(plain, figures=replace(plain.figures, metrics=(metric,) * n))
+        for metric in [replace(plain.figures.metrics[0], metric="spend", comparisons=(short,) * 3)]
+        for n in range(1, 20)
+    ]
+    roomy = [one for one in grown if program_page.roomy(one)]
+    assert 0 < len(roomy) < len(grown) and roomy == grown[: len(roomy)]
+    (tmp_path / "roomy.html").write_text(program_page.render(roomy[-1]), encoding="utf-8")
+    assert sheets(tmp_path / "roomy.html", tmp_path) <= 4
