@@ -11,6 +11,7 @@ import typer
 
 from engine.commands.shared import AtOption, JsonOption, StoreOption, moment
 from engine.errors import InputError
+from engine.experiments import options
 from engine.experiments.design_command import Compared, Design, report_design
 from engine.experiments.program_command import Asked, is_file, report_stored, write
 
@@ -22,6 +23,7 @@ _SHARE = re.compile(r"\s*(?P<arm>[^=]+?)\s*=\s*(?P<share>[0-9.eE+-]+)\s*(?:,|$)"
 
 
 def report(
+    context: typer.Context,
     what: Annotated[
         str | None, typer.Argument(help="A program in the store; or a CSV (.csv, .csv.gz) or Parquet file.")
     ] = None,
@@ -106,15 +108,18 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Report a program or a file: trust checks, effects with intervals, a verdict."""
+    given = options.given(context)
     if every:
         if what is not None:
             raise InputError(f"--all is every program of the store; leave out '{what}', or --all.")
+        options.fitting(options.ALL, given)
         from engine.experiments.together_command import report_all
 
         report_all(level, days, html, csv, as_json, at, store, margin, tuple(allow_negative or ()))
         return
     if what is None:
         raise InputError("Name a program or a file, or give --all for all programs together.")
+    options.fitting(options.FILE if is_file(what) else options.PROGRAM, given)
     design = Design(
         None if factors is None else _names(factors), period, wash_out, delivered, plan, effect, per_day
     )

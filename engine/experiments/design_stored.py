@@ -35,12 +35,6 @@ def report_stored_design(
         )
     if design.factors is not None and design.period is not None:
         raise InputError("--factors and --period ask for different designs; give one of them.")
-    for option, given in (("--arm", asked.arm), ("--metric", asked.metrics), ("--cluster", asked.cluster)):
-        if given:
-            raise InputError(
-                f"{option} is for files; a program's decisions are compared on their net reward, customer by "
-                "customer or period by period. Leave it out."
-            )
     within("--level", asked.level, 0.5, 1.0)
     read = _factors if design.factors is not None else _period
     with opened(store, make=False) as its_store, its_store.read() as connection:
@@ -51,8 +45,6 @@ def report_stored_design(
 def _factors(connection: Connection, program: str, design: Design, asked: Compared, at: datetime) -> Told:
     from engine.experiments.factors import factors
 
-    if asked.expected_split:
-        raise InputError("--expected-split is for lots of your own; the arm random logs its probabilities.")
     references = [one.strip() for one in (asked.control or "").split(",") if one.strip()]
     return told_factors(factors(connection, program, at, design.factors or (), references, asked.level))
 

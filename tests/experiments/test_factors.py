@@ -244,7 +244,10 @@ def test_the_command_line_reads_factors_from_the_store(
     assert "offer sale with channel sms" in capsys.readouterr().out
     for wrong, words in (
         (["--factors", "offer,channel", "--period", "day"], "ask for different designs"),
-        (["--factors", "offer,channel", "--metric", "purchase"], "--metric is for files"),
+        (
+            ["--factors", "offer,channel", "--metric", "purchase"],
+            "--metric says nothing to the report of a program with --factors",
+        ),
         (["--delivered", "opened"], "a program's own report tells the effect on those reached"),
     ):
         assert main([*asked, *wrong]) == 2
