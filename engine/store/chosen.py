@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, bindparam, func, literal_column, select
 
-from engine.store import folds
+from engine.store import folded_draws, folds
 from engine.store.blocks import resolved
 from engine.store.flows import Rows
+from engine.store.folded_draws import Stretch as Stretch
 from engine.store.late import belongs
 from engine.store.sqlite import among, ids
 from engine.store.statement import prepare, run
@@ -77,7 +78,7 @@ _STRETCHES = prepare(
     .order_by(func.min(_decision.c.seq))
 )
 _SAMPLE = prepare(
-    select(_decision.c.id, _decision.c.action, _decision.c.propensity, _decision.c.situation)
+    select(_decision.c.seq, _decision.c.id, _decision.c.action, _decision.c.propensity, _decision.c.situation)
     .where(
         _made,
         _decision.c.program_version == bindparam("version"),
@@ -87,17 +88,6 @@ _SAMPLE = prepare(
     )
     .order_by(_decision.c.seq)
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """n decisions under one version and one snapshot, and the first and last of their places in the log."""
-
-    version: int
-    snapshot: int
-    n: int
-    first: int
-    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +105,8 @@ def stretches(c: Connection, program: str, at_us: int) -> list[Stretch]:
 
     Of the decisions that were made here, drawn and carried out: none of the holdout, none by a fallback.
     """
-    folds.program(c, program)
-    return [Stretch(*values) for values in run(c, _STRETCHES, program=program, at_us=at_us)]
+    rows = run(c, _STRETCHES, program=program, at_us=at_us)
+    return [Stretch(*values) for values in folded_draws.stretches(c, program, at_us, rows)]
 
 
 def sample(c: Connection, program: str, at_us: int, of: Stretch, every: int) -> list[DrawnRow]:
@@ -124,10 +114,9 @@ def sample(c: Connection, program: str, at_us: int, of: Stretch, every: int) -> 
     asked = {"version": of.version, "snapshot": of.snapshot, "first": of.first, "last": of.last}
     found = run(c, _SAMPLE, program=program, at_us=at_us, every=every, **asked)
     situations = resolved(c, [row[-1] for row in found])
-    return [
-        DrawnRow(id, action, propensity, situation)
-        for (id, action, propensity, _), situation in zip(found, situations, strict=True)
-    ]
+    rows = [(*row[:-1], situation) for row, situation in zip(found, situations, strict=True)]
+    rows += folded_draws.sample(c, program, at_us, of, every)
+    return [DrawnRow(*values) for _, *values in sorted(rows)]
 
 
 def chosen(c: Connection, program: str, arms: Collection[str], before_us: int) -> Rows:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, func, literal_column, select
 
-from engine.store import folds
+from engine.store import folded, folds
 from engine.store.statement import prepare, run, stream
 from engine.store.tables import table
 from engine.store.withdrawn import is_withdrawn
@@ -45,7 +45,7 @@ _followed = (
     .group_by(_assignment.c.customer, _assignment.c.arm, _assignment.c.assigned_us)
     .subquery()
 )
-_UNITS = prepare(
+_units = (
     select(
         *(one for one in _followed.c if one.name != "first"),
         _decision.c.program_version.label("version"),
@@ -53,6 +53,7 @@ _UNITS = prepare(
     .select_from(_followed.outerjoin(_decision, _decision.c.seq == _followed.c.first))
     .order_by(_followed.c.customer)
 )
+_UNITS, _UNITS_AND_FIRST = prepare(_units), prepare(_units.add_columns(_followed.c.first))
 _sent_day = _decision.c.at_us.op("/")(_day)
 _CONTACTS = prepare(
     select(_decision.c.customer, _sent_day, _decision.c.program_version, _decision.c.action, func.count())
@@ -83,6 +84,14 @@ _OUTCOMES = prepare(
 )
 
 
+_LOOSE = prepare(
+    select(_outcome.c.customer, _outcome.c.at_us, _outcome.c.kind, _outcome.c.value).where(
+        _outcome.c.at_us <= bindparam("at_us"),
+        ~exists().where(
+            _assignment.c.program == bindparam("program"), _assignment.c.customer == _outcome.c.customer
+        ),
+    )
+)
 _MIXED = prepare(
     select(_contaminated.c.customer, _contaminated.c.arm, _contaminated.c.arms).where(
         _contaminated.c.program == bindparam("program")
@@ -146,8 +155,9 @@ Rows = list[tuple[Any, ...]]
 
 def units(c: Connection, program: str, at_us: int) -> Rows:
     """Every customer who had an arm in the program at `at_us`, in order of their ids: `UNITS`."""
-    folds.program(c, program)
-    return run(c, _UNITS, program=program, at_us=at_us)
+    if (more := folded.decisions(c, program)) is None:
+        return run(c, _UNITS, program=program, at_us=at_us)
+    return folded.units(run(c, _UNITS_AND_FIRST, program=program, at_us=at_us), UNITS, more, at_us)
 
 
 def mixed(c: Connection, program: str) -> Rows:
@@ -162,14 +172,16 @@ def members(c: Connection, program: str) -> Rows:
 
 def spent(c: Connection, program: str, at_us: int) -> Rows:
     """How often an action was sent to each of them on a day, none that was withdrawn: `SPENT`."""
-    folds.program(c, program)
-    return run(c, _CONTACTS, program=program, at_us=at_us)
+    rows, more = run(c, _CONTACTS, program=program, at_us=at_us), folded.decisions(c, program)
+    return rows if more is None else folded.spent(rows, SPENT, more, at_us, DAY_US)
 
 
 def earned(c: Connection, program: str, at_us: int) -> Rows:
     """Their outcomes of a kind on a day, whoever contacted them, before the assignment or after: `EARNED`."""
-    folds.program(c, program)
-    return run(c, _OUTCOMES, program=program, at_us=at_us)
+    rows: Rows = run(c, _OUTCOMES, program=program, at_us=at_us)
+    if (more := folded.decisions(c, program)) is None:
+        return rows
+    return rows + folded.earned(run(c, _LOOSE, program=program, at_us=at_us), EARNED, more, at_us, DAY_US)
 
 
 def ahead(c: Connection, program: str, at_us: int, latest_us: int) -> tuple[int, int]:

@@ -184,12 +184,16 @@ def program(c: Connection, name: str, before_us: int | None = None) -> None:
 
 def _at_us(c: Connection, turn: _Turn, number: int) -> int:
     """The time that the decisions of a fold were made for."""
-    known = turn.known.at_us
-    if number not in known:
-        from engine.unfold import header_of
+    from engine.unfold import header_of
 
+    if number not in (known := turn.known.at_us):
         known[number] = header_of(run(c, _HEADER, number=number)[0][0]).at_us
     return known[number]
+
+
+def numbers(c: Connection, program: str) -> list[int]:
+    """The folds of a program, the oldest first; with rows that are made, and all others."""
+    return [number for number, of in run(c, _LISTED) if of == program]
 
 
 def everyone(c: Connection) -> None:

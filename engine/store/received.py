@@ -30,6 +30,11 @@ _NAMED = prepare(
     .select_from(_both.join(_decision, _decision.c.id == _outcome.c.decision))
     .where(_told, _contact_of_it)
 )
+_WHO = prepare(
+    select(_outcome.c.customer)
+    .distinct()
+    .where(_outcome.c.kind == bindparam("kind"), _outcome.c.at_us <= bindparam("at_us"))
+)
 _before = exists(select(_decision.c.seq)).where(
     _contact_of_it,
     _decision.c.at_us >= _outcome.c.at_us - bindparam("window_us"),
@@ -49,7 +54,7 @@ def received(c: Connection, program: str, kind: str, at_us: int, window_us: int)
     It tells of the decision it names; one that names none tells of the program's contacts that were sent to
     the customer by then, in whose window it falls.
     """
-    folds.program(c, program)
+    folds.customers(c, [customer for (customer,) in run(c, _WHO, kind=kind, at_us=at_us)])
     named = run(c, _NAMED, program=program, kind=kind, at_us=at_us)
     unnamed = run(c, _UNNAMED, program=program, kind=kind, at_us=at_us, window_us=window_us)
     return {customer for (customer,) in (*named, *unnamed)}

@@ -19,7 +19,7 @@ from engine.erase import erase
 from engine.errors import StoreError
 from engine.profiles import customer_table
 from engine.roster import Table
-from engine.store import Store, customers, decisions, folds, learning, open_store, parts
+from engine.store import Store, chosen, customers, decisions, flows, folds, learning, open_store, parts
 from engine.store.directory import Directory, hashes, id_hashes
 from tests.engine.programs import AT, applied, ask, settled
 
@@ -71,6 +71,25 @@ def test_a_row_is_made_when_it_is_asked_for_and_not_before(store: Store) -> None
         log = decisions.decisions_iter(c, "spring", 0, 100)
     assert [one.seq for one in log] == list(range(1, 31)) and row in log
     assert (counted(store, "decision"), counted(store, "fold")) == (30, 0)
+
+
+def test_a_second_batch_and_the_sums_of_a_report_make_no_rows(store: Store) -> None:
+    batch(store, 5)
+    batch(store, 7, "tuesday", 0, AT + timedelta(days=1))
+    at_us = microseconds(AT + timedelta(days=2))
+    with store.read() as c:
+        units = flows.units(c, "spring", at_us)
+        assert [(who, decided) for who, _, _, decided, *_ in units] == [
+            (f"n{i}", 2 if i < 5 else 1) for i in range(7)
+        ]
+        sent = sum(count for *_, count in flows.spent(c, "spring", at_us))
+        assert sent == sum(contacts for *_, contacts, _, _, _ in units) > 0
+        assert flows.earned(c, "spring", at_us) == []
+        assert sum(one.n for one in chosen.stretches(c, "spring", at_us)) <= 12
+    assert (counted(store, "decision"), counted(store, "customer")) == (0, 0)
+    with store.read() as c:
+        folds.everyone(c)
+        assert flows.units(c, "spring", at_us) == units
 
 
 def test_learning_makes_rows_of_what_has_matured_alone(store: Store) -> None:
