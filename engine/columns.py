@@ -94,8 +94,10 @@ def numbers(columns: Sequence[Sequence[Any]], n: int) -> Floats:
     if Column in map(type, columns):
         value = np.empty((len(columns), n))
         for row, one in zip(value, columns, strict=True):
-            plain = type(one) is Column and one.kind in ("number", "integer")
-            row[:] = one.array if plain else np.array(one, dtype=np.float64)
+            if type(one) is Column and one.kind in ("number", "integer"):
+                row[:] = one.array
+            else:
+                row[:] = np.array(one, dtype=np.float64)
         return value
     return np.array(columns, dtype=np.float64).reshape(len(columns), n)
 

@@ -104,15 +104,10 @@ def _open(score: Floats, mask: Mask, row: Floats) -> int:
 
 @kernel("f8(f8[::1])")
 def _highest(row: Floats) -> float:
-    """Four at a time, for a maximum is the same in any order."""
-    k, a, b, c, d = len(row), -np.inf, -np.inf, -np.inf, -np.inf
-    for j in range(0, k - 3, 4):
-        w, x, y, z = row[j], row[j + 1], row[j + 2], row[j + 3]
-        a, b = (w if w > a else a), (x if x > b else b)
-        c, d = (y if y > c else c), (z if z > d else d)
-    for j in range(k - k % 4, k):
-        a = max(a, row[j])
-    return max(max(a, b), max(c, d))
+    best = -np.inf
+    for j in range(len(row)):
+        best = row[j] if row[j] > best else best
+    return best
 
 
 @kernel("f8(f8[::1], i8, i8)")

@@ -59,25 +59,16 @@ def _stakes(
     half: Floats,
 ) -> None:
     n, k = mask.shape
-    up, down = np.empty(k), np.empty(k)
+    above, below = np.empty(k), np.empty(k)
     for i in range(n):
         for j in range(k):
-            up[j] = prior[i, j] if mask[i, j] else -np.inf
-            down[j] = -prior[i, j] if mask[i, j] else -np.inf
-        half[i] = (_highest(up) + _highest(down)) / 2.0
+            above[j] = prior[i, j] if mask[i, j] else -np.inf
+            below[j] = prior[i, j] if mask[i, j] else np.inf
+        high, low = -np.inf, np.inf
+        for j in range(k):
+            high = above[j] if above[j] > high else high
+            low = below[j] if below[j] < low else low
+        half[i] = (high - low) / 2.0
         worth = trust if half[i] > 0.0 else 0.0
         rows[i] = learnt + worth
         spread[i] = np.sqrt((about + worth * half[i] * half[i]) / max(rows[i], 1.0))
-
-
-@kernel("f8(f8[::1])")
-def _highest(row: Floats) -> float:
-    """Four at a time, for a maximum is the same in any order."""
-    k, a, b, c, d = len(row), -np.inf, -np.inf, -np.inf, -np.inf
-    for j in range(0, k - 3, 4):
-        w, x, y, z = row[j], row[j + 1], row[j + 2], row[j + 3]
-        a, b = (w if w > a else a), (x if x > b else b)
-        c, d = (y if y > c else c), (z if z > d else d)
-    for j in range(k - k % 4, k):
-        a = max(a, row[j])
-    return max(max(a, b), max(c, d))
