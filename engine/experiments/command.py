@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from engine.commands.shared import AtOption, JsonOption, StoreOption, moment
-from engine.errors import InputError
+from engine.commands.shared import AtOption, JsonOption, StoreOption
 from engine.experiments import options
-from engine.experiments.design_command import Compared, Design, report_design
-from engine.experiments.program_command import Asked, is_file, report_stored, write
-
-if TYPE_CHECKING:
-    from engine.experiments.report import Report
-
-_QUANTILE = re.compile(r"(?P<column>.+):(?P<q>[0-9]*\.?[0-9]+)")
-_SHARE = re.compile(r"\s*(?P<arm>[^=]+?)\s*=\s*(?P<share>[0-9.eE+-]+)\s*(?:,|$)")
+from engine.experiments.given import Given, answer
 
 
 def report(
@@ -108,151 +98,5 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Report a program or a file: trust checks, effects with intervals, a verdict."""
-    given = options.given(context)
-    if every:
-        if what is not None:
-            raise InputError(f"--all is every program of the store; leave out '{what}', or --all.")
-        options.fitting(options.ALL, given)
-        from engine.experiments.together_command import report_all
-
-        report_all(level, days, html, csv, as_json, at, store, margin, tuple(allow_negative or ()))
-        return
-    if what is None:
-        raise InputError("Name a program or a file, or give --all for all programs together.")
-    options.fitting(options.FILE if is_file(what) else options.PROGRAM, given)
-    design = Design(
-        None if factors is None else _names(factors), period, wash_out, delivered, plan, effect, per_day
-    )
-    compared = Compared(
-        arm,
-        control,
-        tuple(metric or ()),
-        cluster,
-        tuple(lower_is_better or ()),
-        level,
-        tuple(allow_negative or ()),
-        None if expected_split is None else _split(expected_split),
-    )
-    if not is_file(what) and (factors or period or delivered):
-        from engine.experiments.design_stored import report_stored_design
-
-        report_stored_design(what, design, compared, at, store, as_json)
-        return
-    if not is_file(what):
-        from engine.experiments.program import Also
-        from engine.experiments.program_metrics import ACTIVE_AT
-
-        also = Also(
-            score,
-            half_life,
-            upkeep_before,
-            upkeep_now,
-            tuple(active_at or ACTIVE_AT),
-            tuple(allow_negative or ()),
-        )
-        asked = Asked(level, days, effect, plan, margin, tuple(segment or ()), also, html, csv, as_json)
-        report_stored(what, asked, at, store)
-        return
-    if factors or period or delivered or plan:
-        report_design(Path(what), design, compared, as_json)
-        return
-    from engine.experiments.report import analyse
-
-    found = analyse(
-        Path(what),
-        arm=_needed(arm, "--arm", "the column that names the arm"),
-        control=_needed(control, "--control", "the arm to compare with"),
-        metrics=metric or (),
-        ratios=[_ratio(one) for one in ratio or ()],
-        covariates=covariate or (),
-        unit=unit,
-        cluster=cluster,
-        expected_split=None if expected_split is None else _split(expected_split),
-        clamp=clamp,
-        cost_column=cost_column,
-        level=level,
-        primary=primary or (),
-        lower_is_better=lower_is_better or (),
-        horizon=horizon,
-        propensity=propensity,
-        quantile=[_quantile(one) for one in quantile or ()],
-        score=score,
-        assigned_at=assigned_at,
-        covariate_at=covariate_at,
-        at=moment(at),
-        allow_negative=allow_negative or (),
-    )
-    if html is not None:
-        from engine.experiments.page import render
-
-        write(html, render(found))
-    if csv is not None:
-        from engine.experiments.rows import of_report, table
-
-        write(csv, table(of_report(found)).write_csv())
-    _show(found, as_json, [one for one in (html, csv) if one is not None])
-    if not found.trusted:
-        raise typer.Exit(1)
-
-
-def _needed(value: str | None, option: str, what: str) -> str:
-    if value is None:
-        raise InputError(
-            f"{option} is missing: a file needs {what}. Give it, or name a program in the store."
-        )
-    return value
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(one.strip() for one in text.split(",") if one.strip())
-
-
-def _ratio(text: str) -> tuple[str, str]:
-    """`revenue/orders` -> its two columns."""
-    above, slash, below = text.partition("/")
-    if not (above and slash and below):
-        raise InputError(f"--ratio is '{text}', must be two columns as ABOVE/BELOW, such as revenue/orders.")
-    return above, below
-
-
-def _quantile(text: str) -> tuple[str, float]:
-    """`spend:0.9` -> its column and share."""
-    found = _QUANTILE.fullmatch(text)
-    if found is None:
-        raise InputError(
-            f"--quantile is '{text}', must be COLUMN:Q with Q between 0 and 1, such as spend:0.9."
-        )
-    return found["column"], float(found["q"])
-
-
-def _split(text: str) -> dict[str, float]:
-    """`a=0.5,b=0.5` -> shares; arm names may hold anything but `=`."""
-    shares: dict[str, float] = {}
-    at = 0
-    while at < len(text):
-        found = _SHARE.match(text, at)
-        if found is None:
-            raise InputError(
-                f"--expected-split is '{text}', must be ARM=SHARE,ARM=SHARE such as a=0.5,b=0.5."
-            )
-        shares[found["arm"]] = _number(found["share"], text)
-        at = found.end()
-    return shares
-
-
-def _number(share: str, text: str) -> float:
-    try:
-        return float(share)
-    except ValueError as error:
-        raise InputError(f"--expected-split is '{text}': '{share}' is not a number.") from error
-
-
-def _show(report: Report, as_json: bool, written: Sequence[Path]) -> None:
-    if as_json:
-        import json
-
-        typer.echo(json.dumps(report.as_dict(), indent=2, allow_nan=False))
-        return
-    from engine.experiments.terminal import show
-
-    show(report, written)
+    given = {name: value for name, value in locals().items() if name != "context"}
+    answer(Given(**given), options.given(context))

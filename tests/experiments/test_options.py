@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import fields
 
 import pytest
 
@@ -10,6 +11,7 @@ from engine.cli import main
 from engine.errors import InputError
 from engine.experiments import options
 from engine.experiments.command import report
+from engine.experiments.given import Given
 
 
 def parameters() -> set[str]:
@@ -58,3 +60,8 @@ def test_whatever_goes_with_a_report_is_let_through(kind: str, design: str) -> N
     options.fitting(kind, sorted(named))
     with pytest.raises(InputError, match="--nothing says nothing to"):
         options.fitting(kind, [*sorted(named), "nothing"])
+
+
+def test_every_option_is_handed_on_under_its_name() -> None:
+    told = [name for name in inspect.signature(report).parameters if name != "context"]
+    assert [one.name for one in fields(Given)] == told
