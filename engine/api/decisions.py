@@ -18,7 +18,8 @@ from engine.api.desk import Missed
 from engine.api.moments import check_moment, now
 from engine.api.parts import Parts, parts
 from engine.api.problem import problem_of
-from engine.decide import Decided, Made
+from engine.calendar import instant, microseconds
+from engine.decide import ConflictError, Decided, Made
 from engine.errors import ContradictionError, InputError, NextbestError
 from engine.explain import funnel_of, reasons
 from engine.reply import Decision, reply
@@ -113,6 +114,7 @@ async def answered(server: Parts, request: Request, question: Question, started:
     """The answer to a request, told as the question asks, and counted. Raises `InputError`."""
     wording = _Wording(question)
     answer = await server.desk.decide(request, wording)
+    _refuse_other_time(request, answer, question)
     told = wording.told if isinstance(answer, Decided) else None
     told = told or await _told(server, request, answer, question)
     seconds = time.perf_counter() - started
@@ -121,6 +123,17 @@ async def answered(server: Parts, request: Request, question: Question, started:
     else:
         server.metrics.told(answer.row, answer.replayed, seconds)
     return told
+
+
+def _refuse_other_time(request: Request, answer: Decided | Missed, question: Question) -> None:
+    """A repeat that names another moment is another request; one that names none means the first."""
+    if question.at is None or not isinstance(answer, Decided) or not answer.replayed:
+        return
+    if answer.row.at_us != microseconds(request.at):
+        raise ConflictError(
+            f"key '{request.key}' was used before for {instant(answer.row.at_us).isoformat()}, not for at == "
+            f"{question.at.isoformat()}; use a new key, or repeat the first request unchanged or without at."
+        )
 
 
 async def _told(server: Parts, request: Request, answer: Decided | Missed, question: Question) -> Decision:

@@ -98,7 +98,7 @@ def test_an_action_says_what_to_send_how_and_when(client: Client) -> None:
 
 def test_a_repeated_key_gets_the_stored_reply_and_a_header_that_says_so(client: Client) -> None:
     asked = question(explain=True, context={"spend": 3.5})
-    first, again = client.decide(asked), client.decide({**asked, "at": "2026-11-25T09:00:00Z"})
+    first, again = client.decide(asked), client.decide(asked)
     assert "idempotent-replayed" not in first.headers
     assert again.headers["idempotent-replayed"] == "true"
     assert again.json() == {**first.json(), "replayed": True}
@@ -110,6 +110,15 @@ def test_a_key_used_for_another_request_is_refused(client: Client) -> None:
     answer = client.decide({**asked, "customer": "c31"})
     assert (answer.status_code, answer.json()["type"]) == (422, "/docs#conflict")
     assert asked["key"] in answer.json()["detail"]
+
+
+def test_a_repeat_for_another_moment_is_refused_and_one_that_names_none_is_answered(client: Client) -> None:
+    asked = question()
+    first = client.decide(asked).json()
+    answer = client.decide({**asked, "at": "2026-11-25T09:00:00Z"})
+    assert (answer.status_code, answer.json()["type"]) == (422, "/docs#conflict")
+    assert first["at"][:10] in answer.json()["detail"]
+    assert client.decide({**asked, "at": None}).json() == {**first, "replayed": True}
 
 
 def test_the_key_may_stand_in_the_header(client: Client) -> None:
