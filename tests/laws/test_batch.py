@@ -54,7 +54,7 @@ ATTRIBUTES = (
 
 @st.composite
 def texts(draw: st.DrawFn) -> str:
-    """Program files that differ in rules, caps, ageing, arms and policy."""
+    """Program files that differ in rules, caps, ageing, arms, whom these are given to, and policy."""
     offers = []
     for i in range(draw(st.integers(1, 4))):
         rule, value = draw(st.sampled_from(RULES)), draw(st.integers(0, 50))
@@ -63,6 +63,7 @@ def texts(draw: st.DrawFn) -> str:
         [
             "program: spring",
             f"attributes: {{{ATTRIBUTES}}}",
+            *draw(st.sampled_from([[], [], ["unit: country"]])),
             "predictions: {p_buy.o0: o0, churn: ''}",
             "offers:",
             *offers,
