@@ -11,6 +11,7 @@ import pytest
 
 from engine.calendar import microseconds
 from engine.experiments.encouragement import encouragement
+from engine.experiments.page import prose
 from engine.experiments.program import ProgramReport, report_program
 from engine.experiments.program_document import table
 from engine.experiments.program_page import render
@@ -101,10 +102,7 @@ def test_page_json_and_csv_say_whom_contacts_reached(tmp_path: Path) -> None:
     assert policy.found.share == (0.0, pytest.approx(0.5, abs=0.08))
     assert policy.found.effect is not None and policy.found.effect.value == pytest.approx(10, abs=4)
     page = render(found)
-    assert (
-        "What did it do to those it reached?" in page
-        and policy.sentence.split(". ")[0].replace(" %", " %") in page
-    )
+    assert "What did it do to those it reached?" in page and prose(policy.sentence.split(". ")[0]) in page
     row = table(found).row(
         by_predicate=(pl.col("section") == "effect on those reached") & (pl.col("arm") == "policy"),
         named=True,
