@@ -18,6 +18,7 @@ from engine.applied import stored_program
 from engine.arbitrate import cost
 from engine.calendar import MICROSECOND, microseconds
 from engine.domain import Program
+from engine.errors import RefusedError
 from engine.experiments.stored import REWARD, frame, worth
 from engine.store import chosen
 from policies.base import Mask
@@ -77,7 +78,18 @@ def _actions(versions: Mapping[int, Program]) -> pl.DataFrame:
 
 
 def feasible(rows: pl.DataFrame, program: Program) -> Mask:
-    """(n, k) which actions could be chosen, of decisions made under one version."""
+    """(n, k) which actions could be chosen, of decisions made under one version.
+
+    Raises:
+        RefusedError: a logged action or feasible set is none of the version.
+    """
     width = -(-len(program.actions) // 8)
+    odd = rows.filter((pl.col("feasible").bin.size() != width) | (pl.col("action") >= len(program.actions)))
+    if odd.height:
+        raise RefusedError(
+            f"program '{program.name}': {odd.height:,} decisions do not fit the {len(program.actions)} actions "
+            f"of version {program.version}, under which they were logged; the log was damaged, or written by "
+            "something else. nextbest replay says what is wrong with each."
+        )
     packed = np.frombuffer(b"".join(rows["feasible"]), dtype=np.uint8).reshape(len(rows), width)
     return np.unpackbits(packed, axis=1, count=len(program.actions)).astype(np.bool_)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 import numpy as np
 from sqlalchemy import Connection
 
@@ -22,8 +23,9 @@ from engine.errors import NextbestError
 from engine.experiments import srm
 from engine.experiments.trust import LIMIT, Check
 from engine.live import live
-from engine.situation import columns, decode
+from engine.situation import Situation, columns, decode
 from engine.store.chosen import DrawnRow, sample, stretches
+from engine.values import fits, types
 from policies.base import Floats, Ints
 from policies.snapshot import SnapshotError
 
@@ -50,21 +52,44 @@ def drawn_as_logged(connection: Connection, program: str, at: datetime) -> Check
     found = stretches(connection, program, at_us)
     picked = [found[i] for i in _spread(len(found), STRETCHES)]
     every = -(-sum(one.n for one in picked) // SAMPLE)
-    made: list[Again] = []
+    made, damaged = list[Again](), list[str]()
     for one in picked:
         rows = sample(connection, program, at_us, one, every)
         try:
             current = live(connection, program, one.version, one.snapshot)
         except (NextbestError, SnapshotError):
             continue  # somebody in it was erased since: nothing can be made again with it
-        if rows:
-            made.append(again(current, rows))
+        read = [(row, situation) for row in rows if (situation := _read(current, row)) is not None]
+        damaged += [row.id for row in rows if row.id not in {sound.id for sound, _ in read}]
+        if read:
+            made.append(again(current, *zip(*read, strict=True)))
+    if damaged:
+        return _damaged(damaged, sum(len(one.ids) for one in made) + len(damaged))
     return judged(made) if made else None
 
 
-def again(current: Live, rows: Sequence[DrawnRow]) -> Again:
+def _read(current: Live, row: DrawnRow) -> Situation | None:
+    """The situation of a decision; None if it is not what the program can have logged."""
+    try:
+        found = decode(row.situation)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    kinds = types(current.program)
+    fitting = all(name in kinds and fits(kinds[name], value) for name, value in found.values.items())
+    return found if fitting and 0 <= row.action < len(current.actions) else None
+
+
+def _damaged(ids: Sequence[str], n: int) -> Check:
+    sentence = (
+        f"{len(ids):,} of {n:,} decisions cannot be read again, for example '{ids[0]}': the log was damaged. "
+        "Restore the store from a copy; nextbest replay says what is wrong with each."
+    )
+    return Check("draws", _TITLE, False, sentence, count=len(ids))
+
+
+def again(current: Live, rows: Sequence[DrawnRow], logged: Sequence[Situation]) -> Again:
     """What the probabilities of those decisions were, by the version and snapshot that made them."""
-    situations = columns(current.program, [decode(row.situation) for row in rows])
+    situations = columns(current.program, logged)
     return Again(
         [row.id for row in rows],
         current.actions.names,

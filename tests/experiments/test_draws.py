@@ -120,6 +120,21 @@ def test_decisions_lost_by_what_was_drawn_are_found(season: Path, tmp_path: Path
     assert check.sentence.startswith("'") and "was not drawn as often" in check.sentence
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "situation = x'00'",
+        "action = 99",
+        """situation = CAST('{"customer":"c","key":"","at_us":1,"arm":"policy","values":{"x":1}}' AS BLOB)""",
+    ],
+)
+def test_a_decision_that_cannot_be_read_again_is_named(damage: str, season: Path, tmp_path: Path) -> None:
+    one = "(SELECT max(seq) FROM decision WHERE arm = 'policy' AND fallback IS NULL)"
+    check = after(season, tmp_path, f"UPDATE decision SET {damage} WHERE seq = {one}")
+    assert check is not None and not check.passed and check.count == 1
+    assert "cannot be read again" in check.sentence
+
+
 def test_what_was_made_elsewhere_or_cannot_be_made_again_is_no_alarm(season: Path, tmp_path: Path) -> None:
     assert after(season, tmp_path, "UPDATE decision SET snapshot_version = NULL") is None
     gone = after(season, tmp_path, "UPDATE snapshot SET body = x'' WHERE version = 1")

@@ -139,6 +139,14 @@ def test_propensities_that_are_not_those_drawn_with_are_found(change: pl.Expr, w
     assert words in told.trust[0].sentence
 
 
+@pytest.mark.parametrize("damage", [{"feasible": pl.lit(b"")}, {"action": pl.lit(99)}])
+def test_decisions_that_do_not_fit_their_version_are_refused(damage: dict[str, pl.Expr]) -> None:
+    found = lots(np.random.default_rng(5), 90)
+    wrong = Drawn(found.program, found.versions, found.rows.with_columns(**damage))
+    with pytest.raises(RefusedError, match="90 decisions do not fit the 5 actions of version"):
+        read(wrong, ASKED)
+
+
 def only(found: Drawn, keep: pl.Expr) -> Drawn:
     return Drawn(found.program, found.versions, found.rows.filter(keep))
 
