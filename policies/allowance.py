@@ -7,6 +7,11 @@ probability 1 - e and the pmf is followed with probability e, the largest e in [
 
     e = (allowed - loss(greedy)) / (loss(pmf) - loss(greedy)).
 
+A limit may also be put on exploring where contact hardly pays: with `risk` a decision may lose at most that
+share of what its best action is expected to earn over `no_action`. Where sending nothing is the best, the
+floor alone explores; elsewhere no decision is expected to earn less than sending nothing because others were
+tried.
+
 Both have the floor, so the mixture has it, and its probabilities are as exact as those it is made of. Since
 it holds for each decision it holds for every sum of them: a day, an offer, a kind of customer. The expected
 value is the policy's own; if it is wrong, so is the loss.
@@ -17,9 +22,12 @@ Source: Wu, Shariff, Lattimore and Szepesvari (2016), "Conservative bandits", fo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
-from policies.base import Floats, Mask
+from policies.base import NO_ACTION, Actions, Floats, Mask
 from policies.explore import gap, greedy
 
 
@@ -33,10 +41,36 @@ def within(pmf: Floats, scores: Floats, mask: Mask, share: float, floor: float) 
         share: of the best action's value, in [0, 1].
         floor: mass that is spread equally over the feasible set.
     """
+    return _mixed(pmf, scores, mask, share * np.maximum(best_of(scores, mask), 0.0), floor)
+
+
+def over_nothing(pmf: Floats, scores: Floats, mask: Mask, nothing: int, share: float, floor: float) -> Floats:
+    """(n, k) the same with a share of what the best earns over the action `nothing`, where it is feasible."""
+    gained = best_of(scores, mask) - scores[:, nothing]
+    return _mixed(pmf, scores, mask, np.where(mask[:, nothing], share * gained, np.inf), floor)
+
+
+def limited(pmf: Floats, scores: Floats, mask: Mask, actions: Actions, settings: Mapping[str, Any]) -> Floats:
+    """(n, k) the pmf within a policy's `budget` and `risk`, which may be None."""
+    budget, risk, floor = (settings[name] for name in ("budget", "risk", "floor"))
+    if budget is not None:
+        pmf = within(pmf, scores, mask, budget, floor)
+    if risk is not None and NO_ACTION in actions.names:
+        pmf = over_nothing(pmf, scores, mask, actions.names.index(NO_ACTION), risk, floor)
+    return pmf
+
+
+def best_of(scores: Floats, mask: Mask) -> Floats:
+    """(n,) the score of the best feasible action."""
+    best: Floats = np.where(mask, scores, -np.inf).max(axis=1)
+    return best
+
+
+def _mixed(pmf: Floats, scores: Floats, mask: Mask, allowed: Floats, floor: float) -> Floats:
+    """(n, k) the pmf, mixed with the best action where it would lose more than is `allowed` (n,)."""
     best, lost = greedy(scores, mask, floor), gap(scores, mask)
-    value = np.where(mask, scores, -np.inf).max(axis=1)
     least, most = loss(best, lost), loss(pmf, lost)
-    spare = np.maximum(share * np.maximum(value, 0.0) - least, 0.0)
+    spare = np.maximum(allowed - least, 0.0)
     over = most - least > spare
     rate = np.divide(spare, most - least, out=np.ones_like(spare), where=over)[:, None]
     return np.where(over[:, None], rate * pmf + (1.0 - rate) * best, pmf)

@@ -21,7 +21,7 @@ import numpy as np
 from policies import explore as exploration
 from policies import grid, optimism
 from policies.ages import check_times
-from policies.allowance import within
+from policies.allowance import limited
 from policies.base import Actions, Changes, Feedback, FeedbackError, Floats, Mask, check
 from policies.epochs import Epochs
 from policies.memory import Memory
@@ -58,6 +58,7 @@ class Linear:
         samples: of Thompson sampling; more of them leave less Monte Carlo error, see `policies.thompson`.
         budget: share of a decision's expected value that exploring may cost; None for no limit, see
             `policies.allowance`.
+        risk: share of what the best action is expected to earn over no_action that it may cost, or None.
         floor: probability mass spread equally over the feasible set.
         trust: how many rows of context the prior is worth to the steepness of exploration.
         forget: "auto" to learn anew when predictions have turned, "off" never; see `policies.epochs`.
@@ -81,6 +82,7 @@ class Linear:
         temperature: float = 0.1,
         samples: int = 256,
         budget: float | None = None,
+        risk: float | None = None,
         floor: float = 0.001,
         trust: float = 100.0,
         forget: str = "auto",
@@ -99,6 +101,7 @@ class Linear:
             "temperature": number("temperature", temperature, 1e-6, 1e6),
             "samples": whole("samples", samples, 2, 100_000),
             "budget": None if budget is None else number("budget", budget, 0.0, 1.0),
+            "risk": None if risk is None else number("risk", risk, 0.0, 1.0),
             "floor": number("floor", floor, 0.0, 1.0),
             "trust": number("trust", trust, 0.0, 1e9),
             "forget": choice("forget", forget, ("auto", "off")),
@@ -118,9 +121,7 @@ class Linear:
 
     def explore(self, scores: Floats, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
         """(n, k) the probabilities that follow from `scores`, for who has them already."""
-        pmf = self._explored(scores, X, actions, mask, prior)
-        share = self.settings["budget"]
-        return pmf if share is None else within(pmf, scores, mask, share, self.floor)
+        return limited(self._explored(scores, X, actions, mask, prior), scores, mask, actions, self.settings)
 
     def learn(self, feedback: Feedback) -> None:
         """Take rows in, or back where their weight is negative.
@@ -270,9 +271,9 @@ class Linear:
         self._waves = waves = self._waves_for(d)
         if self._epochs is None:
             chosen = (self.settings["ridge"], self.settings["pool"], self.settings["tune"])
-            size = waves.frequency.shape[1]
-            memory, ages = (lambda: Memory(Solver(*chosen), 1 + d, size)), self.settings["half_life"]
-            self._epochs = Epochs(memory, 1 + d, self._forgets, self._changes, self._watch, ages)
+            shape, ages = (1 + d, waves.frequency.shape[1]), self.settings["half_life"]
+            made = (lambda: Memory(Solver(*chosen), *shape), 1 + d, self._forgets, self._changes)
+            self._epochs = Epochs(*made, self._watch, ages)
         return waves, self._epochs
 
     def _served(self, actions: Actions) -> Floats | None:

@@ -27,6 +27,7 @@ QUICK: list[tuple[str, dict[str, Any]]] = [
     ("linear", {"waves": 0, "explore": "thompson", "samples": 50}),
     ("linear", {"waves": 0, "explore": "thompson", "budget": 0.02, "floor": 0.05}),
     ("linear", {"waves": 16, "budget": 0.02}),
+    ("linear", {"waves": 0, "risk": 0.5}),
 ]
 SLOW: list[tuple[str, dict[str, Any]]] = [
     ("linear", {}),

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.allowance import loss, within
+from policies.allowance import loss, over_nothing, within
+from policies.base import NO_ACTION
 from policies.explore import gap, greedy, uniform
 from policies.laws import make_case
 from policies.linear import EXPLORERS, Linear
@@ -93,3 +94,37 @@ def test_a_larger_budget_never_explores_less() -> None:
 def test_a_budget_that_is_no_share_is_refused(value: Any) -> None:
     with pytest.raises(PolicyError, match=r"budget == .*must be"):
         Linear(budget=value)
+
+
+def test_exploring_may_lose_a_share_of_what_the_best_earns_over_nothing() -> None:
+    # sending nothing earns -2.0, the best -1.8, the other -3: even odds of the three lose 1.4 / 3
+    scores, all_three = np.array([[-2.0, -1.8, -3.0]]), np.ones((1, 3), dtype=np.bool_)
+    found = over_nothing(np.full((1, 3), 1 / 3), scores, all_three, 0, 0.5, 0.0)
+    np.testing.assert_allclose(loss(found, gap(scores, all_three)), [0.1])
+    assert (found > 0.0).all()
+
+
+def test_where_nothing_is_best_or_not_feasible() -> None:
+    scores, even = np.array([[1.0, 0.0]]), EVEN
+    np.testing.assert_allclose(over_nothing(even, scores, ALL, 0, 1.0, 0.1), [[0.95, 0.05]])
+    alone = np.array([[False, True, True]])
+    pmf = np.array([[0.0, 0.5, 0.5]])
+    assert np.array_equal(over_nothing(pmf, np.array([[9.0, 1.0, 0.0]]), alone, 0, 0.0, 0.0), pmf)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32), risk=st.floats(0.0, 1.0), explore=st.sampled_from(EXPLORERS))
+def test_a_decision_is_never_expected_to_earn_less_than_sending_nothing(
+    seed: int, risk: float, explore: str
+) -> None:
+    case = make_case(seed, n=60)
+    policy = Linear(waves=0, explore=explore, samples=50, floor=0.0, risk=risk)
+    policy.learn(case.feedback)
+    pmf = policy.pmf(case.X, case.actions, case.mask, case.prior)
+    scores, nothing = policy.scores(case.X, case.actions, case.prior), case.actions.names.index(NO_ACTION)
+    rows = case.mask[:, nothing]
+    best = np.where(case.mask, scores, -np.inf).max(axis=1)
+    expected = (pmf * scores).sum(axis=1)
+    allowed = risk * (best - scores[:, nothing])
+    assert (best - expected <= allowed + 1e-9)[rows].all()
+    assert (expected >= scores[:, nothing] - 1e-9)[rows].all()
