@@ -87,9 +87,9 @@ def feasible(rows: pl.DataFrame, program: Program) -> Mask:
     odd = rows.filter((pl.col("feasible").bin.size() != width) | (pl.col("action") >= len(program.actions)))
     if odd.height:
         raise RefusedError(
-            f"program '{program.name}': {odd.height:,} decisions do not fit the {len(program.actions)} actions "
-            f"of version {program.version}, under which they were logged; the log was damaged, or written by "
-            "something else. nextbest replay says what is wrong with each."
+            f"program '{program.name}': {odd.height:,} decisions do not fit the {len(program.actions)} "
+            f"actions of version {program.version}, under which they were logged; the log was damaged, or "
+            "written by something else. nextbest replay says what is wrong with each."
         )
     packed = np.frombuffer(b"".join(rows["feasible"]), dtype=np.uint8).reshape(len(rows), width)
     return np.unpackbits(packed, axis=1, count=len(program.actions)).astype(np.bool_)
