@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,11 +22,12 @@ from engine.experiments.lifetime import HALF_LIFE, Lifetime, lifetime
 from engine.experiments.money import Money, money
 from engine.experiments.planning import DEFAULT, Outlook, Wanted, outlook
 from engine.experiments.program_metrics import ACTIVE_AT, acquired, asked, returned
+from engine.experiments.program_metrics import Asked as Wish
 from engine.experiments.ranked import ranked
 from engine.experiments.received import Received, received
 from engine.experiments.report import Report, analyse
 from engine.experiments.results import clamping
-from engine.experiments.segments import Segment, labelled, split
+from engine.experiments.segments import Labels, Segment, labelled, split
 from engine.experiments.segments import segments as read_segments
 from engine.experiments.stored import BEFORE, MARGIN, REVENUE, REWARD, Panel, panel
 from engine.experiments.targeting import Targeting
@@ -164,37 +165,13 @@ def report_program(
     units = returned(found, found.units.filter(pl.col("arm").is_in(arms)), also.active_at)
     arm, control, lived = arms[-1], arms[0], conduct.days(found)
     setting = Setting(level, elapsed=max(lived, 1 / 24) / wanted.days)
-    covariates = [BEFORE] if units[BEFORE].n_unique() > 1 else []
     wish = asked(found, units, also.active_at)
     share = conduct.expected_split(found, arms)
-    figures = analyse(
-        units,
-        arm="arm",
-        control=control,
-        metrics=wish.means,
-        ratios=wish.ratios,
-        covariates=covariates,
-        expected_split=share,
-        clamp=CLAMP,
-        money=[REWARD, REVENUE, MARGIN],
-        level=level,
-        elapsed=setting.elapsed,
-        allow_negative=None,
-        name=f"program '{name}'",
-    )
+    figures = _figures(found, units, arms, wish, share, setting)
     limits = clamping(units[REWARD], CLAMP)
     counted = units if limits is None else units.with_columns(pl.col(REWARD).clip(*limits))
     watched = _watched(found, units, arms, margin, level)
-    checks = (
-        *(conduct.all_arms(found, arms) if one.name == "arms" else one for one in figures.trust),
-        *refunds.in_store(found.back, units, control, also.allow_negative),
-        conduct.daily_split(found),
-        *filter(None, [drawn_as_logged(connection, name, at), conduct.dates(connection, found)]),
-        conduct.contamination(found),
-        conduct.exposure(found),
-        conduct.maturity(found),
-        *([split(units, labels.of, share)] if labels.of else ()),
-    )
+    checks = _checks(connection, found, units, figures, labels, share, also.allow_negative)
     told = pace(lived, found.program.unit)
     reading = next((one.reading for one in figures.metrics[0].comparisons if one.arm == arm), None)
     failed = [one for one in checks if not one.passed]
@@ -216,7 +193,7 @@ def report_program(
         ),
         trust=checks,
         figures=figures,
-        ladder=steps(counted, REWARD, arms, covariates, setting),
+        ladder=steps(counted, REWARD, arms, _before(units), setting),
         money=money(units, arm, control, acquired(found), setting),
         received=received(units, arms, level, CLAMP, found.program.unit or "customer"),
         guardrails=watched,
@@ -229,6 +206,60 @@ def report_program(
         upkeep=upkeep(also.upkeep_before, also.upkeep_now, _elapsed(found)),
         targeting=ranked(connection, found, counted, arms, also.score, level),
         notes=(*wish.notes, *labels.notes),
+    )
+
+
+def _figures(
+    found: Panel,
+    units: pl.DataFrame,
+    arms: list[str],
+    wish: Wish,
+    share: Mapping[str, float],
+    setting: Setting,
+) -> Report:
+    """Every metric of every arm against the lowest."""
+    return analyse(
+        units,
+        arm="arm",
+        control=arms[0],
+        metrics=wish.means,
+        ratios=wish.ratios,
+        covariates=_before(units),
+        expected_split=share,
+        clamp=CLAMP,
+        money=[REWARD, REVENUE, MARGIN],
+        level=setting.level,
+        elapsed=setting.elapsed,
+        allow_negative=None,
+        name=f"program '{found.program.name}'",
+    )
+
+
+def _before(units: pl.DataFrame) -> list[str]:
+    """What customers brought before, where it tells them apart."""
+    return [BEFORE] if units[BEFORE].n_unique() > 1 else []
+
+
+def _checks(
+    connection: Connection,
+    found: Panel,
+    units: pl.DataFrame,
+    figures: Report,
+    labels: Labels,
+    share: Mapping[str, float],
+    allowed: Sequence[str],
+) -> tuple[Check, ...]:
+    """The trust checks of the figures, and those of how the program was run."""
+    arms, name, at = list(figures.units), found.program.name, found.at
+    return (
+        *(conduct.all_arms(found, arms) if one.name == "arms" else one for one in figures.trust),
+        *refunds.in_store(found.back, units, arms[0], allowed),
+        conduct.daily_split(found),
+        *filter(None, [drawn_as_logged(connection, name, at), conduct.dates(connection, found)]),
+        conduct.contamination(found),
+        conduct.exposure(found),
+        conduct.maturity(found),
+        *([split(units, labels.of, share)] if labels.of else ()),
     )
 
 
