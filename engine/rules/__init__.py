@@ -1,4 +1,4 @@
-"""One rule text, two executions: SQL conditions for one customer and for many, proven equal by the tests."""
+"""One rule text: SQL conditions for one customer, by columns, or side by side as bits, proven equal."""
 
 from engine.rules.amount import Amount, amount
 from engine.rules.findings import Finding, conflict, findings
