@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from engine.assign import signed, unit_hash
-from engine.block import CONSENT, VALUE
+from engine.block import CONSENT, VALUE, picked
 from engine.calendar import instant
 from engine.errors import StoreError
 from engine.request import Request, decision_id, fingerprint
@@ -84,21 +84,20 @@ def unfold(header: Header, number: int, first: int, body: bytes, places: Sequenc
         StoreError: the fold is damaged.
     """
     try:
-        table = (
-            pl.read_ipc(BytesIO(body))
-            .with_row_index("place")[list(places)]
-            .filter(pl.col("customer").is_not_null())
-        )
+        table = picked(pl.read_ipc(BytesIO(body)).with_row_index("place"), places)
     except (pl.exceptions.PolarsError, OSError, IndexError) as error:
         raise StoreError(
             f"fold {number} of the log is damaged: {error}; restore the store from a copy."
         ) from None
     at = instant(header.at_us)
-    sets = np.stack([one.to_numpy() for one in table.select(f"^{_MASK}.*$")], axis=1).view(np.uint8)
+    words = [table[name].fill_null(0).to_numpy() for name in table.columns if name.startswith(_MASK)]
+    sets = np.stack(words, axis=1).view(np.uint8)
     made = Unfolded([], [], [])
     for row, allowed in zip(table.iter_rows(named=True), sets, strict=True):
-        made.decisions.append(_decision(header, number, first, row, allowed[: header.width].tobytes(), at))
+        if row["customer"] is None:
+            continue
         customer, arm = row["customer"], row["arm"]
+        made.decisions.append(_decision(header, number, first, row, allowed[: header.width].tobytes(), at))
         arm_hash = signed(unit_hash(header.salt, customer))
         made.arms.append(AssignmentRow(header.program, customer, arm, header.salt, arm_hash, header.at_us))
         if header.profiles is not None:
