@@ -211,7 +211,7 @@ def draw(pmf: Floats, u: Floats) -> tuple[Ints, Floats]:
     """
     n = len(pmf)
     action, propensity = np.empty(n, dtype=np.int64), np.empty(n)
-    _draw(np.ascontiguousarray(pmf), np.ascontiguousarray(u), action, propensity)
+    _draw(np.ascontiguousarray(pmf, dtype=np.float64), np.ascontiguousarray(u), action, propensity)
     return action, propensity
 
 
