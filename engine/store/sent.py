@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, literal_column, select
 
 from engine.store import folds
+from engine.store.blocks import resolved
 from engine.store.statement import prepare, run
 from engine.store.tables import table
 
@@ -45,4 +46,8 @@ def sent(
     """
     folds.program(c, program)
     found = run(c, _SENT, program=program, offer=offer, before_us=before_us, after_seq=after_seq, limit=limit)
-    return [SentRow(*values) for values in found]
+    situations = resolved(c, [values[-1] for values in found])
+    return [
+        SentRow(seq, customer, propensity, situation)
+        for (seq, customer, propensity, _), situation in zip(found, situations, strict=True)
+    ]

@@ -19,8 +19,10 @@ from engine.erase import erase
 from engine.errors import StoreError
 from engine.profiles import customer_table
 from engine.roster import Table
+from engine.situation import decode
 from engine.store import Store, chosen, customers, decisions, flows, folds, learning, open_store, parts
 from engine.store.directory import Directory, hashes, id_hashes
+from engine.store.sent import sent
 from tests.engine.programs import AT, applied, ask, settled
 
 NEED_NONE = {  # modules that name these tables and never have to look in folds, and why
@@ -186,3 +188,10 @@ def test_a_directory_finds_every_fold_that_holds_a_name(held: list[list[str]], w
     assert found == {
         (i, number) for i, name in enumerate(wanted) for number, names in enumerate(held, 1) if name in names
     }
+
+
+def test_what_was_sent_is_told_with_its_situation(store: Store) -> None:
+    program = batch(store, 30)
+    with store.write() as c:
+        found = [row for offer in program.offers for row in sent(c, "spring", offer.name, 2**62, 0, 99)]
+    assert found and all(decode(row.situation).customer == row.customer for row in found)
