@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from policies.base import Actions, Floats, Ints, draw
+from simulator.choice import DEFAULT
 from simulator.contexts import encode
 from simulator.estimators import PLAIN
 from simulator.estimators.base import value
@@ -26,7 +27,7 @@ from simulator.logs import log_of
 from simulator.reward_model import cross_fit
 from simulator.targets import Target
 
-COMPARED = ("ips", "snips", "dm", "dr")
+COMPARED = ("ips", "snips", "dm", "dr", DEFAULT)
 
 
 def errors(X: Floats, label: Ints, rng: np.random.Generator) -> Mapping[str, float]:

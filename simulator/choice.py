@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 AUTO = "auto"
-CANDIDATES = ("dr", "sndr", "snips", "ips")  # none trusts the reward model for its value
-DEFAULT = "dr"
+CANDIDATES = ("calibrated", "dr", "sndr", "snips", "ips")  # none trusts the reward model for its value
+DEFAULT = "calibrated"
+FIRST = (DEFAULT, "dr")  # shown before others that were asked for
 
 
 def choice(wanted: str, se: Mapping[str, float]) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import polars as pl
 
 from engine.errors import InputError, RefusedError
 from policies.base import Floats, Ints, Mask
-from simulator.choice import AUTO, DEFAULT, choice
+from simulator.choice import AUTO, FIRST, choice
 from simulator.comparison import Support, contributions, support
 from simulator.diagnose import Diagnosis, diagnose
 from simulator.estimators import PLAIN, TUNED
@@ -155,17 +155,14 @@ def judge(policy: Target, fitted: Fitted, how: Method) -> Judged:
     log, names = fitted.log, names_of(how, fitted.log)
     rows = rows_of(log, policy, fitted.q)
     surprise = log.reward - rows.q
-    shown = evidence(dr(rows), surprise, log.cluster)
-    found = diagnose(log, policy.pmf, rows.weight, shown)
-    wanted = AUTO if AUTO in how.estimators else DEFAULT if DEFAULT in names else names[0]
+    found = diagnose(log, policy.pmf, rows.weight, evidence(dr(rows), surprise, log.cluster))
+    wanted = AUTO if AUTO in how.estimators else next((one for one in FIRST if one in names), names[0])
     if found.verdict == "refused":
         chosen = names[0] if wanted == AUTO else wanted
         return Judged(policy, rows, {}, {}, chosen, "nothing is shown", found)
     terms = {name: _terms(name, rows, policy, fitted, how) for name in names}
     proofs = {
-        name: _proof(
-            name, shown if name == DEFAULT else evidence(one, surprise, log.cluster), rows, policy, fitted
-        )
+        name: _proof(name, evidence(one, surprise, log.cluster), rows, policy, fitted)
         for name, one in terms.items()
     }
     errors = {name: gamma(one.evidence).se for name, one in proofs.items()} if wanted == AUTO else {}

@@ -26,7 +26,7 @@ from simulator.season import Decisions, Judged, label
 from simulator.targets import Target
 from simulator.truth import true_value
 
-_ESTIMATORS = ("dr", "ips")
+_ESTIMATORS = ("calibrated", "ips")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from engine.errors import InputError, nearest
 from simulator.choice import AUTO, CANDIDATES, DEFAULT
 from simulator.estimators import EMBEDDED, NAMES
 from simulator.interval import kinds
-from simulator.interval.kinds import ONE_ROW_ONE_UNIT
+from simulator.interval.kinds import MADE_FOR
 from simulator.logs import Log
 
 
@@ -18,9 +18,9 @@ class Method:
     """How values are estimated.
 
     Attributes:
-        estimators: names from `estimators.NAMES`, ``("all",)`` or ``("auto",)``; none given is ``dr``, or
-            ``ips`` where the interval is of IPS alone. The value shown is the one of DR where it is among
-            them, else of the first; see `choice`.
+        estimators: names from `estimators.NAMES`, ``("all",)`` or ``("auto",)``; none given is
+            ``calibrated``, or the first that the interval is made for. The value shown is the one of
+            ``calibrated`` or ``dr`` where they are among them, else of the first; see `choice`.
         level: of the two-sided intervals.
         interval: a name from `interval.kinds.KINDS`.
         model: of the reward, a name from `models.MODELS`.
@@ -55,13 +55,13 @@ def checked_names(estimators: Sequence[str], log: Log) -> tuple[str, ...]:
         if name not in known and name != AUTO:
             raise InputError(f"There is no estimator '{name}'.{nearest(name, [*known, AUTO, 'all'])}")
     if not wanted:
-        raise InputError("No estimator was given; dr is the usual one.")
+        raise InputError(f"No estimator was given; {DEFAULT} is the usual one.")
     return tuple(wanted)
 
 
 def names_of(how: Method, log: Log) -> tuple[str, ...]:
     """The estimators to compute."""
-    usual = ("ips",) if how.interval in ONE_ROW_ONE_UNIT else (DEFAULT,)
+    usual = MADE_FOR.get(how.interval, (DEFAULT,))[:1]
     wanted = checked_names(how.estimators, log) if how.estimators else usual
     if AUTO not in wanted:
         return wanted

@@ -93,7 +93,7 @@ def what_if(connection: Connection, edited: Program, log: Log, level: float = 0.
     reward = None
     if pair is not None:
         lift = apart("gamma", *pair, level)
-        reward = Beside(value(its.terms["dr"]), value(found.terms["dr"]), lift)
+        reward = Beside(value(its.terms[its.chosen]), value(found.terms[found.chosen]), lift)
     diagnosis = found.diagnosis
     reason = diagnosis.reason if diagnosis.verdict == "refused" or pair is not None else its.diagnosis.reason
     return WhatIf(
@@ -198,6 +198,11 @@ class _Lives:
                 self.notes.append("Budgets that are new in the file limit nothing here: nobody drew on them.")
             if stored is not None and one.goal != stored.goal:
                 self.notes.append("Rewards are counted by the goal that each decision was made under.")
+            if stored is not None and _limits(one) != _limits(stored):
+                self.notes.append(
+                    "Caps or pauses differ, and they count the contacts that the live program made: taken "
+                    "forward, the change would be smaller than what is shown."
+                )
 
     def at(self, snapshot: int) -> list[Live] | None:
         try:
@@ -218,6 +223,16 @@ class _Lives:
             policy=policy,
             bau=built(program.bau, program),
         )
+
+
+def _limits(program: Program) -> dict[tuple[str, str], object]:
+    """Caps and pauses at every level, where there are any."""
+    levels = [("program", "", program)]
+    for kind in ("groups", "offers", "channels"):
+        levels += [(kind, one.name, one) for one in getattr(program, kind)]
+    return {
+        (kind, name): (one.caps, one.cooldowns) for kind, name, one in levels if one.caps or one.cooldowns
+    }
 
 
 def _by_snapshot(

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from simulator.estimators.base import Rows, Terms
+from simulator.estimators.calibrated import calibrated
 from simulator.estimators.clipped_ips import clipped_ips
 from simulator.estimators.dm import dm
 from simulator.estimators.dr import dr
@@ -25,6 +26,7 @@ PLAIN: Mapping[str, Callable[[Rows], Terms]] = {
     "snips": snips,
     "dm": dm,
     "dr": dr,
+    "calibrated": calibrated,
     "sndr": sndr,
     "replay": replay,
     "mips": mips,

@@ -20,6 +20,10 @@ from simulator.interval.student import student
 DEFAULT = "gamma"
 SEED = 20261124
 ONE_ROW_ONE_UNIT = ("likelihood", "anytime")  # rows must be independent, and the value that of IPS
+MADE_FOR: Mapping[str, tuple[str, ...]] = {  # estimators, the usual one first
+    "bernstein": ("dr", "ips", "dm"),
+    **dict.fromkeys(ONE_ROW_ONE_UNIT, ("ips",)),
+}
 BOUNDED = ("bernstein", "likelihood", "anytime")  # rewards must have known limits
 
 
@@ -127,7 +131,7 @@ def check_kind(kind: str, estimators: tuple[str, ...], clustered: bool) -> None:
     """Raise `InputError` if there is no such interval, or it is none of these estimators or rows."""
     if kind not in KINDS:
         raise InputError(f"There is no interval '{kind}'.{nearest(kind, KINDS)}")
-    fit = {"bernstein": ("ips", "dr", "dm"), **dict.fromkeys(ONE_ROW_ONE_UNIT, ("ips",))}.get(kind)
+    fit = MADE_FOR.get(kind)
     if fit is not None and (odd := [name for name in estimators if name not in fit]):
         raise InputError(
             f"interval {kind} is not made for the estimator {odd[0]}; take --estimator {' or '.join(fit)}."

@@ -7,11 +7,13 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from policies.base import Floats
 from simulator.estimators import PLAIN, TUNED
 from simulator.estimators.base import Rows, Terms, evidence, value
+from simulator.estimators.calibrated import calibrated
 from simulator.estimators.mrdr import row_weight
 from simulator.estimators.slope import slope
 
@@ -25,7 +27,12 @@ def _at(name: str, tuning: float) -> Estimator:
 ALL: dict[str, Estimator] = dict(PLAIN) | {
     f"{name}({grid[j]:g})": _at(name, grid[j]) for name, (_, grid) in TUNED.items() for j in (0, 3, -1)
 }
-CORRECTED = ["dr", "sndr", *(name for name in ALL if name.startswith(("switch", "dros", "subg")))]
+CORRECTED = [
+    "dr",
+    "sndr",
+    "calibrated",
+    *(name for name in ALL if name.startswith(("switch", "dros", "subg"))),
+]
 WEIGHTED_MEANS = ["snips", "replay"]
 
 
@@ -153,6 +160,53 @@ def test_slope_takes_the_last_that_no_less_biased_one_contradicts(
         for j in range(len(value))
     ]
     assert all(meets[: chosen + 1])
+
+
+def _line(rows: Rows) -> Floats:
+    """(n, 2) what rewards are regressed on, each row by its weight."""
+    return np.column_stack([np.ones(len(rows)), rows.q]) * np.sqrt(rows.weight)[:, None]
+
+
+def _condition(rows: Rows) -> float:
+    """How ill the regression is posed; infinite with a single row."""
+    return float(np.linalg.cond(_line(rows))) if len(rows) > 1 else float("inf")
+
+
+@settings(max_examples=50, deadline=None)
+@given(rows=problems())
+def test_calibrated_is_least_squares_by_weight_and_what_the_target_expects_of_it(rows: Rows) -> None:
+    found = calibrated(rows)
+    fitted = np.linalg.lstsq(_line(rows), rows.reward * np.sqrt(rows.weight), rcond=None)[0]
+    size = 1.0 + float(np.abs(rows.reward).max())
+    if _condition(rows) < 1e6:
+        wanted = fitted[0] + fitted[1] * rows.baseline
+        scale = size + float(np.abs(fitted[1] * rows.baseline).max())
+        assert found.base == pytest.approx(wanted, abs=1e-6 * scale)
+        weights = found.gain / len(rows)
+        assert weights.sum() == pytest.approx(1.0, abs=1e-6 * (1.0 + np.abs(weights).sum()))
+        own = float(np.abs(weights * rows.q).sum() + np.abs(rows.baseline).max())
+        assert weights @ rows.q == pytest.approx(rows.baseline.mean(), abs=1e-6 * own)
+        assert weights @ rows.reward == pytest.approx(value(found), abs=1e-5 * (scale + own * size))
+
+
+@settings(max_examples=50, deadline=None)
+@given(rows=problems(), shift=st.floats(-100, 100), factor=st.floats(0.1, 10))
+def test_calibrated_does_not_care_on_which_scale_predictions_are(
+    rows: Rows, shift: float, factor: float
+) -> None:
+    assume(_condition(rows) < 1e4)
+    moved = replace(rows, q=shift + factor * rows.q, baseline=shift + factor * rows.baseline)
+    one = calibrated(rows)
+    size = float(np.abs(one.base).max() + np.abs(one.top).max())
+    assert value(calibrated(moved)) == pytest.approx(value(one), abs=1e-6 * size)
+
+
+@settings(max_examples=50, deadline=None)
+@given(rows=problems(), level=st.floats(-10, 10))
+def test_calibrated_without_a_model_is_the_weighted_mean(rows: Rows, level: float) -> None:
+    blind = replace(rows, q=np.full(len(rows), level), baseline=np.full(len(rows), level))
+    size = float(np.abs(rows.reward).max()) + abs(level)
+    assert value(calibrated(blind)) == pytest.approx(value(PLAIN["snips"](blind)), abs=1e-9 * size)
 
 
 def test_more_robust_weights_ignore_rows_the_target_never_acts_on() -> None:

@@ -45,7 +45,7 @@ def test_every_policy_is_estimated_near_its_true_value() -> None:
     log, q = logged(1, n=9_000)
     found = evaluate(log, ["uniform", "constant:a0", "constant:a1", "learnt"], ["all"], level=0.999)
     for one, truth in zip(found.policies, [q.mean(), q[:, 0].mean(), q[:, 1].mean()], strict=False):
-        assert one.verdict == "supported" and one.chosen == "dr"
+        assert one.verdict == "supported" and one.chosen == "calibrated"
         assert one.low is not None and one.high is not None
         assert one.low < truth < one.high
         assert {n: v for n, v in values(one).items() if abs(v - truth) > 0.03} == {}
@@ -54,7 +54,7 @@ def test_every_policy_is_estimated_near_its_true_value() -> None:
 
 def test_the_value_of_logging_is_what_was_logged_and_its_lift_is_nothing() -> None:
     log, _ = logged(2)
-    one = evaluate(log, ["logging"], ["ips", "snips", "dr", "sndr"]).policies[0]
+    one = evaluate(log, ["logging"], ["ips", "snips", "dr", "sndr", "calibrated"]).policies[0]
     assert values(one) == pytest.approx(dict.fromkeys(values(one), log.reward.mean()), rel=1e-12)
     assert one.lift.value == pytest.approx(0, abs=1e-12)
 

@@ -63,7 +63,7 @@ def test_anytime_reads_the_rows_in_the_order_of_time() -> None:
             {"interval": "likelihood", "estimators": ("dr",)},
             "interval likelihood is not made for the estimator dr",
         ),
-        ({"interval": "bernstein", "estimators": ("snips",)}, "take --estimator ips or dr or dm"),
+        ({"interval": "bernstein", "estimators": ("snips",)}, "take --estimator dr or ips or dm"),
         (
             {"interval": "anytime", "limits": (0.2, 1.0)},
             "reward limits are 0.2,1, but the log has rewards from 0",
@@ -97,14 +97,15 @@ def test_the_automatic_choice_has_the_smallest_error_and_says_so() -> None:
     log, _ = logged(8, n=3000, logging=np.array([0.05, 0.15, 0.8]))
     one = shown(log, estimators=("auto", "dm"))
     se = {each.estimator: each.se for each in one.estimates if each.se is not None}
-    assert list(se) == ["dr", "sndr", "snips", "ips", "dm"]
-    assert one.chosen == min(("dr", "sndr", "snips", "ips"), key=lambda name: se[name])
+    assert list(se) == ["calibrated", "dr", "sndr", "snips", "ips", "dm"]
+    assert one.chosen == min(("calibrated", "dr", "sndr", "snips", "ips"), key=lambda name: se[name])
     assert one.why.startswith("smallest standard error") and "dm" not in one.why
 
 
 def test_a_tie_goes_to_the_doubly_robust_and_the_model_alone_is_never_chosen() -> None:
     assert choice("auto", {"dr": 1.0, "ips": 1.0, "dm": 0.1})[0] == "dr"
-    assert choice("dr", {}) == ("dr", "the default") and choice("ips", {}) == ("ips", "as asked for")
+    assert choice("calibrated", {}) == ("calibrated", "the default")
+    assert choice("ips", {}) == ("ips", "as asked for")
 
 
 def test_offcem_and_mips_are_of_one_value_where_the_model_says_nothing() -> None:

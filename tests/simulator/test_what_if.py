@@ -97,6 +97,24 @@ def test_a_program_that_says_the_same_changes_nothing(store: Store) -> None:
     assert found.covered == pytest.approx(1.0) and found.verdict != "refused"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("caps: [3 per 7 days]", "caps: [1 per 7 days]", True),
+        ("consent: marketing, caps: [2 per 7 days]", "consent: marketing, caps: [1 per 7 days]", True),
+        ("random: 0.8, policy: 0.2", "random: 0.5, policy: 0.5", False),
+    ],
+)
+def test_that_caps_count_the_contacts_of_the_live_program_is_told_where_they_differ(
+    store: Store, old: str, new: str, told: bool
+) -> None:
+    with store.write() as connection:
+        logged(connection, n=150)
+        log = stored_log(connection, applied(connection, EXPLORING), LATER)
+        found = what_if(connection, loads(edited(EXPLORING, old, new).encode(), "spring.yaml"), log)
+    assert ("smaller than what is shown" in " ".join(found.notes)) is told
+
+
 def test_fewer_contacts_are_counted_exactly_and_the_reward_has_an_interval(store: Store) -> None:
     text = edited(EXPLORING, "random: 0.8, policy: 0.2", "random: 0.4, policy: 0.2, holdout: 0.4")
     with store.write() as connection:
