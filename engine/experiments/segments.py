@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from engine.calendar import microseconds
 from engine.domain import Program
-from engine.errors import InputError, nearest
+from engine.errors import InputError, RefusedError, nearest
 from engine.experiments import multiplicity, srm, welch
 from engine.experiments.members import WHAT, by_unit
 from engine.experiments.metric import Term, moments
@@ -58,7 +58,7 @@ def labelled(connection: Connection, panel: Panel, attributes: Sequence[str]) ->
 
     Raises:
         InputError: the program has no such attribute, or one that is neither text nor boolean.
-        RefusedError: members of too many households differ in it.
+        RefusedError: it is known of nobody, or members of too many households differ in it.
     """
     for name in attributes:
         _check(panel.program, name)
@@ -69,10 +69,20 @@ def labelled(connection: Connection, panel: Panel, attributes: Sequence[str]) ->
     known = [(customer, decode(body)) for customer, body in found]
     labels = {name: _words(name, known) for name in dict.fromkeys(attributes)}
     if not panel.program.unit:
-        return Labels(labels)
+        return Labels(_known(labels, panel))
     of_units = {name: by_unit(label, panel, name) for name, label in labels.items()}
     notes = tuple(note for _, told in of_units.values() for note in told)
-    return Labels({name: label for name, (label, _) in of_units.items()}, notes)
+    return Labels(_known({name: label for name, (label, _) in of_units.items()}, panel), notes)
+
+
+def _known(labels: Mapping[str, pl.DataFrame], panel: Panel) -> Mapping[str, pl.DataFrame]:
+    for name, label in labels.items():
+        if label.join(panel.units, on="customer", how="semi").is_empty():
+            raise RefusedError(
+                f"--segment is '{name}': no profile of a customer of program '{panel.program.name}' says it. "
+                "Import profiles with it, or leave the option out."
+            )
+    return labels
 
 
 def segments(

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engine.errors import InputError
+from engine.errors import InputError, RefusedError
 from engine.experiments.members import WHAT
 from engine.experiments.program import ProgramReport, report_program
 from engine.experiments.segments import segments, split
@@ -65,9 +65,9 @@ def test_a_segment_that_lost_customers_of_one_arm_is_named() -> None:
     assert not check.passed and "kind s1" in check.sentence
 
 
-def read(path: Path, attribute: str) -> ProgramReport:
+def read(path: Path, attribute: str, prefix: str = "c") -> ProgramReport:
     store = shop(path / "shop.db", crowd(300, gain=2.0))
-    profiles = [customer(f"c{i}", attributes={"country": ["NO", "SE"][i % 2]}) for i in range(290)]
+    profiles = [customer(f"{prefix}{i}", attributes={"country": ["NO", "SE"][i % 2]}) for i in range(290)]
     with store.write() as connection:
         put_customers(connection, profiles)
     with store.read() as connection:
@@ -87,3 +87,8 @@ def test_a_program_is_read_in_the_segments_of_its_profiles(tmp_path: Path) -> No
 def test_an_unknown_segment_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no such attribute\..*country"):
         read(tmp_path, "contry")
+
+
+def test_a_segment_that_no_profile_says_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="'country': no profile of a customer of program 'spring' says it"):
+        read(tmp_path, "country", prefix="somebody-else-")
