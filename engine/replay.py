@@ -49,7 +49,10 @@ def replay(connection: Connection, id: str) -> Replay:
         NotFoundError: there is no such decision.
         RefusedError: it was made elsewhere; or its context, program or snapshot is gone or damaged.
     """
-    row = decisions.decision(connection, id)
+    try:
+        row = decisions.decision(connection, id)
+    except StoreError as error:
+        raise RefusedError(f"decision '{id}' cannot be made again: {error}") from error
     if row is None:
         raise NotFoundError(
             f"decision '{id}' is not in the store; copy the id from a reply or a batch's file."

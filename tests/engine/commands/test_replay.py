@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from engine.commands.init import start
 FIRST = ["--at", "2026-11-20T10:00:00Z"]
 LEARN = ["--at", "2026-12-05T10:00:00Z"]
 SECOND = ["--at", "2026-12-06T10:00:00Z"]
+THIRD = ["--at", "2027-01-06T10:00:00Z"]
 PROGRAM = ["-p", "program.yaml"]
 
 
@@ -36,6 +39,7 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Path("program.yaml").write_text(changed.replace("offers:", "offers:\n  extra: {value: 3}", 1))
         line = ["batch", "customers.csv", *PROGRAM, "--out", "two.csv", "--name", "second", *SECOND]
         assert cli.main(line) == 0
+        assert cli.main(["decide", asked(), *PROGRAM, "--key", "one", *THIRD]) == 0
     return folder
 
 
@@ -57,6 +61,11 @@ def _events(made: pl.DataFrame) -> list[str]:
 def sent() -> str:
     """A decision of the second batch that sends something."""
     return str(pl.read_csv("two.csv").filter(pl.col("send_at").is_not_null())["id"][0])
+
+
+def asked() -> str:
+    """The customer of that decision, who is asked for alone as well: its situation stands in the row."""
+    return str(pl.read_csv("two.csv").filter(pl.col("send_at").is_not_null())["customer"][0])
 
 
 def test_every_decision_comes_out_again_across_programs_and_snapshots(
@@ -122,9 +131,8 @@ def test_the_list_of_columns_is_complete_but_for_what_no_replay_can_know() -> No
 def test_a_change_of_the_logged_context_is_found(
     old: bytes, new: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    id = sent()
     with closing(sqlite3.connect("nextbest.db", isolation_level=None)) as store:
-        body = store.execute("SELECT situation FROM decision WHERE id = ?", (id,)).fetchone()[0]
+        id, body = store.execute("SELECT id, situation FROM decision WHERE key = 'one'").fetchone()
         assert old in body
         store.execute("UPDATE decision SET situation = ? WHERE id = ?", (body.replace(old, new, 1), id))
         try:
@@ -132,6 +140,32 @@ def test_a_change_of_the_logged_context_is_found(
         finally:
             store.execute("UPDATE decision SET situation = ? WHERE id = ?", (body, id))
     assert "Unexpected" not in capsys.readouterr().err
+
+
+def doubled(block: bytes) -> bytes:
+    """A block of situations in which everybody has spent twice as much, and a half more."""
+    written = BytesIO()
+    spent = pl.col("value.spend") * 2 + 0.5
+    pl.read_ipc(BytesIO(block)).with_columns(spent).write_ipc(written, compression="zstd")
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("damage", [doubled, flipped, lambda block: block[: len(block) // 2], lambda _: b""])
+def test_a_change_of_a_block_of_contexts_is_found(
+    damage: Callable[[bytes], bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    id = sent()
+    with closing(sqlite3.connect("nextbest.db", isolation_level=None)) as store:
+        place = store.execute("SELECT situation FROM decision WHERE id = ?", (id,)).fetchone()[0]
+        number = int.from_bytes(place[6:14])
+        was = store.execute("SELECT body FROM block WHERE number = ?", (number,)).fetchone()[0]
+        store.execute("UPDATE block SET body = ? WHERE number = ?", (damage(was), number))
+        try:
+            assert cli.main(["replay", id]) == 1
+        finally:
+            store.execute("UPDATE block SET body = ? WHERE number = ?", (was, number))
+    assert "Unexpected" not in capsys.readouterr().err
+    assert cli.main(["replay", id]) == 0
 
 
 @pytest.mark.parametrize(
