@@ -17,7 +17,7 @@ from engine.domain import Program
 from engine.enrol import by_hash_alone
 from engine.errors import StoreError
 from engine.happened import wanted
-from engine.store import blocks, decisions
+from engine.store import blocks, decisions, merges
 from engine.store.parts import parts
 from engine.store.standing import Standing, standing
 from engine.unfold import Header, header_of
@@ -115,7 +115,7 @@ def meet(connection: Connection, ids: Sequence[str]) -> Met:
 def sort(connection: Connection, program: Program, batch: str, ids: Sequence[str], met: Met) -> Sorted:
     """Tell apart who is decided for how, in a batch of that name."""
     rows, look = met.standing, wanted(program)
-    by_row = rows.merged.copy()
+    by_row = rows.merged | _merged_into(connection, ids, rows.merged)
     if look is not None and look.outcomes_us is not None:
         by_row |= rows.outcomes
     if not by_hash_alone(connection, program):  # the first arm of who is new to the program is given by it
@@ -130,3 +130,11 @@ def sort(connection: Connection, program: Program, batch: str, ids: Sequence[str
     folded = met.within(lambda header: True)
     known = (rows.any() | folded) & ~by_row & ~repeated
     return Sorted(~(known | by_row | repeated), known, repeated, by_row, used)
+
+
+def _merged_into(connection: Connection, ids: Sequence[str], merged: Mask) -> Mask:
+    """(n,) the persons whom others of the ids stand for: what these are sent is theirs, and counts at once."""
+    if not merged.any():
+        return merged
+    others = [ids[i] for i in np.flatnonzero(merged).tolist()]
+    return np.isin(np.array(ids), list(merges.people(connection, others).values()))

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from engine.applied import apply
 from engine.batch import Batch, run
+from engine.calendar import microseconds
 from engine.domain import Program
 from engine.errors import InputError
+from engine.merge import merge
 from engine.outbox import check_out, outbox
 from engine.profiles import customer_table, profiles, unknown_columns
 from engine.roster import Table, open_file, open_rows
@@ -184,3 +188,34 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     write_whole(tmp_path / "deep" / "page.html", b"whole")
     assert (tmp_path / "deep" / "page.html").read_bytes() == b"whole"
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["page.html"]
+
+
+def test_two_ids_of_one_person_in_a_file_share_its_cap(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "capped.yaml"
+    file.write_text(
+        "program: capped\n"
+        "caps: [1 per 30 days]\n"
+        "channels: {email: {consent: marketing}}\n"
+        "offers: {sale: {value: 9}}\n"
+        "slots: {now: {}}\n"
+        "goal: {outcomes: {visit: 1.0}, window: 14 days}\n"
+        "arms: {policy: 1.0}\n"
+        "policy: {kind: priority}\n"
+    )
+    with store.write() as connection:
+        program = apply(connection, file, AT)
+    rows = customer_table(
+        program,
+        pl.DataFrame({"customer": [f"c{i}" for i in range(60)], "consent.marketing": [True] * 60}),
+        "customers.csv",
+    )
+    with store.write() as connection:
+        for i in range(0, 60, 2):
+            merge(connection, f"c{i + 1}", f"c{i}", AT, "a test")
+    persons = sorted(f"c{i}" for i in range(0, 60, 2))
+    for number, day in enumerate((0, 1, 40)):
+        at = AT + timedelta(days=day)
+        run(store, Batch(program, f"batch {number}", at), Table(rows))
+        with store.read() as connection:
+            sent = decisions.contacts(connection, rows["customer"].to_list(), microseconds(at))
+        assert sorted(one.customer for one in sent) == (persons if day != 1 else [])
