@@ -133,7 +133,7 @@ def sort(connection: Connection, program: Program, batch: str, ids: Sequence[str
 
 
 def _merged_into(connection: Connection, ids: Sequence[str], merged: Mask) -> Mask:
-    """(n,) the persons whom others of the ids stand for: what these are sent is theirs, and counts at once."""
+    """(n,) the persons whom others of the ids stand for: what these are sent counts as theirs."""
     if not merged.any():
         return merged
     others = [ids[i] for i in np.flatnonzero(merged).tolist()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from engine.experiments.metric import Term
@@ -115,9 +116,19 @@ def by_arm(rows: pl.DataFrame, arm: str) -> Iterator[tuple[str, pl.DataFrame]]:
     """Each arm's rows in the order of the arms' names; slices, not copies, where rows are sorted by arm."""
     ordered = rows if rows[arm].is_sorted() else sorted_by(rows, arm)
     start = 0
-    for n, name in ordered[arm].rle().struct.unnest().select("len", "value").iter_rows():
-        yield str(name), ordered.slice(start, n)
+    for name, n in _runs(ordered[arm]):
+        yield name, ordered.slice(start, n)
         start += n
+
+
+def _runs(arms: pl.Series) -> list[tuple[str, int]]:
+    """Each arm of a sorted column and how often it stands there; bisected where arms are numbers."""
+    if isinstance(arms.dtype, pl.Enum) and arms.null_count() == 0:
+        names = arms.dtype.categories.to_list()
+        ends = np.searchsorted(arms.to_physical().to_numpy(), np.arange(len(names)), side="right")
+        sizes = np.diff(ends, prepend=0).tolist()
+        return [(name, n) for name, n in zip(names, sizes, strict=True) if n]
+    return [(str(name), n) for n, name in arms.rle().struct.unnest().select("len", "value").iter_rows()]
 
 
 def sorted_by(rows: pl.DataFrame, arm: str) -> pl.DataFrame:
