@@ -125,8 +125,7 @@ def all_of(store: Store) -> dict[str, Any]:
         waiting = c.exec_driver_sql(
             "SELECT id FROM pending JOIN decision ON seq = pending.decision"
         ).fetchall()
-    profiles = [sorted(msgspec.json.decode(one).items()) for one in ()]
-    return {**found, "waiting": sorted(waiting), "profiles": profiles, "log": {r.id: plain(r) for r in rows}}
+    return {**found, "waiting": sorted(waiting), "log": {r.id: plain(r) for r in rows}}
 
 
 def plain(row: DecisionRow) -> tuple[DecisionRow, Situation]:
