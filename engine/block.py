@@ -6,7 +6,8 @@ date for all scores of a model that are known, those of today the date of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
@@ -60,13 +61,18 @@ def unpack(body: bytes, places: Sequence[int]) -> list[bytes]:
     Raises:
         StoreError: the block is damaged.
     """
-    try:
+    with whole("a block of situations"):
         frame = picked(pl.read_ipc(BytesIO(body)), places)
-    except (pl.exceptions.PolarsError, OSError, IndexError) as error:
-        raise StoreError(
-            f"a block of situations is damaged: {error}; restore the store from a copy."
-        ) from None
     return [encode(_situation(row)) for row in frame.iter_rows(named=True)]
+
+
+@contextmanager
+def whole(called: str) -> Iterator[None]:
+    """Around what reads a block of that name. Raises `StoreError` where the block is damaged."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, OSError, IndexError) as error:
+        raise StoreError(f"{called} is damaged: {error}; restore the store from a copy.") from None
 
 
 def picked(table: pl.DataFrame, places: Sequence[int]) -> pl.DataFrame:

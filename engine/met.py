@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 from sqlalchemy import Connection
 
+from engine.block import whole
 from engine.domain import Program
 from engine.enrol import by_hash_alone
-from engine.errors import StoreError
 from engine.happened import wanted
 from engine.store import blocks, decisions, merges
 from engine.store.parts import parts
@@ -46,14 +46,10 @@ class Piece:
         Raises:
             StoreError: the fold is damaged.
         """
-        try:
+        with whole(f"fold {self.number} of the log"):
             names = [name for name in pl.read_ipc_schema(BytesIO(self.body)) if wanted(name)]
             place = self.place if rows is None else self.place[rows]
             return pl.read_ipc(BytesIO(self.body), columns=names)[place]
-        except (pl.exceptions.PolarsError, OSError, IndexError) as error:
-            raise StoreError(
-                f"fold {self.number} of the log is damaged: {error}; restore the store from a copy."
-            ) from None
 
     def only(self, place: Ints) -> Piece | None:
         """The decisions of some customers, by the (n,) new number of each, below 0 for the others."""
@@ -115,19 +111,19 @@ def meet(connection: Connection, ids: Sequence[str]) -> Met:
 def sort(connection: Connection, program: Program, batch: str, ids: Sequence[str], met: Met) -> Sorted:
     """Tell apart who is decided for how, in a batch of that name."""
     rows, look = met.standing, wanted(program)
+    folded = met.within(lambda header: True)
     by_row = rows.merged | _merged_into(connection, ids, rows.merged)
     if look is not None and look.outcomes_us is not None:
         by_row |= rows.outcomes
     if not by_hash_alone(connection, program):  # the first arm of who is new to the program is given by it
         by_row |= rows.decisions
-        by_row |= met.within(lambda header: True) & ~met.within(lambda one: one.program == program.name)
+        by_row |= folded & ~met.within(lambda one: one.program == program.name)
     keys = [f"{batch}:{ids[i]}" for i in np.flatnonzero(rows.decisions).tolist()]
     there = decisions.used_keys(connection, program.name, keys) if keys else set[str]()
     used = np.zeros(len(ids), dtype=np.bool_)
     used[np.flatnonzero(rows.decisions)] = [key in there for key in keys]
     by_row |= used
     repeated = met.within(lambda one: (one.program, one.name) == (program.name, batch)) & ~by_row
-    folded = met.within(lambda header: True)
     known = (rows.any() | folded) & ~by_row & ~repeated
     return Sorted(~(known | by_row | repeated), known, repeated, by_row, used)
 

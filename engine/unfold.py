@@ -16,9 +16,8 @@ import numpy as np
 import polars as pl
 
 from engine.assign import signed, unit_hash
-from engine.block import CONSENT, VALUE, picked
+from engine.block import CONSENT, VALUE, picked, whole
 from engine.calendar import instant
-from engine.errors import StoreError
 from engine.request import Request, decision_id, fingerprint
 from engine.store import blocks
 from engine.store.rows import AssignmentRow, CustomerRow
@@ -83,12 +82,8 @@ def unfold(header: Header, number: int, first: int, body: bytes, places: Sequenc
     Raises:
         StoreError: the fold is damaged.
     """
-    try:
+    with whole(f"fold {number} of the log"):
         table = picked(pl.read_ipc(BytesIO(body)).with_row_index("place"), places)
-    except (pl.exceptions.PolarsError, OSError, IndexError) as error:
-        raise StoreError(
-            f"fold {number} of the log is damaged: {error}; restore the store from a copy."
-        ) from None
     at = instant(header.at_us)
     words = [table[name].fill_null(0).to_numpy() for name in table.columns if name.startswith(_MASK)]
     sets = np.stack(words, axis=1).view(np.uint8)

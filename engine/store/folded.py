@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy import Connection
 
-from engine.errors import StoreError
 from engine.store import blocks, folds, unfolding
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ def decisions(c: Connection, program: str) -> pl.DataFrame | None:
 def _of_fold(c: Connection, number: int) -> pl.DataFrame | None:
     import polars as pl
 
+    from engine.block import whole
     from engine.unfold import CHOICE, header_of
 
     if (fold := unfolding.fold(c, number)) is None:
@@ -49,12 +49,8 @@ def _of_fold(c: Connection, number: int) -> pl.DataFrame | None:
     left[unfolding.there(c, fold)] = False
     place, header = np.flatnonzero(left), header_of(fold.header)
     names = ["customer", "arm", f"{CHOICE}action", f"{CHOICE}withheld"]
-    try:
+    with whole(f"fold {number} of the log"):
         table = pl.read_ipc(BytesIO(blocks.body(c, number)), columns=names)[place]
-    except (pl.exceptions.PolarsError, OSError, IndexError) as error:
-        raise StoreError(
-            f"fold {number} of the log is damaged: {error}; restore the store from a copy."
-        ) from None
     return table.select(
         pl.Series("seq", place + fold.first),
         pl.col("customer", "arm"),

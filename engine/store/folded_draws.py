@@ -69,7 +69,7 @@ def _made(c: Connection, program: str, at_us: int) -> pl.DataFrame | None:
 def _drawn(c: Connection, number: int, some: pl.DataFrame) -> Rows:
     import polars as pl
 
-    from engine.block import unpack
+    from engine.block import unpack, whole
     from engine.calendar import instant
     from engine.request import decision_id
     from engine.unfold import CHOICE, header_of
@@ -77,7 +77,8 @@ def _drawn(c: Connection, number: int, some: pl.DataFrame) -> Rows:
     fold, body, place = unfolding.fold(c, number), blocks.body(c, number), some["place"].to_list()
     assert fold is not None, "decisions were read from it in this very transaction"
     header, propensity = header_of(fold.header), f"{CHOICE}propensity"
-    probabilities = pl.read_ipc(BytesIO(body), columns=[propensity])[place][propensity]
+    with whole(f"fold {number} of the log"):
+        probabilities = pl.read_ipc(BytesIO(body), columns=[propensity])[place][propensity]
     ids = [
         decision_id(header.program, f"{header.name}:{customer}", instant(header.at_us))
         for customer in some["customer"]
