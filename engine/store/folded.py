@@ -18,18 +18,23 @@ if TYPE_CHECKING:
     import polars as pl
 
 Rows = list[tuple[Any, ...]]
+END = 2**62  # of the log
 
 
-def decisions(c: Connection, program: str) -> pl.DataFrame | None:
+def decisions(c: Connection, program: str, first: int = 0, last: int = END) -> pl.DataFrame | None:
     """The decisions of a program whose rows are not made, in the order of the log; None for none.
 
     Columns seq, customer, arm, at_us, version, snapshot, fallback, action and withheld (below 0 if carried
     out), the last two as places among the actions of the version; and fold and place.
 
+    Args:
+        first, last: places in the log; folds that lie wholly outside are not read.
+
     Raises:
         StoreError: a fold is damaged.
     """
-    found = [table for number in folds.numbers(c, program) if (table := _of_fold(c, number)) is not None]
+    every = (unfolding.fold(c, number) for number in folds.numbers(c, program))
+    found = [_of_fold(c, one) for one in every if one and one.first <= last and first < one.first + one.n]
     if not found:
         return None
     import polars as pl
@@ -37,20 +42,18 @@ def decisions(c: Connection, program: str) -> pl.DataFrame | None:
     return pl.concat(found)
 
 
-def _of_fold(c: Connection, number: int) -> pl.DataFrame | None:
+def _of_fold(c: Connection, fold: unfolding.Fold) -> pl.DataFrame:
     import polars as pl
 
     from engine.block import whole
     from engine.unfold import CHOICE, header_of
 
-    if (fold := unfolding.fold(c, number)) is None:
-        return None
     left = np.frombuffer(fold.customers, dtype=np.uint64) != 0
     left[unfolding.there(c, fold)] = False
     place, header = np.flatnonzero(left), header_of(fold.header)
     names = ["customer", "arm", f"{CHOICE}action", f"{CHOICE}withheld"]
-    with whole(f"fold {number} of the log"):
-        table = pl.read_ipc(BytesIO(blocks.body(c, number)), columns=names)[place]
+    with whole(f"fold {fold.number} of the log"):
+        table = pl.read_ipc(BytesIO(blocks.body(c, fold.number)), columns=names)[place]
     return table.select(
         pl.Series("seq", place + fold.first),
         pl.col("customer", "arm"),
@@ -60,7 +63,7 @@ def _of_fold(c: Connection, number: int) -> pl.DataFrame | None:
         pl.lit(header.fallback, dtype=pl.String).alias("fallback"),
         pl.col(f"{CHOICE}action").cast(pl.Int64).alias("action"),
         pl.col(f"{CHOICE}withheld").cast(pl.Int64).alias("withheld"),
-        pl.lit(number, dtype=pl.Int64).alias("fold"),
+        pl.lit(fold.number, dtype=pl.Int64).alias("fold"),
         pl.Series("place", place),
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from engine.store import blocks, unfolding
-from engine.store.folded import Rows, decisions
+from engine.store.folded import END, Rows, decisions
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,7 +28,7 @@ class Stretch:
 
 def stretches(c: Connection, program: str, at_us: int, rows: Rows) -> Rows:
     """The fields of stretches in order of time: those of rows, and what stands in folds."""
-    if (made := _made(c, program, at_us)) is None:
+    if (made := _made(c, program, at_us, 0, END)) is None:
         return rows
     import polars as pl
 
@@ -43,7 +43,7 @@ def stretches(c: Connection, program: str, at_us: int, rows: Rows) -> Rows:
 
 def sample(c: Connection, program: str, at_us: int, of: Stretch, every: int) -> Rows:
     """Every so manieth of the decisions of a stretch: seq, id, action, propensity and situation."""
-    if (made := _made(c, program, at_us)) is None:
+    if (made := _made(c, program, at_us, of.first, of.last)) is None:
         return []
     import polars as pl
 
@@ -56,9 +56,9 @@ def sample(c: Connection, program: str, at_us: int, of: Stretch, every: int) -> 
     return [row for (fold,), own in some.group_by("fold") for row in _drawn(c, fold, own)]
 
 
-def _made(c: Connection, program: str, at_us: int) -> pl.DataFrame | None:
+def _made(c: Connection, program: str, at_us: int, first: int, last: int) -> pl.DataFrame | None:
     """What was drawn here and carried out; None for nothing."""
-    if (every := decisions(c, program)) is None:
+    if (every := decisions(c, program, first, last)) is None:
         return None
     import polars as pl
 
