@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -18,14 +18,23 @@ router = APIRouter()
 
 
 @router.get("/v1/experiments/{id}/results")
-async def results(id: str, request: Request) -> Response:
+async def results(
+    id: str,
+    request: Request,
+    allow_negative: Annotated[
+        tuple[str, ...],
+        Query(max_length=32, description="kinds of outcome whose values may be below 0, whatever the arm"),
+    ] = (),
+) -> Response:
     """What the program of that name earned, arm by arm, and whether the figures can be trusted."""
     check_id(id, "program", "path")
-    return json_response(await run_in_threadpool(_results, parts(request.scope).store, id))
+    for kind in allow_negative:
+        check_id(kind, "kind of outcome", "query parameter allow_negative")
+    return json_response(await run_in_threadpool(_results, parts(request.scope).store, id, allow_negative))
 
 
-def _results(store: Store, name: str) -> dict[str, Any]:
-    from engine.experiments.program import report_program
+def _results(store: Store, name: str, allow_negative: tuple[str, ...]) -> dict[str, Any]:
+    from engine.experiments.program import Also, report_program
 
     with store.read() as connection:
-        return report_program(connection, name, now()).as_dict()
+        return report_program(connection, name, now(), also=Also(allow_negative=allow_negative)).as_dict()

@@ -12,12 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import approx
 
+from engine.api.app import create_app
 from engine.errors import InputError
 from engine.experiments.program import Also, ProgramReport, report_program
 from engine.experiments.report import Report, analyse
 from engine.experiments.stored import number_of, panel
 from engine.experiments.trust import Check
+from engine.settings import Settings
 from engine.store import open_store
+from tests.api.client import calling
 from tests.experiments.programs import DAY, START, Person, crowd, shop
 
 
@@ -180,6 +183,17 @@ def test_a_programs_refunds_from_one_arm_only_withhold_the_verdict_until_confirm
     assert check is not None and not check.passed and "--allow-negative purchase" in check.sentence
     assert found.verdict.status == "gray"
     assert told(tmp_path / "two", people, "purchase").trusted
+
+
+def test_refunds_are_confirmed_over_http_by_the_kind_they_are_of(tmp_path: Path) -> None:
+    shop(tmp_path / "shop.db", with_refunds(crowd(600, gain=5.0), "policy"))
+    with calling(create_app(Settings(store=tmp_path / "shop.db"))) as client:
+        path = "/v1/experiments/spring/results"
+        withheld, found = client.get(path).json(), client.get(f"{path}?allow_negative=purchase").json()
+        refused = client.get(f"{path}?allow_negative=%00")
+    assert (withheld["trust"]["passed"], found["trust"]["passed"]) == (False, True)
+    assert withheld["verdict"]["status"] == "gray" != found["verdict"]["status"]
+    assert refused.status_code == 422 and "allow_negative" in refused.json()["detail"]
 
 
 def test_a_refund_that_is_a_kind_of_its_own_is_told_and_not_tested(tmp_path: Path) -> None:
