@@ -52,21 +52,33 @@ def customer_table(
         InputError: no id column, an id missing or repeated, or a value of another type; names the row.
     """
     require(frame, [customer], source)
-    place = _Source(str(source), before)
-    known = {
-        name: kind for name, kind in types(program).items() if name in frame.columns and name != customer
-    }
-    consent = [name for name in frame.columns if name.startswith(CONSENT)]
+    place, kinds = _Source(str(source), before), _kinds(program, frame, customer)
     ids = frame[customer].cast(pl.String)
     _refuse(ids.is_null() | (ids == ""), ids, place, customer, "must be given")
-    _refuse(~ids.is_unique() & ~ids.is_first_distinct(), ids, place, customer, "must occur once")
+    if ids.n_unique() != len(ids):
+        _refuse(~ids.is_unique() & ~ids.is_first_distinct(), ids, place, customer, "must occur once")
     _refuse(unsound(ids), ids, place, customer, ID_RULE)
-    typed = [ids.alias("customer")]
-    typed += [_typed(frame[name], kind, place) for name, kind in known.items()]
-    typed += [_typed(frame[name], "boolean", place) for name in consent]
+    typed = [ids.alias("customer"), *(_typed(frame[name], kind, place) for name, kind in kinds.items())]
     if "zone" in frame.columns:
         typed.append(_zones(frame["zone"].cast(pl.String), place))
     return pl.DataFrame(typed)
+
+
+def as_typed(program: Program, frame: pl.DataFrame, customer: str = "customer") -> pl.DataFrame:
+    """The `customer_table` of a frame all of whose rows are known to be sound."""
+    kinds = _kinds(program, frame, customer)
+    typed = [frame[customer].cast(pl.String).alias("customer")]
+    typed += [_cast(frame[name], kind).alias(name) for name, kind in kinds.items()]
+    if "zone" in frame.columns:
+        typed.append(frame["zone"].cast(pl.String))
+    return pl.DataFrame(typed)
+
+
+def _kinds(program: Program, frame: pl.DataFrame, customer: str) -> dict[str, AttributeType]:
+    """The types of the columns of a frame that have one: attributes and predictions, then consents."""
+    known = {name: kind for name, kind in types(program).items() if name in frame.columns}
+    known.pop(customer, None)
+    return known | dict.fromkeys([name for name in frame.columns if name.startswith(CONSENT)], "boolean")
 
 
 def profiles(program: Program, table: pl.DataFrame, at_us: int) -> list[CustomerRow]:
@@ -102,12 +114,9 @@ def _typed(column: pl.Series, kind: AttributeType, source: _Source) -> pl.Series
         raise InputError(
             f"{source}: column '{column.name}' holds {first}, must be text; quote or convert it."
         )
-    if kind == "timestamp" and column.dtype == pl.String:
-        typed = column.str.to_datetime(time_zone="UTC", strict=False)
-    elif kind == "boolean" and column.dtype == pl.String:
-        typed = column.str.to_lowercase().replace_strict(_TRUTH, default=None, return_dtype=pl.Boolean)
-    else:
-        typed = column.cast(DTYPES[kind], strict=False)
+    if kind == "number" and column.dtype == pl.Float64 and _all_within(column):
+        return column
+    typed = _cast(column, kind)
     lost = typed.is_null() & column.is_not_null()
     if kind == "integer" and column.dtype.is_float():
         lost |= (typed.cast(pl.Float64) != column).fill_null(False)
@@ -117,6 +126,23 @@ def _typed(column: pl.Series, kind: AttributeType, source: _Source) -> pl.Series
         lost |= ~typed.abs().lt(LARGEST).fill_null(True)
     _refuse(lost, column, source, column.name, f"must be of type {kind}")
     return typed.alias(column.name)
+
+
+def _all_within(column: pl.Series) -> bool:
+    """Whether all of a column of floats are known numbers of a size that is taken, seen at one look."""
+    if column.null_count() or not len(column):
+        return False
+    number = column.to_numpy()
+    return bool(number.max() < LARGEST and number.min() > -LARGEST)  # neither is true of NaN
+
+
+def _cast(column: pl.Series, kind: AttributeType) -> pl.Series:
+    """The column in the program's type, null where a value is none of it."""
+    if kind == "timestamp" and column.dtype == pl.String:
+        return column.str.to_datetime(time_zone="UTC", strict=False)
+    if kind == "boolean" and column.dtype == pl.String:
+        return column.str.to_lowercase().replace_strict(_TRUTH, default=None, return_dtype=pl.Boolean)
+    return column.cast(DTYPES[kind], strict=False)
 
 
 def _zones(column: pl.Series, source: _Source) -> pl.Series:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import polars as pl
 
 from engine.domain import Program
 from engine.errors import InputError
-from engine.profiles import customer_table, unknown_columns
+from engine.footer import group_rows
+from engine.profiles import as_typed, customer_table, unknown_columns
 from engine.tables import as_said, read_table
 
 PIECE = 131_072  # rows looked at together
+Stamp: TypeAlias = tuple[int, int, int]  # what tells that a file is another than it was
 
 
 class Roster(Protocol):
@@ -53,6 +56,8 @@ class File:
 
     Attributes:
         rows: the file: a Parquet file is read as it is asked for, any other was read whole.
+        starts: the rows at which pieces start, and how many rows there are.
+        stamp: of the file when every row was looked at.
         ignored: columns that the program does not know.
     """
 
@@ -60,14 +65,26 @@ class File:
     program: Program
     customer: str
     rows: pl.LazyFrame
-    height: int
+    starts: list[int]
+    stamp: Stamp
     ignored: list[str]
 
+    @property
+    def height(self) -> int:
+        """How many customers."""
+        return self.starts[-1]
+
     def tables(self) -> Iterator[pl.DataFrame]:
-        """The customers, `PIECE` at a time."""
-        for start in range(0, self.height, PIECE):
-            piece = self.rows.slice(start, PIECE).collect()
-            yield customer_table(self.program, piece, self.path, self.customer, start)
+        """The customers, some at a time.
+
+        Raises:
+            InputError: the file is no longer the one that was looked at.
+        """
+        for start, end in pairwise(self.starts):
+            piece = self.rows.slice(start, end - start).collect()
+            if _stamp(self.path) != self.stamp:
+                raise InputError(f"{self.path}: was changed while it was read; give a file that stays.")
+            yield as_typed(self.program, piece, self.customer)
 
 
 def open_rows(path: Path) -> pl.LazyFrame:
@@ -95,27 +112,47 @@ def open_file(program: Program, path: Path, rows: pl.LazyFrame, customer: str = 
         InputError: as `customer_table` does; names the row.
     """
     with as_said(path):
-        height = int(rows.select(pl.len()).collect().item())
+        stamp, height = _stamp(path), int(rows.select(pl.len()).collect().item())
         ignored = unknown_columns(program, rows.collect_schema().names(), customer)
-        made = File(path, program, customer, rows.select(pl.exclude(ignored)), height, ignored)
-        hashes = np.concatenate([table["customer"].hash().to_numpy() for table in made.tables()])
-    _refuse_repeats(made, hashes)
+        rows, starts, hashes = rows.select(pl.exclude(ignored)), _starts(path, height), []
+        for start, end in pairwise(starts):
+            table = customer_table(program, rows.slice(start, end - start).collect(), path, customer, start)
+            hashes.append(table["customer"].hash().to_numpy())
+    made = File(path, program, customer, rows, starts, stamp, ignored)
+    _refuse_repeats(made, np.concatenate(hashes))
     return made
+
+
+def _stamp(path: Path) -> Stamp:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _starts(path: Path, height: int) -> list[int]:
+    """Where pieces of at most `PIECE` rows start, and the height: they end where row groups do."""
+    ends = list(accumulate(group_rows(path))) if path.suffix == ".parquet" else []
+    starts, last = [0], 0
+    for end in ends if ends and ends[-1] == height else [height]:
+        if end - starts[-1] > PIECE and last > starts[-1]:
+            starts.append(last)
+        starts += range(starts[-1] + PIECE, end, PIECE)
+        last = end
+    return [*starts, height]
 
 
 def _refuse_repeats(made: File, hashes: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> None:
     """Ids that are repeated in one piece were refused already; here those of different pieces are."""
-    if made.height <= PIECE:
+    if len(made.starts) == 2:
         return
     hashes.sort()
     again = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
     if not len(again):
         return
     seen: dict[str, int] = {}
-    for piece, table in enumerate(made.tables()):
+    for start, table in zip(made.starts, made.tables(), strict=False):
         ids = table["customer"]
         for at in np.flatnonzero(np.isin(ids.hash().to_numpy(), again)).tolist():
-            row = piece * PIECE + at + 1
+            row = start + at + 1
             if seen.setdefault(ids[at], row) != row:
                 raise InputError(
                     f"{made.path}, row {row}: {made.customer} == {ids[at]!r}, must occur once, stands in row "

@@ -129,6 +129,9 @@ def test_a_file_is_read_in_pieces_and_every_row_looked_at_first(
     assert (roster.height, roster.ignored) == (40, ["shoe_size"])
     assert [one.height for one in roster.tables()] == [15, 15, 10]
     assert pl.concat(roster.tables()).equals(table())
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(InputError, match="was changed while it was read"):
+        next(roster.tables())
     FRAME.with_columns(age=pl.Series([20] * 31 + [None] + [2**60] * 8)).write_parquet(path)
     with pytest.raises(InputError, match="row 33: age == 1152921504606846976"):
         open_file(PROGRAM, path, open_rows(path))
