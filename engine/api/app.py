@@ -15,11 +15,11 @@ from starlette.types import Receive, Scope, Send
 
 from engine.api import customers, docs, health, lookups, openapi, predictions, programs, results, segment
 from engine.api.body import problem_response
-from engine.api.decisions import DecisionRoute
+from engine.api.decisions import DECISIONS, DecisionRoute
 from engine.api.moments import now
 from engine.api.operations import methods
 from engine.api.outcomes import OutcomeRoute
-from engine.api.parts import running
+from engine.api.parts import Parts, running
 from engine.api.problem import problem, problem_of
 from engine.api.release import release
 from engine.api.teacher import Teacher
@@ -27,7 +27,6 @@ from engine.errors import NextbestError
 from engine.settings import Settings
 from engine.settings import settings as from_environment
 
-DECISIONS = "/v1/decisions"
 _decide = DecisionRoute()
 _OFFLINE = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
@@ -54,13 +53,13 @@ def create_app(settings: Settings | None = None, learn_every_s: float = 0.0) -> 
     chosen = from_environment() if settings is None else settings
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Parts]]:
         async with AsyncExitStack() as stack:
             app.state.parts = await stack.enter_async_context(running(chosen))
             if learn_every_s > 0:
                 held = app.state.parts
                 stack.callback(Teacher(held.store, learn_every_s, now, held.metrics).close)
-            yield
+            yield {"parts": app.state.parts}
 
     app = Server(
         title="nextbest",

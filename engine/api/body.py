@@ -19,9 +19,9 @@ BODY_BYTES = 262_144
 DEPTH = 32
 T = TypeVar("T")
 Headers = list[tuple[bytes, bytes]]
-_JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
+JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
 _TAKEN = (b"application/json", b"application/*")
-_PROBLEM: tuple[bytes, bytes] = (b"content-type", MEDIA_TYPE.encode())
+PROBLEM: tuple[bytes, bytes] = (b"content-type", MEDIA_TYPE.encode())
 _BEFORE_COLON = (b" :", b"\t:", b"\n:", b"\r:")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_BRACKET = re.compile(rb"[^\[\]{}]+")
@@ -36,11 +36,7 @@ async def read(scope: Scope, receive: Receive) -> bytes:
         TooLargeError: it is longer than 256 kB; the rest is not read.
         ClientDisconnect: the caller has gone.
     """
-    declared = header(scope, b"content-type")
-    if declared is not None and declared not in _TAKEN and _media_type(declared) not in _TAKEN:
-        raise MediaTypeError(
-            f"Content-Type == {declared[:80].decode('latin-1')!r}, must be application/json; send JSON."
-        )
+    check_media_type(header(scope, b"content-type"))
     message = await receive()
     body: bytes = message.get("body", b"")
     while message.get("more_body", False) and len(body) <= BODY_BYTES:
@@ -53,6 +49,14 @@ async def read(scope: Scope, receive: Receive) -> bytes:
             f"body: longer than {BODY_BYTES:,} bytes (256 kB), the most that is read; send less at once."
         )
     return body
+
+
+def check_media_type(declared: bytes | None) -> None:
+    """Raise `MediaTypeError` if a body is declared to be something other than JSON."""
+    if declared is not None and declared not in _TAKEN and _media_type(declared) not in _TAKEN:
+        raise MediaTypeError(
+            f"Content-Type == {declared[:80].decode('latin-1')!r}, must be application/json; send JSON."
+        )
 
 
 def _media_type(declared: bytes) -> bytes:
@@ -125,12 +129,12 @@ async def respond(send: Send, status: int, body: bytes, headers: Headers) -> Non
 
 async def respond_json(send: Send, value: Any, *headers: tuple[bytes, bytes]) -> None:
     """Send 200 and a value as JSON."""
-    await respond(send, 200, encode(value), [_JSON, *headers])
+    await respond(send, 200, encode(value), [JSON, *headers])
 
 
 async def respond_problem(send: Send, found: Problem) -> None:
     """Send a problem detail."""
-    await respond(send, found.status, encode(found), [_PROBLEM])
+    await respond(send, found.status, encode(found), [PROBLEM])
 
 
 def json_response(value: Any, status: int = 200) -> Response:

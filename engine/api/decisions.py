@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import structlog
@@ -13,8 +14,19 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from engine.api.body import decode, header, read, refuse_repeated, respond_json, respond_problem
-from engine.api.desk import Missed
+from engine.api.body import (
+    JSON,
+    PROBLEM,
+    Headers,
+    decode,
+    encode,
+    header,
+    read,
+    refuse_repeated,
+    respond,
+    respond_problem,
+)
+from engine.api.caller import Answer, Missed
 from engine.api.moments import check_moment, now
 from engine.api.parts import Parts, parts
 from engine.api.problem import problem_of
@@ -57,6 +69,7 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     explore: bool = True
 
 
+DECISIONS = "/v1/decisions"
 log = structlog.get_logger()
 _decoder = msgspec.json.Decoder(Question)
 _REPLAYED = (b"idempotent-replayed", b"true")
@@ -70,18 +83,87 @@ class DecisionRoute:
         started = time.perf_counter()
         try:
             body = await read(scope, receive)
-            question = decode(_decoder, body)
             named = header(scope, b"idempotency-key")
-            request = _request(question, named, body)
+            question, request = _asked(body, named)
             told = await answered(parts(scope), request, question, started)
         except NextbestError as error:
             await respond_problem(send, problem_of(error))
         except ClientDisconnect:
             return
         else:
-            made_up = question.key is None and named is None
-            headers = [(b"idempotency-key", request.key.encode())] if made_up else []
-            await respond_json(send, told, *headers, *([_REPLAYED] if told.replayed else []))
+            await respond(send, 200, encode(told), _headers(question, named, request, told.replayed))
+
+
+Tell = Callable[[int, bytes, Headers], None]
+Spawn = Callable[[Coroutine[Any, Any, None]], None]
+
+
+class Direct:
+    """A caller who is told by a call: for a server that has the whole body at once, and needs no task.
+
+    Args:
+        server: its parts.
+        body: of the request.
+        named: its header Idempotency-Key.
+        tell: takes the status, the body and the headers of the answer.
+        spawn: runs the coroutine that an answer takes which is neither new nor quick to tell.
+    """
+
+    __slots__ = ("_headers", "_question", "_request", "_server", "_spawn", "_started", "_tell", "_worded")
+
+    def __init__(self, server: Parts, body: bytes, named: bytes | None, tell: Tell, spawn: Spawn) -> None:
+        self._started = time.perf_counter()
+        self._server, self._tell, self._spawn = server, tell, spawn
+        self._worded: bytes | None = None
+        try:
+            self._question, self._request = _asked(body, named)
+        except NextbestError as error:
+            self._refuse(error)
+            return
+        self._headers = _headers(self._question, named, self._request, False)
+        server.desk.ask(self._request, self)
+
+    def word(self, decided: Decided, /) -> None:
+        """Word a decision made just now while it is written."""
+        if decided.made is not None:
+            with suppress(Exception):  # tried again, and reported, once the decision is durable
+                self._worded = encode(_as_made(decided.row, decided.made, self._question))
+
+    def tell(self, answer: Answer, /) -> None:
+        """Tell what is worded, or have it worded."""
+        if isinstance(answer, InputError):
+            self._refuse(answer)
+        elif isinstance(answer, Decided) and self._worded is not None:
+            self._server.metrics.told(answer.row, False, time.perf_counter() - self._started)
+            self._tell(200, self._worded, self._headers)
+        else:
+            self._spawn(self._settle(answer))
+
+    async def _settle(self, answer: Decided | Missed) -> None:
+        try:
+            told = await _settled(self._server, self._request, answer, self._question, self._started)
+        except NextbestError as error:
+            self._refuse(error)
+        else:
+            replayed = [_REPLAYED] if told.replayed else []
+            self._tell(200, encode(told), [*self._headers, *replayed])
+
+    def _refuse(self, error: NextbestError) -> None:
+        found = problem_of(error)
+        self._tell(found.status, encode(found), [PROBLEM])
+
+
+def _headers(question: Question, named: bytes | None, request: Request, replayed: bool) -> Headers:
+    """Of an answer: its type, the key that was made up, whether it was told before."""
+    made_up = question.key is None and named is None
+    key = [(b"idempotency-key", request.key.encode())] if made_up else []
+    return [JSON, *key, *([_REPLAYED] if replayed else [])]
+
+
+def _asked(body: bytes, named: bytes | None) -> tuple[Question, Request]:
+    """What is asked. Raises `NextbestError`."""
+    question = decode(_decoder, body)
+    return question, _request(question, named, body)
 
 
 def _request(question: Question, named: bytes | None, body: bytes) -> Request:
@@ -114,9 +196,18 @@ async def answered(server: Parts, request: Request, question: Question, started:
     """The answer to a request, told as the question asks, and counted. Raises `InputError`."""
     wording = _Wording(question)
     answer = await server.desk.decide(request, wording)
+    if isinstance(answer, Decided) and wording.told is not None:
+        server.metrics.told(answer.row, False, time.perf_counter() - started)
+        return wording.told
+    return await _settled(server, request, answer, question, started)
+
+
+async def _settled(
+    server: Parts, request: Request, answer: Decided | Missed, question: Question, started: float
+) -> Decision:
+    """An answer that nobody has worded yet, told as the question asks, and counted. Raises `InputError`."""
     _refuse_other_time(request, answer, question)
-    told = wording.told if isinstance(answer, Decided) else None
-    told = told or await _told(server, request, answer, question)
+    told = await _told(server, request, answer, question)
     seconds = time.perf_counter() - started
     if isinstance(answer, Missed):
         server.metrics.missed(answer.cause, seconds)

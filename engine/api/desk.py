@@ -21,15 +21,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
-from typing import Literal
 
 import structlog
 from sqlalchemy import Connection
 
+from engine.api.caller import Answer, Awaiting, Caller, Missed, Word
 from engine.api.metrics import Metrics
 from engine.api.owed import Owed
 from engine.decide import Decided
@@ -43,28 +41,20 @@ log = structlog.get_logger()
 FEW = 4  # callers for whom a group does not wait
 PATIENCE_S = 0.004
 PAUSE_S = 1.0  # after a failure, before what is owed to the log is tried again by itself
-Cause = Literal["deadline", "store", "unexpected"]
-Word = Callable[[Decided], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """No decision of the log could be told: why, in a word and in a sentence."""
-
-    cause: Cause
-    reason: str
 
 
 class _Asked:
-    """A request, its caller's answer to come, and how far it has got."""
+    """A request, its caller, and how far it has got."""
 
-    __slots__ = ("answer", "due_s", "request", "taken", "word")
+    __slots__ = ("answered", "caller", "due_s", "request", "taken")
 
-    def __init__(
-        self, request: Request, answer: asyncio.Future[Decided | Missed], due_s: float, word: Word
-    ) -> None:
-        self.request, self.answer, self.due_s, self.word = request, answer, due_s, word
-        self.taken = False
+    def __init__(self, request: Request, caller: Caller, due_s: float) -> None:
+        self.request, self.caller, self.due_s = request, caller, due_s
+        self.answered = self.taken = False
+
+    def answer(self, answer: Answer) -> None:
+        self.answered = True
+        self.caller.tell(answer)
 
 
 class Desk:
@@ -99,16 +89,22 @@ class Desk:
         Raises:
             InputError: the request is refused.
         """
+        future: asyncio.Future[Decided | Missed] = self._loop.create_future()
+        self.ask(request, Awaiting(future, word))
+        return await future
+
+    def ask(self, request: Request, caller: Caller) -> None:
+        """As `decide`, for a caller who is told without a task of its own."""
         if self._closed:
-            return Missed("store", "the server is stopping; nothing is sent")
-        asked = _Asked(request, self._loop.create_future(), self._loop.time() + self._deadline_s, word)
+            caller.tell(Missed("store", "the server is stopping; nothing is sent"))
+            return
+        asked = _Asked(request, caller, self._loop.time() + self._deadline_s)
         self._waiting.append(asked)
         self._clock.append(asked)
         if not self._ticking:
             self._ticking = True
             self._loop.call_at(asked.due_s, self._tick)
         self._go_on()
-        return await asked.answer
 
     def withdraw(self, decided: Decided) -> None:
         """Its caller is told that nothing is sent, although it is in the log."""
@@ -191,14 +187,14 @@ class Desk:
     def _word(self) -> None:
         """Have the answers put into words, while the scribe waits for the disk."""
         for asked, result in zip(self._taken, self._results, strict=True):
-            if isinstance(result, Decided) and not asked.answer.done():
-                asked.word(result)
+            if isinstance(result, Decided) and not asked.answered:
+                asked.caller.word(result)
 
     def _take(self) -> list[_Asked]:
         taken: list[_Asked] = []
         while self._waiting and len(taken) < self._group:
             one = self._waiting.popleft()
-            if not one.answer.done():
+            if not one.answered:
                 one.taken = True
                 taken.append(one)
         self._metrics.group.observe(len(taken))
@@ -238,24 +234,24 @@ class Desk:
         if isinstance(result, Decided):
             self._hand_over(asked, result)
         elif isinstance(result, InputError):
-            if not asked.answer.done():
-                asked.answer.set_exception(result)
+            if not asked.answered:
+                asked.answer(result)
         else:
-            if not asked.answer.done():
-                asked.answer.set_result(_missed(result, asked.request))
+            if not asked.answered:
+                asked.answer(_missed(result, asked.request))
             self._owe(asked.request)
 
     def _hand_over(self, asked: _Asked, result: Decided) -> None:
-        if asked.answer.done():
+        if asked.answered:
             self._metrics.late.inc()
             self.withdraw(result)
         else:
-            asked.answer.set_result(result)
+            asked.answer(result)
 
     def _tick(self) -> None:
         """Answer whoever has waited too long, and look again when the next one will have."""
         now = self._loop.time()
-        while self._clock and (self._clock[0].answer.done() or self._clock[0].due_s <= now):
+        while self._clock and (self._clock[0].answered or self._clock[0].due_s <= now):
             self._overdue(self._clock.popleft(), now)
         self._ticking = bool(self._clock)
         if self._ticking:
@@ -269,8 +265,8 @@ class Desk:
             self._owe(asked.request)
 
     def _give_up(self, asked: _Asked) -> None:
-        if not asked.answer.done():
-            asked.answer.set_result(self._late)
+        if not asked.answered:
+            asked.answer(self._late)
 
 
 def _missed(error: BaseException, request: Request) -> Missed:

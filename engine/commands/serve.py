@@ -93,9 +93,11 @@ def _run(settings: Settings, learn_every: float, listening: socket.socket) -> No
     import uvicorn
 
     from engine.api.app import create_app
+    from engine.api.door import Door
 
     config = uvicorn.Config(
         create_app(settings, learn_every),
+        http=Door,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -13,7 +13,8 @@ from typing import cast
 import pytest
 from sqlalchemy import Connection
 
-from engine.api.desk import Desk, Missed
+from engine.api.caller import Missed
+from engine.api.desk import Desk
 from engine.api.metrics import Metrics
 from engine.decide import Decided
 from engine.errors import StoreError

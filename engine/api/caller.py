@@ -1,0 +1,57 @@
+"""Who asks the desk, and what can be told: a decision, why there is none in time, why it is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from engine.decide import Decided
+from engine.errors import InputError
+
+Cause = Literal["deadline", "store", "unexpected"]
+Word = Callable[[Decided], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """No decision of the log could be told: why, in a word and in a sentence."""
+
+    cause: Cause
+    reason: str
+
+
+Answer = Decided | Missed | InputError
+
+
+class Caller(Protocol):
+    """Who asked. Neither method may fail."""
+
+    def word(self, decided: Decided, /) -> None:
+        """Prepare what will be told of a decision that is not durable yet: nothing of it may be told."""
+        ...
+
+    def tell(self, answer: Answer, /) -> None:
+        """The answer, once."""
+        ...
+
+
+class Awaiting:
+    """A caller who awaits a future."""
+
+    def __init__(self, future: asyncio.Future[Decided | Missed], word: Word) -> None:
+        self._future, self._word = future, word
+
+    def word(self, decided: Decided, /) -> None:
+        """Hand it on."""
+        self._word(decided)
+
+    def tell(self, answer: Answer, /) -> None:
+        """Resolve the future, unless whoever awaited it has gone."""
+        if self._future.done():
+            return
+        if isinstance(answer, InputError):
+            self._future.set_exception(answer)
+        else:
+            self._future.set_result(answer)
