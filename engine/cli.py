@@ -13,6 +13,7 @@ reader that closes the pipe ends it quietly.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -73,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = _answer([word for word in line if word != "--debug"], debug)
         sys.stdout.flush()
+        if arguments is None:  # the process ends: nobody need look for cycles in all it leaves
+            gc.freeze()
         return code
     except KeyboardInterrupt:
         return 130

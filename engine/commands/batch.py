@@ -17,8 +17,10 @@ from engine.commands.shared import (
     moment,
     show_json,
 )
+from engine.uncollected import uncollected
 
 
+@uncollected()  # the imports alone make a hundred thousand objects that stay
 def batch(
     customers: Annotated[Path, typer.Argument(help="Customers, one a row: .parquet, .csv or .jsonl.")],
     program: ProgramOption,

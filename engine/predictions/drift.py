@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import chdtri
 
 from engine.predictions.distribution import Distribution, quantile_bucket
 from policies.base import Floats, Ints
@@ -68,6 +67,8 @@ def drift(before: Distribution, now: Distribution, against: str) -> Drift | None
     edges = _edges(before)
     q, p = _binned(before, edges), _binned(now, edges)
     psi = _index(p / p.sum(), q / q.sum())
+    from scipy.special import chdtri  # takes longer to import than most commands to run
+
     chance = float(chdtri(len(q) - 1, 0.05)) * (1 / before.n + 1 / now.n)
     share, earlier = tuple((p / p.sum()).tolist()), tuple((q / q.sum()).tolist())
     return Drift(against, psi, chance, _distance(before, now), _reading(psi, chance), share, earlier)
