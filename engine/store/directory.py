@@ -67,9 +67,9 @@ class Directory:
         index, number = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
         for run in self._runs:
             first = np.searchsorted(run, low)
-            count = np.searchsorted(run, low | _LOW, side="right") - first
-            hit = np.flatnonzero(count)
-            first, count = first[hit], count[hit]
+            hit = np.flatnonzero(run[np.minimum(first, len(run) - 1)] & ~_LOW == low)
+            first = first[hit]
+            count = np.searchsorted(run, low[hit] | _LOW, side="right") - first
             within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
             index.append(np.repeat(order[hit], count))
             number.append((run[np.repeat(first, count) + within] & _LOW).astype(np.int64))

@@ -4,22 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, column, exists, func, or_, select
 
 from engine.store.sqlite import ids as as_ids
-from engine.store.statement import prepare, run
+from engine.store.statement import Statement, prepare, run
 from engine.store.tables import table
 
 _wanted = func.json_each(bindparam("wanted")).table_valued(column("key"), column("value"), name="wanted")
-_traces = {"customer": "id"} | dict.fromkeys(("prediction", "decision", "outcome", "merge"), "customer")
-_there = [
-    exists().where(table(name).c[of] == _wanted.c.value).correlate(_wanted).label(name)
-    for name, of in _traces.items()
-]
-_STANDING = prepare(select(_wanted.c.key, *_there).where(or_(*_there)))
+_TRACES = {"customer": "id"} | dict.fromkeys(("prediction", "decision", "outcome", "merge"), "customer")
+_FEW = 8  # rows are read in order this much quicker than customers are looked up one by one
+
+
+@cache
+def _looked_up(names: tuple[str, ...]) -> Statement:
+    """Which of some customers have a row in any of those tables, and in which."""
+    there = [
+        exists().where(table(name).c[_TRACES[name]] == _wanted.c.value).correlate(_wanted).label(name)
+        for name in names
+    ]
+    return prepare(select(_wanted.c.key, *there).where(or_(*there)))
+
+
+def _in_order(name: str) -> Statement:
+    """The customers of a table between two, as many as may be asked for."""
+    of = table(name).c[_TRACES[name]]
+    return prepare(
+        select(of).where(of.between(bindparam("first"), bindparam("last"))).limit(bindparam("most"))
+    )
+
+
+_IN_ORDER = {name: _in_order(name) for name in _TRACES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +66,24 @@ class Standing:
 
 
 def standing(c: Connection, ids: Sequence[str]) -> Standing:
-    """What there is of each of some customers."""
-    made = np.zeros((len(_traces), len(ids)), dtype=np.bool_)
-    if found := run(c, _STANDING, wanted=as_ids(ids)):
+    """What there is of each of some customers.
+
+    Where a table has but few rows between the first and the last of them, these are read; elsewhere each
+    customer is looked up.
+    """
+    made = np.zeros((len(_TRACES), len(ids)), dtype=np.bool_)
+    if not ids:
+        return Standing(*made)
+    asked, many = pl.Series(ids, dtype=pl.String), list[str]()
+    most, ends = len(ids) // _FEW, {"first": min(ids), "last": max(ids)}
+    for row, name in zip(made, _TRACES, strict=True):
+        found = run(c, _IN_ORDER[name], **ends, most=most + 1)
+        if len(found) > most:
+            many.append(name)
+        elif found:
+            row[:] = asked.is_in([one for (one,) in found])
+    if many and (found := run(c, _looked_up(tuple(many)), wanted=as_ids(ids))):
         rows = np.array(found, dtype=np.int64)
-        made[:, rows[:, 0]] = rows[:, 1:].T
+        for at, name in enumerate(many):
+            made[list(_TRACES).index(name), rows[:, 0]] = rows[:, 1 + at]
     return Standing(*made)
