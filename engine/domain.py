@@ -195,11 +195,12 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Outcomes and their worth inside the attribution window; how many decisions of one customer teach."""
+    """Outcomes and their worth inside the attribution window; how much one customer and one source teach."""
 
     outcomes: Mapping[str, Weight]
     window: timedelta
     per_customer: Cap | None = None
+    per_source: Mapping[str, Cap] = field(default_factory=dict)  # "others": each that is not named
 
 
 @dataclass(frozen=True, slots=True)

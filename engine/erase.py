@@ -13,11 +13,14 @@ from secrets import token_hex
 import numpy as np
 from sqlalchemy import Connection
 
+from engine.applied import stored_program
 from engine.calendar import microseconds
 from engine.errors import NotFoundError
 from engine.learn import issue
 from engine.live import freeze, live
-from engine.store import customers, erasures, merges, snapshots
+from engine.sources import moved
+from engine.store import customers, erasures, merges, programs, snapshots
+from engine.store.sources import learn_again
 from engine.teach import seen_of, teach
 from policies.base import Additive
 
@@ -81,6 +84,8 @@ def erase(
         raise NotFoundError(f"customer {customer[:40]!r} is not in the store; nothing is known of them.")
     customer = merges.person_of(connection, customer)
     at_us, published, due = microseconds(at), dict[str, int](), list[str]()
+    every = [stored_program(connection, name) for name in programs.program_names(connection)]
+    learn_again(connection, moved(connection, every, customer))
     for name, (count, first_us) in erasures.programs_of(connection, customer).items():
         taken = _current(connection, name, customer, (prepared or {}).get(name))
         if taken is not None and taken.body is not None:

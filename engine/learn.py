@@ -11,8 +11,9 @@ policy is additive, which is exact; any other policy keeps what it learnt first.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -35,12 +36,16 @@ from policies.base import Additive, Floats
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What one run of learning did; `snapshot` is None if there was nothing to learn."""
+    """What one run of learning did; `snapshot` is None if there was nothing to learn.
+
+    `held` counts the outcomes that were not learnt from, by source: more than it may teach.
+    """
 
     decisions: int
     corrected: int
     mean_reward: float | None
     snapshot: int | None
+    held: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class Study:
     aside: Reasons
     odd: Reasons
     spans: Sequence[watched.Span]
+    held: Mapping[str, int]
 
 
 def learn(connection: Connection, name: str, at: datetime, limit: int = 200_000) -> Lesson:
@@ -98,19 +104,19 @@ def study(connection: Connection, name: str, at: datetime, limit: int) -> Study 
     due = [row for row in due if row.seq not in aside]
     base = current.snapshot_version
     current = _encoded(current, due)
-    earned, odd = earned_by(connection, current.program, due)
-    corrected, odd_late = earned_by(connection, current.program, late)
+    earned, again = (earned_by(connection, current.program, rows) for rows in (due, late))
     watch_on(current.policy, watched.spans(connection, name))
-    teach(connection, current, due, earned, 1.0)  # first: judged by what was served
+    teach(connection, current, due, earned.reward, 1.0)  # first: judged by what was served
     if isinstance(current.policy, Additive):
         teach(connection, current, late, np.array([row.reward for row in late]), -1.0)
-        teach(connection, current, late, corrected, 1.0)
+        teach(connection, current, late, again.reward, 1.0)
     current = replace(current, seen=seen_of(connection, current, due))
     body = freeze(current.encoding, current.policy, current.seen)
     check_canary(connection, current.program, body)
     erased = erasures.newest(connection, name)
-    spans, odd = watched_by(current.policy), {**odd, **odd_late}
-    return Study(current.program, base, erased, body, due, late, earned, corrected, aside, odd, spans)
+    spans, odd = watched_by(current.policy), {**earned.odd, **again.odd}
+    rewards, held = (earned.reward, again.reward), Counter(source for source, _ in earned.held | again.held)
+    return Study(current.program, base, erased, body, due, late, *rewards, aside, odd, spans, held)
 
 
 def publish(connection: Connection, done: Study, at: datetime) -> Lesson | None:
@@ -128,7 +134,8 @@ def publish(connection: Connection, done: Study, at: datetime) -> Lesson | None:
     watched.remember(connection, program.name, done.spans)
     learnt_now = [row.seq for row in (*due, *late)]
     quarantine.note(connection, program.name, learnt_now, {**done.aside, **done.odd}, microseconds(at))
-    return Lesson(len(due), len(late), float(done.earned.mean()) if due else None, version)
+    mean = float(done.earned.mean()) if due else None
+    return Lesson(len(due), len(late), mean, version, done.held)
 
 
 def issue(

@@ -7,9 +7,11 @@ about worth. So a limit that is set after the harm is done counts once the polic
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine import sources
 from engine.domain import Goal
 from engine.reward import worth
 from engine.store.rows import OutcomeRow
@@ -26,14 +28,23 @@ class Believed:
     reason: str
 
 
-def believed(limits: Goal, goal: Goal, outcomes: Sequence[OutcomeRow]) -> Believed:
-    """The outcomes of a decision made under `goal`, within the limits of the program's goal of today."""
+def believed(
+    limits: Goal, goal: Goal, outcomes: Sequence[OutcomeRow], held: sources.Held = frozenset()
+) -> Believed:
+    """The outcomes of a decision made under `goal`, within the limits of the program's goal of today.
+
+    `held` are outcomes that are more than their source may teach.
+    """
+    sent = Counter(one.source for one in outcomes if (one.source, one.event) in held) if held else {}
+    if sent:
+        outcomes = [one for one in outcomes if (one.source, one.event) not in held]
     capped = [
         (kind, weight.at_most)
         for kind, weight in limits.outcomes.items()
         if weight.at_most is not None and any(one.kind == kind for one in outcomes)
     ]
-    reasons, instead, dropped = [], 0.0, set[str]()
+    reasons = [sources.reason(limits, source, count) for source, count in sent.items()]
+    instead, dropped = 0.0, set[str]()
     for kind, at_most in capped:
         total = math.fsum(worth(goal, one.kind, one.value) for one in outcomes if one.kind == kind)
         if abs(total) > at_most:

@@ -7,8 +7,9 @@ a decision. The old snapshot serves until the new one is published.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -44,6 +45,7 @@ class Relearnt:
         skipped: (s,) decisions that are not learnt: their action is gone, or they are set aside.
         erased: the newest erasure by then.
         noted: why decisions are not learnt, or learnt with a smaller reward.
+        held: outcomes that are not learnt from, by source: more than it may teach.
     """
 
     program: Program
@@ -53,6 +55,7 @@ class Relearnt:
     skipped: Ints
     erased: int
     noted: Reasons
+    held: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class AfreshLesson:
     skipped: int
     mean_reward: float | None
     snapshot: int
+    held: Mapping[str, int] = field(default_factory=dict)
 
 
 def relearn(connection: Connection, name: str, at: datetime) -> AfreshLesson:
@@ -89,26 +93,26 @@ def restudy(
     current = replace(current, encoding=newest_encoding(connection, current.program, before_us))
     names = Names(connection, current.program)
     marked, reward, skipped = [np.zeros((0, 4), dtype=np.int64)], [np.zeros(0)], list[int]()
-    noted: dict[int, str] = {}
+    noted, held = dict[int, str](), set[tuple[str, str]]()
     for rows in _pieces(connection, name, before_us, piece):
         aside = set_aside(connection, current.program, rows)
         known = [names.known(row) and row.seq not in aside for row in rows]
         skipped += [row.seq for row, there in zip(rows, known, strict=True) if not there]
         chosen = [row for row, there in zip(rows, known, strict=True) if there]
-        earned, odd = earned_by(connection, current.program, chosen)
-        noted |= {**aside, **odd}
-        teach(connection, current, chosen, earned, 1.0)
+        earned = earned_by(connection, current.program, chosen)
+        noted |= {**aside, **earned.odd}
+        held |= earned.held
+        teach(connection, current, chosen, earned.reward, 1.0)
         current = replace(current, seen=seen_of(connection, current, chosen))
-        marked.append(_packed(marks(current.program, chosen, earned, at)))
-        reward.append(earned)
+        marked.append(_packed(marks(current.program, chosen, earned.reward, at)))
+        reward.append(earned.reward)
     if len(marked) == 1:
         raise RefusedError(f"program '{name}': no decision has matured, so there is nothing to learn afresh.")
     body = freeze(current.encoding, current.policy, current.seen)
     check_canary(connection, current.program, body)
     gone, erased = np.array(skipped, dtype=np.int64), erasures.newest(connection, name)
-    return Relearnt(
-        current.program, body, np.concatenate(marked), np.concatenate(reward), gone, erased, noted
-    )
+    learnt, sent = (np.concatenate(marked), np.concatenate(reward)), Counter(source for source, _ in held)
+    return Relearnt(current.program, body, *learnt, gone, erased, noted, sent)
 
 
 def republish(connection: Connection, done: Relearnt, at: datetime, reason: str = AFRESH) -> AfreshLesson:
@@ -138,7 +142,8 @@ def republish(connection: Connection, done: Relearnt, at: datetime, reason: str 
     if (first_us := erasures.unsettled(connection, name)[1]) is not None:
         snapshots.empty(connection, name, first_us, version)
         erasures.settle(connection, name, microseconds(at))
-    return AfreshLesson(n, len(done.skipped), float(done.reward.mean()) if n else None, version)
+    mean = float(done.reward.mean()) if n else None
+    return AfreshLesson(n, len(done.skipped), mean, version, done.held)
 
 
 class Names:

@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     deadline_ms: int = Field(
         default=100, ge=1, le=60_000, description="Milliseconds after which a decision falls back."
     )
+    senders: Path | None = Field(
+        default=None, description="Who may send outcomes: a file of names with the SHA-256 of their keys."
+    )
     group: int = Field(default=256, ge=1, le=10_000, description="Most requests decided in one commit.")
 
 

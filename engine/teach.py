@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 from sqlalchemy import Connection
 
-from engine import arbitrate, context
+from engine import arbitrate, context, sources
 from engine.applied import stored_program
 from engine.arms import TAUGHT_BY
 from engine.calendar import MICROSECOND, microseconds
@@ -28,6 +29,15 @@ from policies.base import Feedback, Floats, Policy, Watching, feedback
 
 Reasons = Mapping[int, str]
 DAY_US = 86_400_000_000  # a policy's times are in days
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """(n,) rewards of decisions; by decision, why one is less than what happened is worth; what was held."""
+
+    reward: Floats
+    odd: Reasons
+    held: sources.Held
 
 
 def seen_of(connection: Connection, current: Live, due: Sequence[DueRow]) -> Mapping[str, int]:
@@ -80,26 +90,23 @@ def _feedback(
     )
 
 
-def earned_by(connection: Connection, current: Program, rows: Sequence[DueRow]) -> tuple[Floats, Reasons]:
-    """(n,) rewards by the goal and the costs each decision was made under, within today's limits.
-
-    Returns:
-        The rewards; and by decision, why a reward is less than what happened is worth.
-    """
-    earned, odd = np.zeros(len(rows)), dict[int, str]()
+def earned_by(connection: Connection, current: Program, rows: Sequence[DueRow]) -> Earned:
+    """Rewards by the goal and the costs each decision was made under, within today's limits."""
+    earned, odd, held = np.zeros(len(rows)), dict[int, str](), frozenset[tuple[str, str]]()
     for version in sorted({row.program_version for row in rows}):
         where = [i for i, row in enumerate(rows) if row.program_version == version]
         program, chosen = decided_under(connection, current, version), [rows[i] for i in where]
         cost = arbitrate.cost(program)[[row.action for row in chosen]]
         window_us = program.goal.window // MICROSECOND
         found = outcomes.outcomes_of(connection, [row.seq for row in chosen], window_us)
-        judged = [believed(current.goal, program.goal, found.get(row.seq, [])) for row in chosen]
+        held |= (beyond := sources.held(connection, current.goal, found))
+        judged = [believed(current.goal, program.goal, found.get(row.seq, []), beyond) for row in chosen]
         raw = rewards(program.goal, cost, [one.outcomes for one in judged])
         for i, row, one, reward in zip(where, chosen, judged, raw.tolist(), strict=True):
             earned[i], reason = bounded(reward + one.instead)
             if reason := "; ".join(filter(None, (one.reason, reason))):
                 odd[row.seq] = reason
-    return earned, odd
+    return Earned(earned, odd, held)
 
 
 def set_aside(connection: Connection, current: Program, rows: Sequence[DueRow]) -> Reasons:

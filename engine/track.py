@@ -124,15 +124,17 @@ def check_zone(zone: str, where: str) -> None:
         ) from None
 
 
-def track(connection: Connection, events: Iterable[Event], received_us: int) -> Tracked:
-    """Store checked events in the open transaction; ids are merged before the rest."""
+def track(connection: Connection, events: Iterable[Event], received_us: int, source: str = "") -> Tracked:
+    """Store checked events of a source in the open transaction; ids are merged before the rest."""
     events = list(events)
     merged = [
         merge(connection, event.customer, event.into, instant(received_us), "event")
         for event in events
         if isinstance(event, MergeEvent)
     ]
-    happened = [_outcome_row(event, received_us) for event in events if isinstance(event, OutcomeEvent)]
+    happened = [
+        _outcome_row(event, received_us, source) for event in events if isinstance(event, OutcomeEvent)
+    ]
     known = [_customer_row(event, received_us) for event in events if isinstance(event, IdentifyEvent)]
     new = outcomes.append_outcomes(connection, happened) if happened else 0
     for batch in _one_each(known):
@@ -161,7 +163,7 @@ def _one_each(rows: Sequence[CustomerRow]) -> list[list[CustomerRow]]:
     return batches
 
 
-def _outcome_row(event: OutcomeEvent, received_us: int) -> OutcomeRow:
+def _outcome_row(event: OutcomeEvent, received_us: int, source: str) -> OutcomeRow:
     return OutcomeRow(
         event.event,
         event.decision,
@@ -170,6 +172,7 @@ def _outcome_row(event: OutcomeEvent, received_us: int) -> OutcomeRow:
         event.value,
         microseconds(event.at),
         received_us,
+        source,
     )
 
 

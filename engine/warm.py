@@ -23,6 +23,8 @@ from engine.store import customers, decisions, outcomes
 from engine.store.rows import CustomerRow, DecisionRow, OutcomeRow
 from engine.uncollected import uncollected
 
+IMPORT = "import"  # the source of their outcomes
+
 
 @dataclass(frozen=True, slots=True)
 class PastDecision:
@@ -111,6 +113,6 @@ def _row(program: Program, campaign: str, one: PastDecision, index: int, at: dat
 
 def _outcomes(row: DecisionRow, one: PastDecision, at_us: int) -> list[OutcomeRow]:
     return [
-        OutcomeRow(f"{row.id}:{kind}", row.id, row.customer, kind, value, at_us, at_us)
+        OutcomeRow(f"{row.id}:{kind}", row.id, row.customer, kind, value, at_us, at_us, IMPORT)
         for kind, value in one.outcomes
     ]

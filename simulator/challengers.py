@@ -191,7 +191,7 @@ def _taught(connection: Connection, lives: Sequence[Live], rows: Sequence[DueRow
         piece = rows[start : start + PIECE]
         aside = set_aside(connection, program, piece)
         chosen = [row for row in piece if row.seq not in aside and names.known(row)]
-        earned, _ = earned_by(connection, program, chosen)
+        earned = earned_by(connection, program, chosen).reward
         for one in made:
             teach(connection, one, chosen, earned, 1.0)
         seen = seen_of(connection, made[0], chosen)

@@ -84,6 +84,12 @@ class Metrics:
             ["program"],
             registry=self.registry,
         )
+        self.held = Counter(
+            "nextbest_outcomes_held",
+            "Outcomes not learnt from, as their source sent too many; counted in each lesson that met them.",
+            ("program", "source"),
+            registry=self.registry,
+        )
         self.learning_waits = Gauge(
             "nextbest_learning_waits",
             "1 while learning waits for somebody to decide, else 0.",

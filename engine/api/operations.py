@@ -25,6 +25,7 @@ from engine.track import OutcomeEvent
 
 _BODY = ("malformed", "too-large", "media-type", "invalid")
 _STORE = ("unavailable",)
+_SENDER = ("unknown-sender",)  # only where the server has keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ OPERATIONS: tuple[Operation, ...] = (
         _says(OutcomeRoute.__call__) + " An event told twice counts once.",
         OutcomeEvent | list[OutcomeEvent],
         Received,
-        (*_BODY, *_STORE),
+        (*_BODY, *_SENDER, *_STORE),
         [_PURCHASE],
     ),
     Operation(
@@ -134,7 +135,7 @@ OPERATIONS: tuple[Operation, ...] = (
         _says(segment.on_track),
         Message,
         Taken,
-        (*_BODY, "not-found", *_STORE),
+        (*_BODY, "not-found", *_SENDER, *_STORE),
         {**_CARRIED, **_ORDERED},
         query={"decide": "The program that decides what to do next for this customer, now."},
     ),
@@ -144,7 +145,7 @@ OPERATIONS: tuple[Operation, ...] = (
         _says(segment.on_identify),
         Message,
         Taken,
-        (*_BODY, *_STORE),
+        (*_BODY, *_SENDER, *_STORE),
         {**_CARRIED, **_TRAITS},
     ),
     Operation(
@@ -153,7 +154,7 @@ OPERATIONS: tuple[Operation, ...] = (
         _says(segment.on_alias),
         Message,
         Taken,
-        (*_BODY, *_STORE),
+        (*_BODY, *_SENDER, *_STORE),
         {"previousId": "anonymous-71", "userId": "c_1042", "messageId": "m-2"},
     ),
     Operation(
@@ -162,7 +163,7 @@ OPERATIONS: tuple[Operation, ...] = (
         _says(segment.on_batch),
         Parcel,
         Taken,
-        (*_BODY, *_STORE),
+        (*_BODY, *_SENDER, *_STORE),
         {"batch": [{"type": "track", **_CARRIED, **_ORDERED}, {"type": "identify", **_CARRIED, **_TRAITS}]},
     ),
     Operation(

@@ -11,6 +11,7 @@ from engine.api.body import decode, read, refuse_repeated, respond_json, respond
 from engine.api.moments import check_moment, now
 from engine.api.parts import parts
 from engine.api.problem import problem_of
+from engine.api.source import source
 from engine.astray import astray
 from engine.calendar import microseconds
 from engine.errors import NextbestError
@@ -39,11 +40,12 @@ class OutcomeRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Store the outcomes of one request; all of them or none."""
         try:
+            sent_by = source(scope)
             events = _events(await read(scope, receive))
             server, at_us = parts(scope), microseconds(now())
 
             def store(connection: Connection) -> tuple[int, list[str]]:
-                return track(connection, events, at_us).outcomes, astray(connection, events, at_us)
+                return track(connection, events, at_us, sent_by).outcomes, astray(connection, events, at_us)
 
             new, warnings = await server.intake.write(store)
         except NextbestError as error:

@@ -38,8 +38,13 @@ class MediaTypeError(InputError):
     """The body is declared to be something other than JSON."""
 
 
+class UnknownSenderError(NextbestError):
+    """Outcomes with a key that is nobody's."""
+
+
 KINDS: dict[str, tuple[int, str]] = {
     "malformed": (400, "The body is not JSON"),
+    "unknown-sender": (401, "Who sends this is not known"),
     "not-found": (404, "There is no such thing"),
     "method-not-allowed": (405, "This address does not take this method"),
     "too-large": (413, "The body is too large"),
@@ -55,6 +60,7 @@ _KIND_OF: dict[type[Exception], str] = {
     MalformedError: "malformed",
     TooLargeError: "too-large",
     MediaTypeError: "media-type",
+    UnknownSenderError: "unknown-sender",
     ConflictError: "conflict",
     ContradictionError: "contradiction",
     NotFoundError: "not-found",

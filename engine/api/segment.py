@@ -11,13 +11,15 @@ import msgspec
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
+from starlette.types import Scope
 from xxhash import xxh3_128_hexdigest
 
 from engine.api.body import decode, json_response, read, refuse_repeated
 from engine.api.customers import check_types
 from engine.api.decisions import Question, answered
 from engine.api.moments import check_moment, now
-from engine.api.parts import Parts, parts
+from engine.api.parts import parts
+from engine.api.source import source
 from engine.calendar import microseconds
 from engine.domain import Program
 from engine.errors import InputError, NotFoundError, nearest
@@ -52,6 +54,7 @@ T = TypeVar("T")
 
 
 async def _read(request: Request, decoder: msgspec.json.Decoder[T]) -> T:
+    source(request.scope)  # nothing is read of who is not known
     body = await read(request.scope, request.receive)
     found = decode(decoder, body)
     refuse_repeated(body, 0)
@@ -65,7 +68,7 @@ async def on_track(request: Request) -> Response:
     message = await _read(request, _message)
     received, server = now(), parts(request.scope)
     told = events(message, "track", received, "body")
-    taken, program = await _take(server, told, 0, _program(request))
+    taken, program = await _take(request.scope, told, 0, _program(request))
     if program is not None:
         outcome = next(event for event in told if isinstance(event, OutcomeEvent))
         question = Question(outcome.customer, program.name, explain=True)
@@ -81,7 +84,7 @@ async def on_track(request: Request) -> Response:
 async def on_identify(request: Request) -> Response:
     """What is now known of a customer: traits laid over the attributes. The next decision goes by them."""
     message = await _read(request, _message)
-    taken, _ = await _take(parts(request.scope), events(message, "identify", now(), "body"), 0, None)
+    taken, _ = await _take(request.scope, events(message, "identify", now(), "body"), 0, None)
     return json_response(taken)
 
 
@@ -89,7 +92,7 @@ async def on_identify(request: Request) -> Response:
 async def on_alias(request: Request) -> Response:
     """Two ids are one person: what was known under previousId belongs to userId from now on."""
     message = await _read(request, _message)
-    taken, _ = await _take(parts(request.scope), events(message, "alias", now(), "body"), 0, None)
+    taken, _ = await _take(request.scope, events(message, "alias", now(), "body"), 0, None)
     return json_response(taken)
 
 
@@ -102,12 +105,12 @@ async def on_batch(request: Request) -> Response:
         events(one, None, received, f"body, batch message {number}") for number, one in enumerate(messages)
     ]
     told = [event for one in found for event in one]
-    taken, _ = await _take(parts(request.scope), told, sum(not one for one in found), None)
+    taken, _ = await _take(request.scope, told, sum(not one for one in found), None)
     return json_response(taken)
 
 
 async def _take(
-    server: Parts, told: Sequence[Event], skipped: int, decide: str | None
+    scope: Scope, told: Sequence[Event], skipped: int, decide: str | None
 ) -> tuple[Taken, Program | None]:
     """Store events; returns the program that is to decide too, if one is named.
 
@@ -117,7 +120,7 @@ async def _take(
     for event in told:
         if isinstance(event, OutcomeEvent):
             check_moment(event.at, "body")
-    at_us = microseconds(now())
+    server, at_us, sent_by = parts(scope), microseconds(now()), source(scope)
 
     def store(connection: Connection) -> tuple[Taken, Program | None]:
         current = server.catalogue.current(connection)
@@ -125,7 +128,7 @@ async def _take(
         for event in told:
             if isinstance(event, IdentifyEvent):
                 check_types(current, event.attributes)
-        found = track(connection, told, at_us)
+        found = track(connection, told, at_us, sent_by)
         outcomes = found.outcomes + found.duplicates
         counts = (outcomes, found.outcomes, found.duplicates, found.customers, skipped, found.merged)
         return Taken(True, *counts), program

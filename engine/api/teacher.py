@@ -106,5 +106,7 @@ class Teacher:
         if done is None:
             return False
         with self._store.write() as connection:
-            publish(connection, done, at)
+            lesson = publish(connection, done, at)
+        for source, count in lesson.held.items() if lesson else ():
+            self._metrics.held.labels(name, source).inc(count)
         return max(len(done.due), len(done.late)) >= PIECE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
@@ -94,6 +95,12 @@ def _learn_on(store: Store, name: str, when: datetime, json: bool) -> None:
             f"{lesson.decisions:,} decisions learnt, {lesson.corrected:,} corrected by late outcomes; "
             f"snapshot {lesson.snapshot} is published."
         )
+        _tell_held(lesson.held)
+
+
+def _tell_held(held: Mapping[str, int]) -> None:
+    for source, count in held.items():
+        print(f"{count:,} outcomes of source {source} not learnt: it sent more than the goal's per_source.")
 
 
 def _learn_afresh(store: Store, name: str, when: datetime, json: bool) -> None:
@@ -112,6 +119,7 @@ def _learn_afresh(store: Store, name: str, when: datetime, json: bool) -> None:
         f"{lesson.decisions:,} decisions learnt afresh in {seconds:.1f} s{skipped}; "
         f"snapshot {lesson.snapshot} is published."
     )
+    _tell_held(lesson.held)
     return None
 
 

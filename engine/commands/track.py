@@ -18,6 +18,9 @@ def track(
             help="Events, or messages of Segment's, one JSON object a line (.jsonl or .jsonl.gz)."
         ),
     ],
+    source: Annotated[
+        str, typer.Option(help="Who sent the outcomes: what the goal's per_source counts by.")
+    ] = "file",
     at: AtOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
@@ -28,11 +31,13 @@ def track(
     from engine.event_file import read_events
     from engine.track import kinds_without_worth
     from engine.track import track as take_in
+    from engine.values import check_id
 
+    check_id(source, "source", "--source")
     found = read_events(events)
     now_us = microseconds(moment(at))
     with opened(store) as its_store, its_store.write() as connection:
-        tracked = take_in(connection, found.events, now_us)
+        tracked = take_in(connection, found.events, now_us, source)
         warnings = astray(connection, found.events, now_us)
         worthless = kinds_without_worth(connection, found.events)
     if json:

@@ -29,7 +29,7 @@ from engine.domain import (
     Unit,
     Weight,
 )
-from engine.program import fields, lots, schema
+from engine.program import fields, goal, lots, schema
 from engine.program.check import actions, drawing
 from engine.program.document import Document, Path
 from engine.program.policy import PolicyModel
@@ -149,9 +149,9 @@ def _budgets(model: schema.ProgramModel) -> Iterator[Budget]:
             yield Budget(f"capacity {name}", "contacts", channel.capacity, (), (name,))
 
 
-def _goal(model: schema.GoalModel) -> Goal:
+def _goal(model: goal.GoalModel) -> Goal:
     outcomes = {name: Weight(one.amount, one.share, one.at_most) for name, one in model.outcomes.items()}
-    return Goal(outcomes, model.window, model.per_customer)
+    return Goal(outcomes, model.window, model.per_customer, dict(model.per_source))
 
 
 def _arms(written: Mapping[ArmName, Any], model: lots.ArmsModel) -> tuple[tuple[ArmName, float], ...]:

@@ -40,6 +40,7 @@ Money = Annotated[float, Field(allow_inf_nan=False, ge=0)]
 Share = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
 NameText = Annotated[str, Field(pattern=NAME)]
 CapText = Annotated[Cap, PlainValidator(forms.cap), _text(f"^[1-9][0-9]{{0,3}} per {_LENGTH}$")]
+FlowText = Annotated[Cap, PlainValidator(forms.flow), _text(f"^[1-9][0-9]{{0,8}} per {_LENGTH}$")]
 CooldownText = Annotated[
     Cooldown,
     PlainValidator(forms.cooldown),

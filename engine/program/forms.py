@@ -11,6 +11,7 @@ from engine.domain import Cap, Cooldown, QuietHours, Quota
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 _LENGTH = re.compile(r"(?:([1-9][0-9]{0,4}) )?(minute|hour|day|week)s?")
 _CAP = re.compile(r"([1-9][0-9]{0,3}) per (.+)")
+_FLOW = re.compile(r"([1-9][0-9]{0,8}) per (.+)")
 _QUOTA = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(?: per (.+))?")
 _COOLDOWN = re.compile(
     r"([A-Za-z0-9_.-]{1,64})(?: ([1-9][0-9]{0,3}) times?)?(?: in ([0-9a-z ]+))?: pause (.+)"
@@ -35,6 +36,14 @@ def cap(text: object) -> Cap:
     found = _CAP.fullmatch(text) if isinstance(text, str) else None
     if not found:
         raise ValueError('must be a count per length of time, such as "2 per 7 days"')
+    return Cap(int(found[1]), window(found[2]))
+
+
+def flow(text: object) -> Cap:
+    """What may come from one source, such as "20000 per day"."""
+    found = _FLOW.fullmatch(text) if isinstance(text, str) else None
+    if not found:
+        raise ValueError('must be a count per length of time, such as "20000 per day"')
     return Cap(int(found[1]), window(found[2]))
 
 

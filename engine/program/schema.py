@@ -19,21 +19,13 @@ from engine.program.fields import (
     StartText,
     TimeText,
     WholeQuota,
-    WindowText,
     nothing,
 )
+from engine.program.goal import GoalModel
 from engine.program.known import AttributeForm, PredictionForm
 from engine.program.lots import ArmsModel, LayerModel
 from engine.program.policy import PolicyModel
 from engine.program.supply import BudgetModel, StockForm
-
-
-def _weighed(given: Any) -> Any:
-    if isinstance(given, dict):
-        return given
-    if isinstance(given, int | float) and not isinstance(given, bool):
-        return {"amount": given}
-    raise ValueError("must be an amount such as 1.0, or {amount: 0, share: 0.3}")
 
 
 def _purpose(given: Any) -> Any:
@@ -167,33 +159,6 @@ class SlotModel(Model):
     )
     days: int = Field(
         default=0, ge=0, le=60, description="Days ahead; 0 is today; a time that has passed is not offered."
-    )
-
-
-class WeightModel(Model):
-    """What one outcome is worth."""
-
-    amount: Finite = Field(default=0.0, description="A fixed amount; negative for harm.", examples=[-5.0])
-    share: Finite = Field(default=0.0, description="Share of the outcome's own value.", examples=[0.3])
-    at_most: Money | None = Field(default=None, description="Most that all of this kind are learnt as worth.")
-
-
-WeightForm = Annotated[WeightModel, BeforeValidator(_weighed, json_schema_input_type=float | WeightModel)]
-
-
-class GoalModel(Model):
-    """The outcomes that count, and for how long."""
-
-    outcomes: dict[NameText, WeightForm] = Field(
-        min_length=1,
-        description="What each outcome is worth: an amount, or an amount and a share of its value.",
-        examples=[{"visit": 1.0}],
-    )
-    window: WindowText = Field(
-        description="How long after the decision an outcome still counts.", examples=["14 days"]
-    )
-    per_customer: CapText | None = Field(
-        default=None, description="Most decisions of one customer that teach.", examples=["20 per day"]
     )
 
 

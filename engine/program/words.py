@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from engine.errors import nearest
-from engine.program import known, lots, schema, supply
+from engine.program import goal, known, lots, schema, supply
 from engine.program.document import Document, Path
 from engine.program.policy import PolicyModel
 
@@ -35,8 +35,8 @@ _MODELS: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("budgets", "*"): supply.BudgetModel,
     ("channels", "*"): schema.ChannelModel,
     ("slots", "*"): schema.SlotModel,
-    ("goal",): schema.GoalModel,
-    ("goal", "outcomes", "*"): schema.WeightModel,
+    ("goal",): goal.GoalModel,
+    ("goal", "outcomes", "*"): goal.WeightModel,
     ("arms",): lots.ArmsModel,
     ("layer",): lots.LayerModel,
     ("policy",): PolicyModel,

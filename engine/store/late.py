@@ -45,6 +45,7 @@ _new = _outcome.c.seq > bindparam("before")
 _NAMED = _queue(_pairs, _new, _outcome.c.decision == _decision.c.id)
 _UNNAMED = _queue(_pairs, _new, _outcome.c.decision.is_(None))
 _OF = _queue(_pairs, _decision.c.customer == bindparam("person"), _outcome.c.decision.is_(None))
+_BY = _queue(_pairs, among(_outcome.c.seq))
 _UNSEEN = _queue(_pairs, among(_decision.c.seq), _outcome.c.seq > _learnt.c.seen)
 
 
@@ -57,6 +58,11 @@ def queue_reached(c: Connection, before: int) -> None:
 def queue_of(c: Connection, customer: str) -> None:
     """Queue the learnt decisions of a customer that outcomes which name none belong to."""
     execute(c, _OF, person=customer)
+
+
+def queue_by(c: Connection, outcomes: Sequence[int]) -> None:
+    """Queue the learnt decisions that some outcomes, by number, belong to."""
+    execute(c, _BY, wanted=ids(outcomes))
 
 
 def queue_unseen(c: Connection, decisions: Sequence[int]) -> None:

@@ -164,6 +164,11 @@ _WATCHED: Step = (
         sums BLOB NOT NULL, PRIMARY KEY (program, number)) STRICT, WITHOUT ROWID""",
 )
 
+_SOURCES: Step = (
+    "ALTER TABLE outcome ADD COLUMN source TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX outcome_source ON outcome (source, received_us)",
+)
+
 STEPS: tuple[Step, ...] = (
     _FIRST,
     _MODEL_VERSIONS,
@@ -178,6 +183,7 @@ STEPS: tuple[Step, ...] = (
     _MERGES,
     _FOLDS,
     _WATCHED,
+    _SOURCES,
 )
 
 

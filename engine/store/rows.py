@@ -143,7 +143,10 @@ class ContactRow:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRow:
-    """A dated event of a customer. `decision` is the id of its cause, None if the sender does not know."""
+    """A dated event of a customer. `decision` is the id of its cause, None if the sender does not know.
+
+    `source` is who sent it, "" for what nobody sent: nextbest's own, and what came before sources were kept.
+    """
 
     event: str
     decision: str | None
@@ -152,6 +155,7 @@ class OutcomeRow:
     value: float
     at_us: int
     received_us: int
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,7 @@ class Outcome(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("event"),
         Index("outcome_customer", "customer", "at_us"),
+        Index("outcome_source", "source", "received_us"),
     )
     seq: int = Field(primary_key=True)
     event: str
@@ -140,6 +141,7 @@ class Outcome(SQLModel, table=True):
     value: float
     at_us: int = Field(sa_type=BigInteger)
     received_us: int = Field(sa_type=BigInteger)
+    source: str
 
 
 class Snapshot(SQLModel, table=True):

@@ -8,13 +8,16 @@ import pytest
 
 import engine.api.teacher
 from engine.api.app import create_app
+from engine.api.metrics import Metrics
 from engine.api.teacher import Teacher
+from engine.calendar import microseconds
 from engine.learn import learn
 from engine.published import roll_back
 from engine.settings import Settings
 from engine.store import Store, open_store, snapshots
+from engine.track import OutcomeEvent, track
 from tests.api.client import calling
-from tests.engine.programs import applied, ask, people
+from tests.engine.programs import TEXT, applied, ask, people
 
 LONG_AGO = datetime(2020, 1, 6, 9, tzinfo=UTC)
 LATER = LONG_AGO + timedelta(days=30)
@@ -106,3 +109,21 @@ def test_what_waits_for_somebody_to_decide_is_said_once(
     store.close()
     ((level, reason),) = said.lines
     assert level == "warning" and "went back to snapshot 1" in reason
+
+
+def test_what_a_source_sent_beyond_its_limit_is_counted(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "store.db")
+    limited = TEXT.replace("window: 7 days", "window: 7 days\n  per_source: 3 per day")
+    with store.write() as c:
+        applied(c, limited)
+        ask(c, people(c, 8), LONG_AGO)
+        happened = [
+            OutcomeEvent(f"e{i}", f"c{i}", "purchase", LONG_AGO + timedelta(hours=1)) for i in range(8)
+        ]
+        track(c, happened, microseconds(LONG_AGO), "web")
+    metrics = Metrics()
+    teacher = Teacher(store, 0.01, lambda: LATER, metrics)
+    await_snapshot(store)
+    teacher.close()
+    store.close()
+    assert 'nextbest_outcomes_held_total{program="spring",source="web"} 5.0' in metrics.text().decode()
