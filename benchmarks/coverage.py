@@ -53,6 +53,7 @@ class Case:
         aligned: share of the worlds in which the target prefers actions that earn more.
         money: rewards are lognormal amounts with sigma 1, not 1.
         wrong: the reward model is replaced by numbers drawn at random.
+        even: the logging policy gives every action the same chance.
     """
 
     rate: float
@@ -60,6 +61,7 @@ class Case:
     aligned: float = 0.5
     money: bool = False
     wrong: bool = False
+    even: bool = False
 
 
 CASES = {
@@ -69,7 +71,21 @@ CASES = {
     "0.34 %, any shape": Case(0.0034),
     "money": Case(0.01, money=True),
     "wrong q": Case(0.05, wrong=True),
+    "1 %": Case(0.01),
+    "5 %, the target prefers what is good": Case(0.05, aligned=1.0),
+    "2 %, even chances, two favourites": Case(0.02, shapes=("favourites",), aligned=0.0, even=True),
+    "85 %": Case(0.85),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Contexts (c, 2); under each the logging and the target pmf and the chance of a reward, all (c, k)."""
+
+    X: Floats
+    logging: Floats
+    target: Floats
+    chance: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +113,34 @@ class Line:
 
 
 def world(case: Case, n: int, shape: str, rng: np.random.Generator) -> World:
-    """A world drawn at random; the expected reward under the target is the case's rate."""
+    """A world drawn at random, and a log of n rows from it."""
+    return logged(place(case, shape, rng), n, case.money, rng)
+
+
+def place(case: Case, shape: str, rng: np.random.Generator) -> Place:
+    """Contexts and policies drawn at random; the expected reward under the target is the case's rate."""
     X = rng.standard_normal((CONTEXTS, 2))
-    logging = _softmax(0.5 * X @ rng.standard_normal((2, ACTIONS)))
+    logging = _softmax((0.0 if case.even else 0.5) * X @ rng.standard_normal((2, ACTIONS)))
     target = logging * _preference(shape, rng)[_order(X, rng)]
     target = _capped(target / target.sum(axis=1, keepdims=True), logging)
     bend = np.exp(0.4 * np.sin(3 * X[:, :1]) + 0.3 * rng.standard_normal(ACTIONS))
     if rng.random() < case.aligned:
         bend = bend * (target / logging) ** 0.3
     chance = np.minimum(case.rate * bend / np.mean((target * bend).sum(axis=1)), 0.9)
+    return Place(X, logging, target, chance)
+
+
+def logged(made: Place, n: int, money: bool, rng: np.random.Generator) -> World:
+    """A log of n rows; rewards are 1, or lognormal amounts of money."""
     i = rng.integers(CONTEXTS, size=n)
-    action, propensity = draw(logging[i], rng.random(n))
-    reward = (rng.random(n) < chance[i, action]).astype(np.float64)
-    amount = float(np.exp(4.5)) if case.money else 1.0
-    if case.money:
+    action, propensity = draw(made.logging[i], rng.random(n))
+    reward = (rng.random(n) < made.chance[i, action]).astype(np.float64)
+    amount = float(np.exp(4.5)) if money else 1.0
+    if money:
         reward *= rng.lognormal(4.0, 1.0, n)
     names = Actions.plain(tuple(f"a{j}" for j in range(ACTIONS)))
-    truth = float(np.mean((target * chance).sum(axis=1))) * amount
-    return World(log_of(X[i], names, action, propensity, reward), target[i], truth)
+    truth = float(np.mean((made.target * made.chance).sum(axis=1))) * amount
+    return World(log_of(made.X[i], names, action, propensity, reward), made.target[i], truth)
 
 
 def _softmax(scores: Floats) -> Floats:

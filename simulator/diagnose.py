@@ -74,13 +74,14 @@ def diagnose(log: Log, pmf: Floats | None, weight: Floats, evidence: Evidence) -
 
 
 def _covered(log: Log, pmf: Floats | None) -> float:
-    """Share of the target's probability on actions that were feasible in their row and tried in some row."""
+    """Share of the target's probability on actions that could be chosen in their row and some row tried."""
     if pmf is None:
         return 1.0
     tried = np.bincount(log.action, minlength=len(log.actions)) > 0
-    if log.mask.all() and tried.all():
+    possible = log.mask if log.logging is None else log.mask & (log.logging > 0)
+    if possible.all() and tried.all():
         return 1.0
-    return min(1.0, float(pmf[log.mask & tried].sum()) / len(log))
+    return min(1.0, float(pmf[possible & tried].sum()) / len(log))
 
 
 def _refusals(log: Log, size: float, covered: float, least_mean: float) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The default: a shifted gamma interval with one event in hand.
+"""The default: a shifted gamma interval that reckons with rewards the log may just have missed.
 
 A sum of weighted rare rewards is a compound Poisson sum. Fay and Feuer invert it with a gamma
 distribution, and for the upper limit add one event of the largest weight, since the log may just have
@@ -7,23 +7,29 @@ missed it. Three changes carry that to any estimator and any reward:
 1. The gamma is shifted: it has the terms' own mean, variance, and twice their third central moment. Twice,
    because the variance grows with the mean; to second order this is Hall's skewness correction of
    Student's interval, and with many rows of ordinary rewards it is Student's interval.
-2. The event that may have been missed is looked for in the whole log: rows on which the target puts little
-   weight still say how large a reward can be. Its gain is drawn in proportion to the gains, for all of them
-   are known; its surprise in proportion to the square of the surprises, for the largest ones are unseen.
-3. It is added to mean and variance, upwards for the upper and downwards for the lower limit. In the variance
-   it counts 1.25 times: the least with which rewards of 5 % keep their coverage on 1,000 rows.
-
-With one reward in a hundred rows or less, the upper limit then exceeds Student's by what honesty costs; on
-Hillstrom's visits the two intervals differ by less than 1 % of their width.
+2. What carries the variance are the jumps, gain times surprise, of a few rows. A log in which the heavy rows
+   happened to earn nothing has a low value and, since the same jumps are missing there, far too small a
+   variance. But all its gains are known, and all its surprises. Were they unrelated, the moments of jumps
+   would be products of moments over the whole log, which hardly vary. Towards the limit's own side, second
+   and third moment are therefore drawn to these products, which count as much as `TRUST` rows that jumped:
+   much where few rows bear the result, nothing where many do.
+3. One more jump is added, upwards for the upper and downwards for the lower limit: all of it to the variance;
+   to the mean all where jumps are alike (Garwood's limit of a count, which Fay and Feuer's is then), and
+   nearly half where they are of all sizes (Lancaster's mid-P, since their sum has no steps then). Its gain
+   is the mean of gains in proportion to themselves, its surprise of surprises in proportion to their
+   square, for the largest ones are unseen.
 
 Source: Fay and Feuer (1997), "Confidence intervals for directly standardized rates: a method based on the
-gamma distribution"; Hall (1992), "On the removal of skewness by transformation". The combination is ours:
-`benchmarks/coverage.py` measures what it covers.
+gamma distribution"; Garwood (1936), "Fiducial limits for the Poisson distribution"; Lancaster (1961),
+"Significance tests in discrete distributions"; Hall (1992), "On the removal of skewness by transformation".
+The combination is ours: `benchmarks/coverage.py` measures what it covers.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import gammaincinv, ndtri
@@ -31,30 +37,80 @@ from scipy.special import gammaincinv, ndtri
 from policies.base import Floats
 from simulator.interval.base import Evidence, Interval, Spread, spread
 
-SPARE = 1.25  # how often the event counts in the variance
+TRUST = 48.0  # how many rows that jumped the products of moments count as
+LEAST = 0.05  # of the variance seen, what is left of it at least
 _NORMAL = 1e-3  # below this skewness the gamma is a normal with Cornish and Fisher's first correction
+
+
+@dataclass(frozen=True, slots=True)
+class Jumps:
+    """Jumps to one side, as parts of the estimate.
+
+    Attributes:
+        second, third: what is added to these moments when they are drawn to the products.
+        missed: size of a jump that the log may have missed.
+        share: of it, in the mean.
+    """
+
+    second: float
+    third: float
+    missed: float
+    share: float
 
 
 def gamma(evidence: Evidence, level: float = 0.95) -> Interval:
     """Limits that hold on rare and heavy-tailed rewards, and are the usual ones on ordinary rewards."""
     found = spread(evidence)
-    above, below = unseen(evidence, found)
+    below, above = jumps(evidence, found)
     tail = (1 - level) / 2
     low = _limit(found, -1.0, below, tail)
     high = _limit(found, 1.0, above, 1 - tail)
     return Interval(found.value, min(low, found.value), max(high, found.value), math.sqrt(found.variance))
 
 
-def unseen(evidence: Evidence, found: Spread) -> tuple[Floats, Floats]:
-    """First two moments (2,) of an event the log may have missed, above and below the mean.
+def jumps(evidence: Evidence, found: Spread) -> tuple[Jumps, Jumps]:
+    """Jumps below and above the mean.
 
-    An event goes up by a gain above 0 and a surprise above 0, or both below. Rewards that move together
-    within a cluster make it larger by the design effect.
+    A row goes up by a gain above 0 and a surprise above 0, or both below. Rewards that move together
+    within a cluster make jumps larger by the design effect.
     """
-    up, down = _moments(evidence.gain, 1), _moments(-evidence.gain, 1)
-    more, less = _moments(evidence.surprise, 2), _moments(-evidence.surprise, 2)
-    size = _design_effect(evidence, found) ** np.arange(1, 3)
-    return np.maximum(up * more, down * less) * size, np.maximum(up * less, down * more) * size
+    gain, surprise = evidence.gain, evidence.surprise
+    more, less, good, bad = (_powers(x) for x in (gain, -gain, surprise, -surprise))
+    size, product = _design_effect(evidence, found) / found.rows, gain * surprise
+    below = _side(_powers(-product), ((more, bad), (less, good)), size, found.rows)
+    above = _side(_powers(product), ((more, good), (less, bad)), size, found.rows)
+    return below, above
+
+
+def _side(seen: Floats, pairs: Sequence[tuple[Floats, Floats]], size: float, rows: int) -> Jumps:
+    """Jumps to one side.
+
+    Args:
+        seen: (3,) sums of the first three powers of those seen.
+        pairs: the same of the gains and of the surprises that lead to this side.
+        size: of a jump in the estimate, for each unit of gain times surprise.
+        rows: of the log.
+    """
+    missed = size * max(_over(gain[1], gain[0]) * _over(it[2], it[1]) for gain, it in pairs)
+    alike = max(_over(gain[1] ** 2, gain[0] * gain[2]) for gain, _ in pairs)
+    share = (1.0 + alike**2) / 2
+    if seen[1] <= 0.0:
+        return Jumps(0.0, 0.0, missed, share)
+    product = np.sum([gain * it for gain, it in pairs], axis=0)
+    drawn = TRUST / (TRUST + seen[0] ** 2 / seen[1] / (size * rows))
+    second, third = drawn * (seen[0] * product / product[0] - seen)[1:]
+    return Jumps(float(second) * size / rows, float(third) * size**2 / rows, missed, share)
+
+
+def _powers(x: Floats) -> Floats:
+    """(3,) sums of the first three powers of what is above 0."""
+    x = np.maximum(x, 0.0)
+    square = x * x
+    return np.array([x.sum(), square.sum(), square @ x])
+
+
+def _over(one: float, other: float) -> float:
+    return float(one / other) if other > 0 else 0.0
 
 
 def _design_effect(evidence: Evidence, found: Spread) -> float:
@@ -65,19 +121,11 @@ def _design_effect(evidence: Evidence, found: Spread) -> float:
     return max(found.variance * (found.units - 1) / found.units / rows, 1.0)
 
 
-def _moments(x: Floats, power: int) -> Floats:
-    """(2,) mean and mean square of the positive part of x, drawn by its `power`; 0 without any."""
-    x = np.maximum(x, 0.0)
-    square = x * x
-    sums = [float(x.sum()), float(x @ x), float(square @ x), float(square @ square)]
-    total, first, second = sums[power - 1 : power + 2]
-    return np.array([first, second]) / total if total > 0 else np.zeros(2)
-
-
-def _limit(found: Spread, sign: float, event: Floats, p: float) -> float:
-    """Quantile p of the shifted gamma, with the event added on the side of `sign`."""
-    mean = found.value + sign * float(event[0]) / found.rows
-    return quantile(mean, found.variance + SPARE * float(event[1]) / found.rows**2, 2 * found.third, p)
+def _limit(found: Spread, sign: float, jumps: Jumps, p: float) -> float:
+    """Quantile p of the shifted gamma, with the jumps on the side of `sign`."""
+    mean = found.value + sign * jumps.share * jumps.missed
+    variance = max(found.variance + jumps.second, LEAST * found.variance) + jumps.missed**2
+    return quantile(mean, variance, 2 * (found.third + sign * jumps.third), p)
 
 
 def quantile(mean: float, variance: float, third: float, p: float) -> float:

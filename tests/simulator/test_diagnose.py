@@ -58,6 +58,18 @@ def test_an_action_the_log_never_tried_is_refused() -> None:
     assert verdict(log, np.tile([0.4, 0.3, 0.26, 0.04], (len(log), 1))).verdict == "supported"
 
 
+def test_what_the_logged_probabilities_say_was_never_taken_is_not_covered() -> None:
+    log, _ = logged(4, k=3)
+    logging = np.full((len(log), 3), 1 / 3)
+    later = np.arange(len(log)) % 2 == 1
+    logging[later & (log.action != 2)] = [0.5, 0.5, 0.0]
+    said = replace(log, logging=logging)
+    covered = 1.0 - 0.2 * float((logging[:, 2] == 0.0).mean())
+    found = verdict(said, np.tile([0.4, 0.4, 0.2], (len(log), 1)))
+    assert found.coverage == pytest.approx(covered) and found.verdict == "refused"
+    assert verdict(log, np.tile([0.4, 0.4, 0.2], (len(log), 1))).coverage == 1.0
+
+
 def test_an_action_tried_for_some_contexts_only_is_refused() -> None:
     log, _ = logged(5)
     shy = log.X[:, 0] > 0  # there the logging policy always chose action 0
