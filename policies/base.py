@@ -57,6 +57,7 @@ class Feedback:
         prior: (n,) predicted reward of the chosen action before any learning (0 where nothing is predicted).
         weight: (n,) importance of each row; -1 takes a row back that was learnt with weight 1.
         time: (n,) when each row was decided, in any unit; infinite for "now", where nobody says.
+        rest: (n,) the part of the reward that early signs did not foretell; a learner may learn it by itself.
     """
 
     X: Floats
@@ -67,6 +68,7 @@ class Feedback:
     prior: Floats
     weight: Floats
     time: Floats
+    rest: Floats
 
     def __len__(self) -> int:
         return len(self.action)
@@ -146,8 +148,9 @@ def feedback(
     prior: Floats | None = None,
     weight: Floats | None = None,
     time: Floats | None = None,
+    rest: Floats | None = None,
 ) -> Feedback:
-    """Checked feedback; propensity and weight are 1, the prior 0 and the time now where not given.
+    """Checked feedback; propensity and weight are 1, prior and rest 0 and the time now where not given.
 
     Raises:
         FeedbackError: shapes differ, an action index is out of range, a propensity is not in (0, 1], or any
@@ -163,6 +166,7 @@ def feedback(
         np.zeros(n) if prior is None else np.asarray(prior, dtype=np.float64),
         np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64),
         np.full(n, np.inf) if time is None else np.asarray(time, dtype=np.float64),
+        np.zeros(n) if rest is None else np.asarray(rest, dtype=np.float64),
     )
     check(made)
     return made
@@ -173,7 +177,7 @@ def check(feedback: Feedback) -> None:
     n, k = len(feedback), len(feedback.actions)
     if feedback.X.ndim != 2 or len(feedback.X) != n:
         raise FeedbackError(f"X has shape {feedback.X.shape}, must be (n, d) with n = {n} rows.")
-    for name in ("propensity", "reward", "prior", "weight"):
+    for name in ("propensity", "reward", "prior", "weight", "rest"):
         column = getattr(feedback, name)
         if column.shape != (n,):
             raise FeedbackError(f"{name} has shape {column.shape}, must be ({n},).")

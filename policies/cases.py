@@ -20,7 +20,7 @@ class Case:
     feedback: Feedback
 
 
-def make_case(seed: int, n: int = 40, d: int = 4, plain: bool = False) -> Case:
+def make_case(seed: int, n: int = 40, d: int = 4, plain: bool = False, signs: bool = False) -> Case:
     """A random problem of no_action and 2 offers x 2 channels, or of plain actions."""
     rng = np.random.Generator(np.random.PCG64(seed))
     actions = Actions.plain((NO_ACTION, "a", "b", "c")) if plain else _crossed()
@@ -32,12 +32,15 @@ def make_case(seed: int, n: int = 40, d: int = 4, plain: bool = False) -> Case:
     action, propensity = draw(mask / mask.sum(axis=1, keepdims=True), rng.random(n))
     reward = X[:, 0] * (action % 2) + rng.standard_normal(n)
     chosen = prior[np.arange(n), action]
-    return Case(X, actions, mask, prior, feedback(X, actions, action, reward, propensity, chosen))
+    told = feedback(X, actions, action, reward, propensity, chosen)
+    if signs:
+        told = replace(told, rest=np.where(rng.random(n) < 0.6, 3.0 * rng.standard_normal(n), 0.0))
+    return Case(X, actions, mask, prior, told)
 
 
 def part(feedback: Feedback, rows: slice) -> Feedback:
     """Some rows of feedback."""
-    columns = ("X", "action", "propensity", "reward", "prior", "weight", "time")
+    columns = ("X", "action", "propensity", "reward", "prior", "weight", "time", "rest")
     return replace(feedback, **{name: getattr(feedback, name)[rows] for name in columns})
 
 

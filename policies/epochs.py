@@ -86,15 +86,21 @@ class Epochs:
                     )
 
     def learn(
-        self, actions: Actions, action: Ints, phi: Floats, y: Floats, weight: Floats, time: Floats
+        self,
+        actions: Actions,
+        action: Ints,
+        phi: Floats,
+        y: Floats,
+        rest: Floats,
+        weight: Floats,
+        time: Floats,
     ) -> None:
         """Take in rows, or back where their weight is negative: phi (n, D) on the grid, y over the prior."""
         for memory, rows in self._by_time(time):
             if self._half_life:
                 memory.age(int(aged(time[rows], self._half_life)[0].max()))
-            memory.add(
-                actions, action[rows], phi[rows], y[rows], self._weighed(memory, weight[rows], time[rows])
-            )
+            counts = self._weighed(memory, weight[rows], time[rows])
+            memory.add(actions, action[rows], phi[rows], y[rows], rest[rows], counts)
             memory.settle(actions, np.unique(action[rows]))
             if memory is self._before:
                 self.now.solve_anew()
@@ -105,8 +111,8 @@ class Epochs:
         new = (weight == 1.0) & (time > self._clock)
         if not (self._forgets and new.any()):
             return False
-        rows, about = self.now.totals()
-        if not self.watch.turned(y[new], predicted[new], about / rows, time[new]):
+        variance = self.now.deviations() / self.now.totals()[0]
+        if not self.watch.turned(y[new], predicted[new], variance, time[new]):
             return False
         self._cuts = (self._cuts[1] if self._before else -np.inf, self._clock)
         self._before, self.now, self.watch.blocks = self.now, self._make(), Watch().blocks

@@ -45,8 +45,7 @@ def check_policy(make_policy: MakePolicy, seed: int = 0) -> None:
         seed: of the made-up problems.
     """
     makes_policies(make_policy)
-    for plain in (False, True):
-        case = make_case(seed, plain=plain)
+    for case in (make_case(seed), make_case(seed, plain=True), make_case(seed, signs=True)):
         for law in LAWS:
             law(make_policy, case)
         if isinstance(make_policy(), Additive):
@@ -93,7 +92,9 @@ def arguments_are_left_alone(make_policy: MakePolicy, case: Case) -> None:
     """Neither `pmf` nor `learn` changes what it is given."""
     policy = make_policy()
     given = (case.X, case.mask, case.prior, case.actions.features)
-    given += tuple(getattr(case.feedback, name) for name in ("X", "action", "propensity", "reward", "prior"))
+    given += tuple(
+        getattr(case.feedback, name) for name in ("X", "action", "propensity", "reward", "prior", "rest")
+    )
     before = [one.copy() for one in given]
     policy.learn(case.feedback)
     _pmf(policy, case)
@@ -117,6 +118,7 @@ def bad_feedback_changes_nothing(make_policy: MakePolicy, case: Case) -> None:
         ("propensity", 1.5),
         ("reward", np.inf),
         ("reward", np.nan),
+        ("rest", np.inf),
         ("weight", np.nan),
         ("X", np.nan),
         ("action", len(case.actions)),

@@ -3,8 +3,9 @@
 Reward less prior is linear in phi = [1, x, waves(x)] with weights per action that are pooled over the
 action's factors (offer, channel, slot; see `policies.pool`). All that is kept of the past are sums
 (`policies.moments`), so the order of learning does not matter, learners merge, and rows can be taken back,
-all bit for bit. Actions of which little is known count as better than they look (`policies.optimism`), then
-exploration draws. Its steepness is measured against the spread of the rewards, so no setting has a unit.
+all bit for bit. What early signs foretell of a reward and what they do not is learnt apart and added up.
+Actions of which little is known count as better than they look (`policies.optimism`), then exploration
+draws. Its steepness is measured against the spread of the rewards, so no setting has a unit.
 
 Source: Foster and Rakhlin (2020), "Beyond UCB: Optimal and Efficient Contextual Bandits with Regression
     Oracles" (gamma = sqrt(K t / regret of the regression)); Lindley and Smith (1972), "Bayes estimates for
@@ -25,7 +26,7 @@ from policies.allowance import limited
 from policies.base import Actions, Changes, Feedback, FeedbackError, Floats, Mask, check
 from policies.epochs import Epochs
 from policies.memory import Memory
-from policies.moments import check_size
+from policies.moments import check_size, first_of
 from policies.settings import PolicyError, choice, number, truth, whole
 from policies.solver import Solver
 from policies.stakes import stakes
@@ -132,14 +133,14 @@ class Linear:
         check(feedback)
         self._check_learnable(feedback)
         waves, epochs = self._started(feedback.X.shape[1])
-        y, served = feedback.reward - feedback.prior, self._served(feedback.actions)
-        for start in range(0, len(y), _CHUNK):
+        first, rest, served = first_of(feedback), feedback.rest, self._served(feedback.actions)
+        for start in range(0, len(first), _CHUNK):
             rows = start + np.argsort(feedback.action[start : start + _CHUNK], kind="stable")
             phi, action, time = expand(feedback.X[rows], waves), feedback.action[rows], feedback.time[rows]
-            given = (y[rows], feedback.weight[rows], time)
-            if served is not None and epochs.seen(y[rows], predicted(phi, served, action), *given[1:]):
+            y, weight = first[rows] + rest[rows], feedback.weight[rows]
+            if served is not None and epochs.seen(y, predicted(phi, served, action), weight, time):
                 served = None
-            epochs.learn(feedback.actions, action, phi, *given)
+            epochs.learn(feedback.actions, action, phi, first[rows], rest[rows], weight, time)
         self._weights = None
 
     def scores(self, X: Floats, actions: Actions, prior: Floats) -> Floats:
@@ -293,7 +294,6 @@ class Linear:
             raise FeedbackError("nothing was learnt yet, so nothing can be taken back.")
 
     def _totals(self) -> tuple[float, float]:
-        """Rows learnt, and their squared deviations; see `policies.stakes`."""
         return self._epochs.now.totals() if self._epochs else (0.0, 0.0)
 
     def _learnt_names(self) -> Collection[str]:

@@ -5,7 +5,7 @@ Either may come from a snapshot; sums are then unpacked only when learning goes 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 
 from policies.ages import shrink
 from policies.base import Actions, Floats, Ints
-from policies.moments import Moments
+from policies.moments import Moments, Response
 from policies.optimism import Doubt
 from policies.pool import Solution
-from policies.solver import Solved, Solver
+from policies.solver import Solved, Solver, joined
 from policies.stakes import totals
 from policies.state import State
 from policies.transfer import Carried
 
 _NOTHING = 1e-9  # rows or less: nothing was learnt, or what was counts nothing by now
-_PARTS = ("G", "b", "square", "lift")
+_PARTS = ("b", "square", "lift")
+_REST = tuple(f"rest_{part}" for part in _PARTS)
 
 
 class Memory:
@@ -37,6 +38,7 @@ class Memory:
 
     def __init__(self, solver: Solver, columns: int, waves: int) -> None:
         self._solver = solver
+        self._rest_solver = solver.another()
         self._shape = (columns, waves)
         self._sums: dict[str, Moments] = {}
         self._packed: State | None = None
@@ -59,7 +61,9 @@ class Memory:
         """Rows learnt of an action."""
         return self._unpacked[name].n if name in self._unpacked else 0.0
 
-    def add(self, actions: Actions, action: Ints, phi: Floats, y: Floats, weight: Floats) -> None:
+    def add(
+        self, actions: Actions, action: Ints, phi: Floats, y: Floats, rest: Floats, weight: Floats
+    ) -> None:
         """Take in rows, or back where their weight is negative: phi (n, D) on the grid, y over the prior.
 
         Rows of one action are taken in at once if they stand together.
@@ -70,14 +74,14 @@ class Memory:
             rows, name = slice(start, end), actions.names[action[start]]
             if name not in moments:
                 moments[name] = Moments.empty(sum(self._shape))
-            moments[name].add(phi[rows], y[rows], weight[rows], columns)
+            moments[name].add(phi[rows], y[rows], weight[rows], columns, rest[rows])
 
     def age(self, era: int) -> None:
         """Let everything count as in a later era."""
         if era > self.era and self.names:
             for name, moments in self._unpacked.items():
                 moments.scale(shrink(era - self.era))
-                self._solver.forget(name)
+                self._forget(name)
             self._solved = self._seen = None
         self.era = max(era, self.era)
 
@@ -85,7 +89,7 @@ class Memory:
         """Note the factors of actions just learnt; one of which all was taken back was never learnt."""
         for a in touched:
             name, moments = actions.names[a], self._unpacked[actions.names[a]]
-            self._solver.forget(name)
+            self._forget(name)
             self._loading[name] = {
                 actions.factors[j]: float(actions.features[a, j]) for j in np.flatnonzero(actions.features[a])
             }
@@ -102,13 +106,17 @@ class Memory:
                 self._unpacked[name] = Moments.empty(sum(self._shape))
             self._unpacked[name].merge(moments)
             self._loading[name] = dict(other._loading[name])
-            self._solver.forget(name)
+            self._forget(name)
         self._solved = self._seen = None
 
     def solve(self, carried: Carried | None = None) -> Solved:
         """Weights of everything learnt, with what is carried over from before the last change."""
         if self._solved is None:
             self._solved = self._solver.solve(self._unpacked, self._loading, *self._shape, carried)
+            if any(one.rest is not None for one in self._unpacked.values()):
+                rests = {name: one.of_rest() for name, one in self._unpacked.items()}
+                rest = self._rest_solver.solve(rests, self._loading, *self._shape)
+                self._solved = joined(self._solved, rest, self.totals()[1], _totals(rests)[1])
         return self._solved
 
     def solve_anew(self) -> None:
@@ -117,17 +125,20 @@ class Memory:
         self._solved = None
 
     def totals(self) -> tuple[float, float]:
-        """Rows learnt, and their squared deviations; see `policies.stakes`."""
+        """Rows learnt, and the squared deviations of what early signs foretell; see `policies.stakes`."""
         if self._seen is None:
             if self._packed is None:
-                kept = (self._sums[name] for name in sorted(self._sums))
-                first = [(one.n, float(one.b[0, 0]), float(one.square[0, 0])) for one in kept]
+                self._seen = _totals(self._sums)
             else:
                 sums = self._packed.arrays
                 columns = (sums["n"], sums["b"][:, 0, 0], sums["square"][:, 0, 0])
-                first = list(zip(*(column.tolist() for column in columns), strict=True))
-            self._seen = totals(first)
+                self._seen = totals(zip(*(column.tolist() for column in columns), strict=True))
         return self._seen
+
+    def deviations(self) -> float:
+        """Squared deviations of whole rewards, as if the rest had nothing to do with what is foretold."""
+        rests = {name: one.of_rest() for name, one in self._unpacked.items() if one.rest is not None}
+        return self.totals()[1] + (_totals(rests)[1] if rests else 0.0)
 
     def state(self, carried: Carried | None = None) -> State:
         """All that was learnt, and the weights solved from it: the same bits wherever they serve."""
@@ -146,6 +157,9 @@ class Memory:
             "variance": np.stack([solved.doubt.known[name] for name in names]),
             "unlearnt": solved.doubt.unlearnt,
         }
+        if any(one.rest is not None for one in moments):
+            rests = [one.of_rest().first for one in moments]
+            arrays |= {f"rest_{part}": np.stack([getattr(one, part) for one in rests]) for part in _PARTS}
         if solved.carried:
             arrays["carried"] = solved.carried.U
         loading = [self._loading[name] for name in names]
@@ -169,7 +183,24 @@ class Memory:
     def _unpacked(self) -> dict[str, Moments]:
         if self._packed is not None:
             names, arrays = self._packed.words["actions"], self._packed.arrays
-            parts = (*(arrays[part] for part in _PARTS), arrays["n"].tolist())
+            first, rest = _responses(arrays, _PARTS), [None] * len(names)
+            if _REST[0] in arrays:
+                rest = _responses(arrays, _REST)
+            parts = (arrays["G"], arrays["n"].tolist(), first, rest)
             self._sums = {name: Moments.of_half(*one) for name, *one in zip(names, *parts, strict=True)}
             self._packed = None
         return self._sums
+
+    def _forget(self, name: str) -> None:
+        """Drop what was worked out from an action's sums."""
+        self._solver.forget(name)
+        self._rest_solver.forget(name)
+
+
+def _totals(sums: Mapping[str, Moments]) -> tuple[float, float]:
+    kept = (sums[name] for name in sorted(sums))
+    return totals((one.n, float(one.b[0, 0]), float(one.square[0, 0])) for one in kept)
+
+
+def _responses(arrays: Mapping[str, NDArray[Any]], parts: Sequence[str]) -> list[Any]:
+    return [Response(*one) for one in zip(*(arrays[part] for part in parts), strict=True)]

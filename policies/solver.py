@@ -28,6 +28,27 @@ class Solved:
     carried: Carried | None = None
 
 
+def joined(first: Solved, rest: Solved, about: float, about_rest: float) -> Solved:
+    """What early signs foretell and what they do not, together: weights add up, and so do variances.
+
+    Args:
+        about: squared deviations of the first, whose noise is the unit of the variances.
+        about_rest: of the rest.
+    """
+    theta = {name: one + rest.solution.theta[name] for name, one in first.solution.theta.items()}
+    shared = {name: one + rest.solution.shared[name] for name, one in first.solution.shared.items()}
+    noise = about_rest / about if about > 0.0 else 0.0
+    known = {name: _widened(one, rest.doubt.known[name], noise) for name, one in first.doubt.known.items()}
+    doubt = Doubt(known, _widened(first.doubt.unlearnt, rest.doubt.unlearnt, noise))
+    return Solved(Solution(theta, shared, first.solution.D), doubt, first.carried)
+
+
+def _widened(variance: Floats, rest: Floats, noise: float) -> Floats:
+    wide = variance.copy()
+    wide[: len(rest)] += noise * rest
+    return wide
+
+
 class Solver:
     """Solutions of one model.
 
@@ -43,6 +64,10 @@ class Solver:
         self._parts: dict[str, list[Part]] = {}
         self._moments: dict[str, Moments] = {}  # with what is carried over as features
         self._scale = 1.0  # at which the fits were solved
+
+    def another(self) -> Solver:
+        """One of the same settings, for another response of the same rows."""
+        return Solver(self._ridge, self._pool, self._tune)
 
     def forget(self, name: str) -> None:
         """Drop what was worked out from an action's sums; they have changed."""

@@ -27,7 +27,7 @@ import numpy as np
 
 from policies import grid
 from policies.base import Floats
-from policies.moments import Moments
+from policies.moments import Moments, Response
 
 MOST = 64  # weights carried over; of more actions the largest directions of theirs
 
@@ -46,7 +46,7 @@ class Carried:
     def moments(self, one: Moments) -> Moments:
         """Sums over [phi[:at], U' phi, phi[at:]] from those over phi."""
         T = self._map()
-        return Moments(T.T @ one.whole() @ T, one.b @ T, one.square, one.lift, one.n)
+        return Moments(T.T @ one.whole() @ T, one.n, Response(one.b @ T, one.square, one.lift))
 
     def precision(self, precision: Floats) -> Floats:
         """(D + r, 7) prior precision at each scale from that of the D weights; m knows the scale's root."""
