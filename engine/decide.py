@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import Connection
 
 from engine.arms import NEVER_CONTACTED
@@ -30,8 +31,7 @@ class ConflictError(InputError):
     """The key was used before for another request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """A choice made just now: the program that made it, the choices of its round, and which of them it is."""
 
     live: Live
@@ -39,8 +39,7 @@ class Made:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(msgspec.Struct, frozen=True):
     """A logged decision, whether it is replayed, and the choice it came from if it was made just now."""
 
     row: DecisionRow
@@ -56,11 +55,34 @@ class Batch:
     rounds: list[tuple[Live, Choices]]
 
 
+class Log:
+    """Decisions on their way into the log: written before anything is read that depends on them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._rows: list[DecisionRow] = []
+
+    def add(self, rows: Sequence[DecisionRow]) -> None:
+        """More of them."""
+        self._rows.extend(rows)
+
+    def write(self) -> None:
+        """Append what is not written yet. Raises `StoreError`; nothing is to be committed then."""
+        rows, self._rows = self._rows, []
+        if rows:
+            decisions.append_decisions(self._connection, rows)
+
+    def drop(self) -> None:
+        """Take back what is not written yet."""
+        self._rows = []
+
+
 def decide(
     connection: Connection,
     requests: Sequence[Request],
     lives_by_name: dict[str, Live],
     prices: Prices | None = None,
+    log: Log | None = None,
 ) -> Batch:
     """Answer every request in the open write transaction; each answer is a decision or the reason it is
     refused.
@@ -71,24 +93,31 @@ def decide(
     Args:
         prices: shadow prices of budgets to go by, such as those solved for a whole batch; the ledger's own,
             which move with the demand, if None.
+        log: where to leave what was decided last, for the caller to write; it is written here if None.
     """
+    behind = Log(connection) if log is None else log
     answers: dict[int, Decided | NextbestError] = {}
     made: list[tuple[Live, Choices]] = []
     for program, numbers in _by_program(requests).items():
         current = lives_by_name[program]
         asked = [requests[i] for i in numbers]
         book = Book(connection, current.program, asked, prices) if current.program.budgets else None
+        behind.write()
         while numbers and (fresh := _settle_repeats(connection, program, requests, numbers, answers)):
             for turn in _turns(requests, fresh):
+                behind.write()
                 valid = [i for i in turn if _accepts(current.program, requests[i], i, answers)]
                 turned = [requests[i] for i in valid]
-                for rows, choices in _decide_turn(connection, current, turned, book) if valid else ():
+                for rows, choices in _decide_turn(connection, current, turned, book, behind) if valid else ():
                     made.append((current, choices))
                     answers.update(_answers(current, choices, valid, rows))
                     valid = valid[len(rows) :]
-            numbers = [i for i in numbers if i not in answers]
+            if numbers := [i for i in numbers if i not in answers]:
+                behind.write()
         if book is not None:
             book.close()
+    if log is None:
+        behind.write()
     return Batch([answers[i] for i in range(len(requests))], made)
 
 
@@ -165,24 +194,30 @@ def _accepts(
 
 
 def _decide_turn(
-    connection: Connection, current: Live, requests: Sequence[Request], book: Book | None
+    connection: Connection, current: Live, requests: Sequence[Request], book: Book | None, log: Log
 ) -> Iterator[tuple[list[DecisionRow], Choices]]:
     """Decide and log a turn: whole, or until a person comes up again under another id, and on from there."""
     ids, contexts = [r.customer for r in requests], [r.context for r in requests]
     enrolled = enrol(connection, current.program, ids, requests[0].at, contexts)
     if enrolled.people is ids:
-        yield from _decide_people(connection, current, requests, enrolled, book)
+        yield from _decide_people(connection, current, requests, enrolled, book, log)
         return
     start = 0
     while start < len(requests):
         end = start + _different(enrolled.people[start:])
         some = Enrolled(enrolled.arms[start:end], enrolled.people[start:end])
-        yield from _decide_people(connection, current, requests[start:end], some, book)
+        log.write()
+        yield from _decide_people(connection, current, requests[start:end], some, book, log)
         start = end
 
 
 def _decide_people(
-    connection: Connection, current: Live, requests: Sequence[Request], enrolled: Enrolled, book: Book | None
+    connection: Connection,
+    current: Live,
+    requests: Sequence[Request],
+    enrolled: Enrolled,
+    book: Book | None,
+    log: Log,
 ) -> Iterator[tuple[list[DecisionRow], Choices]]:
     """Decide and log for people who are all different: at once, or as far as a budget lasts and then on."""
     arms, situations = enrolled.arms, gather(connection, current.program, requests, enrolled)
@@ -194,8 +229,9 @@ def _decide_people(
             choices = leading(choices, book.fits(choices, [arm in NEVER_CONTACTED for arm in arms]))
         n = len(choices.action)
         rows = log_rows(current, requests[:n], situations[:n], choices)
-        decisions.append_decisions(connection, rows)
+        log.add(rows)
         if book is not None:
+            log.write()
             book.take(choices, rows)
         yield rows, choices
         requests, arms, situations = requests[n:], arms[n:], situations[n:]

@@ -20,6 +20,7 @@ from engine.domain import PolicySpec, Program
 from engine.errors import StoreError
 from engine.screen import screen
 from engine.store import programs, snapshots
+from engine.store.unchanged import unchanged
 from policies.make import make
 from policies.snapshot import SnapshotError, pack, unpack
 from policies.state import Kept
@@ -164,4 +165,8 @@ class Lives:
 
 def newest(connection: Connection, name: str) -> tuple[int, int]:
     """The current version of a program and the number of its newest snapshot; 0 where there is none."""
-    return programs.current_version(connection, name), snapshots.newest_version(connection, name)
+
+    def read() -> tuple[int, int]:
+        return programs.current_version(connection, name), snapshots.newest_version(connection, name)
+
+    return unchanged(connection, ("newest", name), read)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from engine.choose import Live
-from engine.decide import Decided, decide
+from engine.decide import Decided, Log, decide
 from engine.errors import NextbestError, NotFoundError, StoreError
 from engine.ready import Ready
 from engine.request import Request
@@ -40,15 +40,20 @@ class Service:
         """Finish what is being loaded."""
         self._ready.close()
 
-    def answer(self, connection: Connection, requests: Sequence[Request]) -> list[Decided | Exception]:
+    def answer(
+        self, connection: Connection, requests: Sequence[Request], log: Log | None = None
+    ) -> list[Decided | Exception]:
         """Decide in the open write transaction; a request that cannot be decided gets its own error.
+
+        Args:
+            log: where to leave decisions for the caller to write before the commit; written here if None.
 
         Raises:
             DBAPIError, dbapi2.Error: the store failed, and with it the whole transaction.
         """
         current, lacking = self._current(connection, {request.program for request in requests})
         known = [one for one in requests if one.program in current]
-        made = iter(_isolated(connection, known, current))
+        made = iter(_isolated(connection, known, current, log))
         return [next(made) if one.program in current else lacking[one.program] for one in requests]
 
     def record(self, connection: Connection, requests: Sequence[Request]) -> None:
@@ -71,14 +76,18 @@ class Service:
         return current, lacking
 
 
-def _isolated(connection: Connection, requests: Sequence[Request], current: dict[str, Live]) -> Answers:
+def _isolated(
+    connection: Connection, requests: Sequence[Request], current: dict[str, Live], log: Log | None = None
+) -> Answers:
     """Answers in order. If deciding breaks, each is decided alone, so that one cannot spoil the others."""
     try:
         with undoable(connection):
-            return decide(connection, requests, current).answers
+            return decide(connection, requests, current, log=log).answers
     except STORE_FAILURES:
         raise
     except Exception as error:
-        if len(requests) == 1:
+        if log is not None:
+            log.drop()
+        elif len(requests) == 1:
             return [error]
         return [_isolated(connection, [request], current)[0] for request in requests]

@@ -30,7 +30,7 @@ from sqlalchemy import Connection
 from engine.api.caller import Answer, Awaiting, Caller, Missed, Word
 from engine.api.metrics import Metrics
 from engine.api.owed import Owed
-from engine.decide import Decided
+from engine.decide import Decided, Log
 from engine.errors import InputError, StoreError
 from engine.request import Request
 from engine.service import Service
@@ -71,6 +71,7 @@ class Desk:
         self._taken: list[_Asked] = []
         self._results: list[Decided | Exception] = []
         self._owed = Owed()
+        self._log: Log | None = None  # decided and not written yet
         self._clock: deque[_Asked] = deque()
         self._ticking = self._writing = self._began = self._pausing = self._closed = False
         self._idle = asyncio.Event()
@@ -158,9 +159,18 @@ class Desk:
                 self._scribe.ask(self._after_others)
             else:
                 failed = self._decide(connection)
-                self._scribe.ask(partial(store.end, failed))
+                self._scribe.ask(partial(self._end, failed, self._log))
                 if failed is None:
                     self._word()
+
+    def _end(self, error: BaseException | None, log: Log | None) -> None:
+        """In the scribe's thread: write what was decided, and commit."""
+        try:
+            if log is not None and error is None:
+                log.write()
+        except BaseException as failed:  # whatever it is, the transaction has to be ended
+            error = failed
+        self._service.store.end(error)
 
     def _after_others(self) -> None:
         """In the scribe's thread: wait to begin, have the loop's thread decide, commit."""
@@ -170,16 +180,19 @@ class Desk:
             error = done.get()
             if error is not None:
                 raise error
+            if self._log is not None:
+                self._log.write()
 
     def _decide(self, connection: Connection) -> BaseException | None:
         """Decide for all that wait, or write what is owed; what went wrong, if anything."""
-        self._began = True
+        self._began, self._log = True, None
         try:
             if self._owed:
                 self._owed.write(connection, self._service)
             else:
-                self._taken = self._take()
-                self._results = self._service.answer(connection, [one.request for one in self._taken])
+                self._taken, self._log = self._take(), Log(connection)
+                asked = [one.request for one in self._taken]
+                self._results = self._service.answer(connection, asked, self._log)
         except BaseException as error:  # whatever it is, the transaction has to be ended
             return error
         return None

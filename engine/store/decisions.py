@@ -15,7 +15,7 @@ from engine.store.blocks import resolved
 from engine.store.rows import ContactRow, DecisionRow
 from engine.store.sqlite import among
 from engine.store.sqlite import ids as as_ids
-from engine.store.statement import execute, prepare, prepare_insert, run, run_many
+from engine.store.statement import execute, insert_together, prepare, prepare_insert, run, run_many
 from engine.store.tables import table
 from engine.store.withdrawn import is_withdrawn
 
@@ -29,6 +29,7 @@ _TRUTHS = tuple(_FIELDS.index(name) for name in ("contact", "explored", "withdra
 _SITUATION = _FIELDS.index("situation")
 
 _INSERT = prepare_insert(_decision, _GIVEN)
+_FEW = 256  # rows that are inserted many a statement
 _LAST = prepare(select(func.coalesce(func.max(_decision.c.seq), 0)))
 _ADDED = prepare(select(func.count()).select_from(_decision).where(_decision.c.seq > bindparam("before")))
 _MAKE_PENDING = prepare(
@@ -79,10 +80,20 @@ def append_values(c: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """As `append_decisions`, for rows that are tuples of all fields of a `DecisionRow` but the last."""
     before = run(c, _LAST)[0][0]
     try:
-        run_many(c, _INSERT, rows)
+        _insert(c, rows, before)
     except dbapi2.IntegrityError as error:
         raise StoreError(f"A decision cannot be logged: {error}.{_culprit(c, rows, before)}") from error
     execute(c, _MAKE_PENDING, before=before)
+
+
+def _insert(c: Connection, rows: Sequence[tuple[Any, ...]], before: int) -> None:
+    if len(rows) > _FEW:
+        run_many(c, _INSERT, rows)
+        return
+    try:
+        insert_together(c, _INSERT, rows)
+    except dbapi2.IntegrityError:  # one by one, so that it is known which
+        run_many(c, _INSERT, rows[run(c, _ADDED, before=before)[0][0] :])
 
 
 def _culprit(c: Connection, rows: Sequence[tuple[Any, ...]], before: int) -> str:

@@ -30,6 +30,7 @@ from engine.store.sqlite import among
 from engine.store.sqlite import ids as as_ids
 from engine.store.statement import execute, prepare, prepare_insert, run, run_many
 from engine.store.tables import table
+from engine.store.unchanged import unchanged
 
 Column: TypeAlias = Literal["customers", "ids"]
 Batch: TypeAlias = tuple[str, str]  # a program, and the name of a batch
@@ -229,7 +230,7 @@ def turn_of(c: Connection) -> _Turn | None:
     """What the open transaction knows of folds; None if there are none."""
     turn, transaction = c.info.get(_TURN), c.get_transaction()
     if turn is None or turn.transaction is not transaction:
-        newest = run(c, _NEWEST)
+        newest = unchanged(c, "newest fold", lambda: run(c, _NEWEST))
         turn = _Turn(transaction, newest[0][0] if newest else 0, c.get_execution_options()["folds"])
         c.info[_TURN] = turn
     return turn if turn.newest else None
@@ -294,7 +295,6 @@ def _make(c: Connection, turn: _Turn, wanted: Mapping[int, Hashes | None]) -> No
 
 def _look_again(c: Connection) -> None:
     """See the store as it is now."""
-    cursor = c.connection.cursor()
-    cursor.execute("COMMIT")
-    cursor.execute("BEGIN")
+    for word in ("COMMIT", "BEGIN"):
+        c.connection.cursor().execute(word)
     c.info.pop(_TURN, None)

@@ -14,6 +14,7 @@ from engine.store.sqlite import among, insert_new
 from engine.store.sqlite import ids as as_ids
 from engine.store.statement import execute, prepare, prepare_insert, run, run_many
 from engine.store.tables import table
+from engine.store.unchanged import unchanged
 
 _lot, _member, _stake = table("lot"), table("member"), table("stake")
 _everywhere, _assignment = table("everywhere"), table("assignment")
@@ -88,7 +89,7 @@ _STAKE = prepare_insert(_stake, list(_stake.columns.keys()))
 
 def everywhere(c: Connection) -> EverywhereRow | None:
     """The global holdout as it is set; None if it never was."""
-    found = run(c, _NEWEST)
+    found = unchanged(c, "global holdout", lambda: run(c, _NEWEST))
     return EverywhereRow(*found[0]) if found else None
 
 

@@ -1,13 +1,15 @@
 """Statements compiled once: SQLAlchemy core writes the text, the driver runs it.
 
 Compiling a statement, or looking a compiled one up and describing its result, costs SQLAlchemy several times
-what SQLite needs for the whole query. So the driver's cursor gets the text; transactions stay SQLAlchemy's.
+what SQLite needs for the whole query. So the driver gets the text; transactions stay SQLAlchemy's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ClauseElement, Connection, Table, bindparam, insert
@@ -16,6 +18,7 @@ from sqlalchemy.sql.dml import Insert
 from engine.store.sqlite import DIALECT
 
 Values = Sequence[Any]
+_TOGETHER = (64, 32, 16, 8, 4, 2, 1)  # rows a statement: few texts, which SQLite keeps compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +53,40 @@ def prepare_insert(table: Table, names: Sequence[str], statement: Insert | None 
 
 def run(connection: Connection, statement: Statement, **values: Any) -> list[Any]:
     """Run a query; its rows, as tuples."""
-    return list(_cursor(connection).execute(statement.text, statement.parameters(values)))
+    return list(_driver(connection).execute(statement.text, statement.parameters(values)))
 
 
 def execute(connection: Connection, statement: Statement, **values: Any) -> int:
     """Run a statement that returns no rows; the number of rows it touched."""
-    return int(_cursor(connection).execute(statement.text, statement.parameters(values)).rowcount)
+    return int(_driver(connection).execute(statement.text, statement.parameters(values)).rowcount)
 
 
 def run_many(connection: Connection, statement: Statement, rows: Sequence[tuple[Any, ...]]) -> None:
     """Run a statement once for every row of parameters, in order. No rows, no statement."""
     if rows:
-        _cursor(connection).executemany(statement.text, rows)
+        _driver(connection).executemany(statement.text, rows)
+
+
+def insert_together(connection: Connection, statement: Statement, rows: Sequence[tuple[Any, ...]]) -> None:
+    """As `run_many` for an insert, with many rows a statement: other threads compute until it is done."""
+    driver, at = _driver(connection), 0
+    for size in _TOGETHER:
+        while len(rows) - at >= size:
+            driver.execute(_repeated(statement.text, size), [*chain.from_iterable(rows[at : at + size])])
+            at += size
+
+
+@cache
+def _repeated(text: str, size: int) -> str:
+    """An insert with the parameters of so many rows."""
+    start, word, row = text.partition(" VALUES ")
+    return start + word + ", ".join([row] * size)
 
 
 def stream(connection: Connection, statement: Statement, **values: Any) -> Iterator[Any]:
     """Run a query; its rows one by one, as they are asked for."""
-    yield from _cursor(connection).execute(statement.text, statement.parameters(values))
+    yield from _driver(connection).execute(statement.text, statement.parameters(values))
 
 
-def _cursor(connection: Connection) -> Any:
-    return connection.connection.cursor()
+def _driver(connection: Connection) -> Any:
+    return connection.connection.dbapi_connection

@@ -15,6 +15,7 @@ from engine.errors import StoreError
 from engine.store import sqlite
 from engine.store.folds import Known
 from engine.store.migrations import migrate
+from engine.store.unchanged import Unchanged
 
 
 class Store:
@@ -29,8 +30,8 @@ class Store:
 
     def __init__(self, path: Path, writing: Engine, reading: Engine) -> None:
         self.path = path
-        known = Known()
-        self._writing = writing.execution_options(folds=known)
+        known, self._unchanged = Known(), Unchanged()
+        self._writing = writing.execution_options(folds=known, unchanged=self._unchanged)
         self._reading = reading.execution_options(folds=known, pen=self.write)
         self._pen: Connection | None = None
         self._patience_ms: int | None = None
@@ -47,6 +48,7 @@ class Store:
         """
         with self._turn(), self._speaking():
             pen = self._taken_up(sqlite.BUSY_MS)
+            self._unchanged.forget()
             try:
                 with pen.begin():
                     yield pen
@@ -56,6 +58,8 @@ class Store:
 
     def begin(self) -> Connection | None:
         """Begin the one write transaction at once; None if somebody else is writing. `end` ends it.
+
+        It is for a group of decisions (`engine.store.unchanged`).
 
         Raises:
             StoreError: the store cannot write, or is closed.
@@ -68,6 +72,8 @@ class Store:
             with self._speaking():
                 pen = self._taken_up(0)
                 begun = sqlite.begin_at_once(pen)
+                if begun:
+                    self._unchanged.begin(pen)
             return pen if begun else None
         finally:
             if not begun:

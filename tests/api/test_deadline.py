@@ -25,6 +25,7 @@ from engine.service import Service
 from engine.store import Store, decisions, open_store
 from engine.store.learning import due
 from engine.unsent import told_nothing, withdraw
+from policies import kernel
 from tests.engine.programs import applied, people, spring
 
 AT = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -72,7 +73,8 @@ class Disk:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """A store with the program spring and 40 customers."""
+    """A store with the program spring and 40 customers; no decision waits for a kernel to be loaded."""
+    kernel.prepare()
     made = open_store(tmp_path / "store.db")
     with made.write() as c:
         applied(c)
@@ -150,6 +152,21 @@ def test_a_decision_put_into_words_that_is_never_durable_is_not_told(store: Stor
         assert worded and isinstance(answer, Missed) and answer.cause == "store"
 
     told(store, GENEROUS_MS, story)
+
+
+def test_a_decision_that_cannot_be_written_is_not_told_and_the_next_one_is(store: Store) -> None:
+    async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
+        with store.write() as c:
+            c.exec_driver_sql("ALTER TABLE pending RENAME TO gone")
+        answer = await desk.decide(request())
+        assert isinstance(answer, Missed) and answer.cause == "store"
+        with store.write() as c:
+            c.exec_driver_sql("ALTER TABLE gone RENAME TO pending")
+        assert isinstance(await desk.decide(request("k2")), Decided)
+
+    told(store, GENEROUS_MS, story)
+    with store.read() as c:
+        assert told_nothing(decisions.decisions_by_key(c, "spring", ["k1"])["k1"])
 
 
 def test_a_commit_that_stalls_is_answered_without_and_counted_as_late(store: Store) -> None:

@@ -179,10 +179,10 @@ def test_a_request_that_breaks_the_pipeline_breaks_no_other(
 
     whole = decide
 
-    def breaking(connection: Any, requests: Any, current: Any) -> Any:
+    def breaking(connection: Any, requests: Any, current: Any, **more: Any) -> Any:
         if any(one.customer == "breaks" for one in requests):
             raise RuntimeError("a bug")
-        return whole(connection, requests, current)
+        return whole(connection, requests, current, **more)
 
     monkeypatch.setattr(service, "decide", breaking)
     answers = client.decide_all([question(), question(customer="breaks"), question()])
@@ -209,7 +209,7 @@ def test_a_decision_that_is_not_there_is_not_found(client: Client) -> None:
 def test_a_store_that_cannot_write_is_answered_with_nothing_to_send(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(connection: Any, requests: Any) -> Any:
+    def full(*given: Any) -> Any:
         raise StoreError("store.db: database or disk is full. Free some disk space. Nothing was written.")
 
     monkeypatch.setattr(client.parts.desk._service, "answer", full)
