@@ -6,14 +6,17 @@ date for all scores of a model that are known, those of today the date of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
 import msgspec
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from engine.decimals import plain, restored, shortened
 from engine.errors import StoreError
 from engine.situation import Contact, Happened, Situation, encode
 
@@ -36,7 +39,7 @@ def table(
         dated: when predictions were made, null where they are unknown.
     """
     columns = list(fixed)
-    columns += [series.alias(VALUE + series.name) for series in values]
+    columns += [shortened(series.alias(VALUE + series.name)) for series in values]
     columns += [series.alias(CONSENT + series.name) for series in consent]
     columns += [series.alias(_DATED + name) for name, series in dated.items()]
     return pl.DataFrame(columns)
@@ -62,7 +65,7 @@ def unpack(body: bytes, places: Sequence[int]) -> list[bytes]:
         StoreError: the block is damaged.
     """
     with whole("a block of situations"):
-        frame = picked(pl.read_ipc(BytesIO(body)), places)
+        frame = restored(picked(pl.read_ipc(BytesIO(body)), places))
     return [encode(_situation(row)) for row in frame.iter_rows(named=True)]
 
 
@@ -73,6 +76,12 @@ def whole(called: str) -> Iterator[None]:
         yield
     except (pl.exceptions.PolarsError, OSError, IndexError) as error:
         raise StoreError(f"{called} is damaged: {error}; restore the store from a copy.") from None
+
+
+def some(body: bytes, wanted: Callable[[str], bool], places: NDArray[np.int64]) -> pl.DataFrame:
+    """The columns of a block whose names are wanted, at some places."""
+    names = [name for name in pl.read_ipc_schema(BytesIO(body)) if wanted(plain(name))]
+    return restored(pl.read_ipc(BytesIO(body), columns=names)[places])
 
 
 def picked(table: pl.DataFrame, places: Sequence[int]) -> pl.DataFrame:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 
 import numpy as np
 import polars as pl
 from sqlalchemy import Connection
 
-from engine.block import whole
+from engine.block import some, whole
 from engine.domain import Program
 from engine.enrol import by_hash_alone
 from engine.happened import wanted
@@ -47,9 +46,7 @@ class Piece:
             StoreError: the fold is damaged.
         """
         with whole(f"fold {self.number} of the log"):
-            names = [name for name in pl.read_ipc_schema(BytesIO(self.body)) if wanted(name)]
-            place = self.place if rows is None else self.place[rows]
-            return pl.read_ipc(BytesIO(self.body), columns=names)[place]
+            return some(self.body, wanted, self.place if rows is None else self.place[rows])
 
     def only(self, place: Ints) -> Piece | None:
         """The decisions of some customers, by the (n,) new number of each, below 0 for the others."""

@@ -18,6 +18,7 @@ import polars as pl
 from engine.assign import signed, unit_hash
 from engine.block import CONSENT, VALUE, picked, whole
 from engine.calendar import instant
+from engine.decimals import restored
 from engine.request import Request, decision_id, fingerprint
 from engine.store import blocks
 from engine.store.rows import AssignmentRow, CustomerRow
@@ -83,7 +84,7 @@ def unfold(header: Header, number: int, first: int, body: bytes, places: Sequenc
         StoreError: the fold is damaged.
     """
     with whole(f"fold {number} of the log"):
-        table = picked(pl.read_ipc(BytesIO(body)).with_row_index("place"), places)
+        table = restored(picked(pl.read_ipc(BytesIO(body)).with_row_index("place"), places))
     at = instant(header.at_us)
     words = [table[name].fill_null(0).to_numpy() for name in table.columns if name.startswith(_MASK)]
     sets = np.stack(words, axis=1).view(np.uint8)

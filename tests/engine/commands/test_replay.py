@@ -15,6 +15,7 @@ import pytest
 
 from engine import cli
 from engine.commands.init import start
+from engine.decimals import restored
 
 FIRST = ["--at", "2026-11-20T10:00:00Z"]
 LEARN = ["--at", "2026-12-05T10:00:00Z"]
@@ -146,7 +147,7 @@ def doubled(block: bytes) -> bytes:
     """A block of situations in which everybody has spent twice as much, and a half more."""
     written = BytesIO()
     spent = pl.col("value.spend") * 2 + 0.5
-    pl.read_ipc(BytesIO(block)).with_columns(spent).write_ipc(written, compression="zstd")
+    restored(pl.read_ipc(BytesIO(block))).with_columns(spent).write_ipc(written, compression="zstd")
     return written.getvalue()
 
 
