@@ -21,17 +21,18 @@ from sqlalchemy import Connection
 
 from engine.assign import uniforms
 from engine.calendar import MICROSECOND, instant, microseconds
+from engine.candidates import policy_of
 from engine.choose import Live
 from engine.context import Encoding
 from engine.domain import PolicySpec, Program, Shadow
 from engine.errors import RefusedError
 from engine.learn import refuse_rolled_back
-from engine.live import built, live
+from engine.live import built, live, thaw
 from engine.relearn import PIECE, Names, newest_encoding
 from engine.screen import screen
 from engine.situation import decode
 from engine.store import learning
-from engine.store.rows import DueRow
+from engine.store.rows import CandidateRow, DueRow
 from engine.teach import earned_by, seen_of, set_aside, teach
 from engine.uncollected import uncollected
 from policies.base import Floats, Ints, Mask, draw
@@ -44,8 +45,8 @@ from simulator.logs import Log
 from simulator.method import Method
 from simulator.promotable import sure
 from simulator.readers.own import stored_log
+from simulator.remake import PART, mixed, widened
 from simulator.targets import Target
-from simulator.what_if import PART, mixed, widened
 
 SERVING = "serving"
 LAST = 50_000  # newest matured decisions of the log that are gone through
@@ -95,10 +96,12 @@ def bout(
     last: int = LAST,
     level: float = 0.95,
     among: int = 1,
+    candidate: CandidateRow | None = None,
 ) -> Bout:
     """Judge challengers against the policy that serves a program, by the decisions matured at `at`.
 
     Args:
+        candidate: judged beside them as it is, by decisions made after it was taken in alone, as all are.
         last: newest decisions that are gone through.
         level: of the two-sided intervals.
         among: how many challengers are looked at, if more than are asked for here; they share the error.
@@ -112,28 +115,33 @@ def bout(
     program, window_us = current.program, current.program.goal.window // MICROSECOND
     before_us = microseconds(at) - window_us
     rows = sorted(learning.newest(connection, name, before_us, last), key=lambda row: (row.at_us, row.seq))
-    edges = _edges(program, np.array([row.at_us for row in rows], dtype=np.int64), window_us)
+    since_us = candidate.taken_us if candidate else 0
+    edges = _edges(program, np.array([row.at_us for row in rows], dtype=np.int64), window_us, since_us)
     serving = Shadow(SERVING, PolicySpec(current.policy.kind, dict(current.policy.settings)))
     wanted, encoding = [serving, *challengers], newest_encoding(connection, program, before_us)
     log = widened(stored_log(connection, program, at, instant(edges[0])), [program])
     log = log.rows(_among(log, rows))
-    lives = [_ready(program, encoding, one.policy) for one in wanted]
+    lives, still = [_ready(program, encoding, one.policy) for one in wanted], list[Live]()
+    if candidate:
+        wanted.append(Shadow(candidate.name, policy_of(candidate)))
+        still.append(_as_it_is(program, candidate))
     pmf = [np.zeros(log.mask.shape) for _ in wanted]
-    for asked, own in _stretches(connection, lives, rows, edges, log, window_us):
+    for asked, own in _stretches(connection, lives, still, rows, edges, log, window_us):
         for made, one in zip(pmf, own, strict=True):
             made[asked] = one
-    return _judged(program, wanted, log, pmf, (level, max(among, len(challengers))))
+    return _judged(program, wanted, log, pmf, (level, max(among, len(wanted) - 1)))
 
 
-def _edges(program: Program, at_us: Ints, window_us: int) -> list[int]:
-    """Times at which stretches begin; some decision had matured before each."""
-    start = max(at_us[len(at_us) // 3], at_us[0] + window_us + 1) if len(at_us) else 0
+def _edges(program: Program, at_us: Ints, window_us: int, since_us: int) -> list[int]:
+    """Times at which stretches begin, none before `since_us`; some decision had matured before each."""
+    start = max(at_us[len(at_us) // 3], at_us[0] + window_us + 1, since_us) if len(at_us) else 0
     first = int(np.searchsorted(at_us, start))
     if first == len(at_us):
         days = window_us / 86_400_000_000
         raise RefusedError(
             f"program '{program.name}': nothing can be judged yet. Its goal waits {days:g} days for "
-            "outcomes, and no decision that has matured was made after another had; come back later."
+            "outcomes, and no decision that has matured was made after another had, and after a candidate "
+            "was taken in; come back later."
         )
     places = first + (len(at_us) - first) * np.arange(STRETCHES) // STRETCHES
     return list(dict.fromkeys(at_us[places].tolist()))
@@ -151,15 +159,25 @@ def _ready(program: Program, encoding: Encoding, policy: PolicySpec) -> Live:
     return Live(alone, alone.action_set(), screen(alone), encoding, own, bau, 1)
 
 
+def _as_it_is(program: Program, candidate: CandidateRow) -> Live:
+    """A program whose every customer is in the arm `policy`, with a candidate that learns nothing."""
+    encoding, policy, seen = thaw(candidate.body)
+    return replace(_ready(program, encoding, program.policy), policy=policy, seen=seen)
+
+
 def _stretches(
     connection: Connection,
     lives: list[Live],
+    still: Sequence[Live],
     rows: Sequence[DueRow],
     edges: Sequence[int],
     log: Log,
     window_us: int,
 ) -> Iterator[tuple[Ints, list[Floats]]]:
-    """Rows of the log, and (m, k) what each would have done in them, by what it knew at that time."""
+    """Rows of the log, and (m, k) what each would have done in them, by what it knew at that time.
+
+    `lives` learn from stretch to stretch; those that are `still` do not.
+    """
     at_us = np.array([row.at_us for row in rows], dtype=np.int64)
     situation = {row.id: row.situation for row in rows}
     place = {name: j for j, name in enumerate(log.actions.names)}
@@ -174,7 +192,7 @@ def _stretches(
         for start in range(0, len(asked), PART):
             part = asked[start : start + PART]
             logged = [decode(situation[ids[i]]) for i in part.tolist()]
-            yield part, [_placed(mixed(one, logged), order, len(place)) for one in lives]
+            yield part, [_placed(mixed(one, logged), order, len(place)) for one in (*lives, *still)]
 
 
 def _placed(pmf: Floats, order: Ints, k: int) -> Floats:

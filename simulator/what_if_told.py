@@ -14,11 +14,17 @@ from engine.domain import Program
 from engine.errors import InputError
 from engine.plan.beside import Said
 from engine.store import learning
+from simulator.diagnose import LEAST_COVERAGE
 from simulator.interval.base import Interval
 from simulator.readers.own import stored_log
 from simulator.what_if import Beside, WhatIf, what_if
 
 _EVER = 2**62
+AS_IT_STOOD = "  Every decision as it stood: what a contact more or less changes later is not in it."
+FORWARD = (
+    "  Caps or pauses differ: taken forward over each customer's decisions, with contacts from before the "
+    "first of them as they were, and decisions asked for at the same moments."
+)
 
 
 def beside_plan(connection: Connection, edited: Program, at: datetime, decisions: int) -> Said | None:
@@ -43,22 +49,21 @@ def lines(found: WhatIf) -> Iterator[str]:
     """What it says, for people."""
     yield f"From the log, on {found.decisions:,} decisions made anew by both programs (95 % intervals):"
     yield f"  {'':<22} {'before':>9} {'after':>9}   difference"
-    if found.reward is None:
-        yield "  reward per decision    unsupported"
-    else:
-        yield _line("reward per decision", found.reward)
+    yield _line("reward per decision", found.reward)
     yield _line("share contacted", found.contacts)
     yield _line("customers reached", found.reach)
     if found.reason:
         yield f"  {'unsupported' if found.reward is None else found.verdict}: {found.reason}"
-    if found.covered < 1.0:
-        yield f"  {1 - found.covered:.1%} of what the edited program would do was never tried where it would."
+    if LEAST_COVERAGE <= found.covered < 1.0:
+        yield f"  {1 - found.covered:.1%} of what it would do otherwise was not possible in the log."
     for note in found.notes:
         yield f"  {note}"
-    yield "  Every decision as it stood: what a contact more or less changes later is not in it."
+    yield FORWARD if found.forward else AS_IT_STOOD
 
 
-def _line(name: str, one: Beside) -> str:
+def _line(name: str, one: Beside | None) -> str:
+    if one is None:
+        return f"  {name:<22} unsupported"
     apart = one.difference
     if apart.low == apart.high == 0.0:
         return f"  {name:<22} {one.before:>9.4g} {one.after:>9.4g}   none"

@@ -20,7 +20,8 @@ from engine.program import loads
 from engine.store import Store
 from policies.base import Ints
 from simulator.readers.own import stored_log
-from simulator.what_if import PREFIX, programs_as_targets, remade, what_if
+from simulator.remake import remade
+from simulator.what_if import PREFIX, programs_as_targets, what_if
 from simulator.what_if_told import beside_plan, lines
 from tests.engine.programs import AT, TEXT, applied, ask, people, settled
 from tests.engine.test_learn import DAY, bought
@@ -105,14 +106,15 @@ def test_a_program_that_says_the_same_changes_nothing(store: Store) -> None:
         ("random: 0.8, policy: 0.2", "random: 0.5, policy: 0.5", False),
     ],
 )
-def test_that_caps_count_the_contacts_of_the_live_program_is_told_where_they_differ(
+def test_programs_are_taken_forward_where_their_caps_differ(
     store: Store, old: str, new: str, told: bool
 ) -> None:
     with store.write() as connection:
         logged(connection, n=150)
         log = stored_log(connection, applied(connection, EXPLORING), LATER)
         found = what_if(connection, loads(edited(EXPLORING, old, new).encode(), "spring.yaml"), log)
-    assert ("smaller than what is shown" in " ".join(found.notes)) is told
+    assert found.forward is told
+    assert ("Every decision as it stood" in "\n".join(lines(found))) is not told
 
 
 def test_fewer_contacts_are_counted_exactly_and_the_reward_has_an_interval(store: Store) -> None:
@@ -136,7 +138,7 @@ def test_what_the_log_never_tried_is_unsupported(store: Store) -> None:
         found = what_if(connection, loads(new.encode(), "spring.yaml"), log)
     assert found.reward is None and found.verdict == "refused" and found.covered < 0.8
     told = "\n".join(lines(found))
-    assert "reward per decision    unsupported" in told and "was never tried where it would" in told
+    assert "reward per decision    unsupported" in told and "was not possible when these decisions" in told
     assert "nan" not in told.lower()
 
 
@@ -156,6 +158,14 @@ def test_a_program_file_is_a_policy_of_an_evaluation_of_the_store(
     file = tmp_path / "edited.yaml"
     file.write_text(EXPLORING.replace("sale: {value: 40", "sale: {value: 80"))
     line = ["evaluate", "-p", "spring", "--store", str(tmp_path / "store.db"), "--at", LATER.isoformat()]
+    tighter = tmp_path / "tighter.yaml"
+    tighter.write_text(edited(EXPLORING, "caps: [3 per 7 days]", "caps: [1 per 7 days]"))
+    assert cli.main([*line, "--policy", f"{PREFIX}{tighter}", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["policies"][0]["value"] is not None
+    looser = tmp_path / "looser.yaml"
+    looser.write_text(edited(EXPLORING, "caps: [3 per 7 days]", "caps: [9 per 7 days]"))
+    cli.main([*line, "--policy", f"{PREFIX}{looser}"])
+    assert "gamma" not in capsys.readouterr().out
     assert cli.main([*line, "--policy", f"{PREFIX}{file}", "--policy", "uniform", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert [one["name"] for one in shown["policies"]] == [f"{PREFIX}{file}", "uniform"]
