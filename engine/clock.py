@@ -23,7 +23,8 @@ Reading = tuple[list[int], Sends]
 def read(lanes: Lanes, zone: str | None, at_us: int) -> tuple[list[int], list[int]]:
     """What closes each lane, and NONE for no_action; when each slot sends, and `at_us` for no_action."""
     minute, over = divmod(at_us, _MINUTE_US)
-    closed, sends = (_of_minute(lanes, (zone, minute)) if over else None) or _reading(lanes, zone, at_us)
+    found = _of_minute(lanes, (zone, minute)) if over else _at_minute(lanes, (zone, minute))
+    closed, sends = found or _reading(lanes, zone, at_us)
     return closed, [at_us if one is None else one for one in sends]
 
 
@@ -37,6 +38,21 @@ def _of_minute(lanes: Lanes, minute: Minute) -> Reading | None:
         first, last = (_reading(lanes, minute[0], start_us + one) for one in (1, _MINUTE_US - 1))
         known[minute] = first if _whole(lanes) and first == last else None
     return known[minute]
+
+
+def _at_minute(lanes: Lanes, minute: Minute) -> Reading:
+    """The reading at the first instant of a minute, which a batch is often made for."""
+    known = _struck(lanes)
+    if minute not in known:
+        if len(known) >= _KEPT:
+            known.clear()
+        known[minute] = _reading(lanes, minute[0], minute[1] * _MINUTE_US)
+    return known[minute]
+
+
+@once
+def _struck(lanes: Lanes) -> dict[Minute, Reading]:
+    return {}
 
 
 @once

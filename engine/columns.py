@@ -114,6 +114,8 @@ def from_series(series: pl.Series, kind: AttributeType) -> Column:
         return Column(kind, series.cast(pl.Int8).fill_null(-1).to_numpy())
     if kind == "timestamp":
         return Column(kind, series.to_physical().fill_null(NEVER).to_numpy())
+    if series.dtype == pl.Float64 and not series.null_count():
+        return Column(kind, series.to_numpy())
     return Column(kind, series.cast(pl.Float64).fill_null(float("nan")).to_numpy())
 
 

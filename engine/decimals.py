@@ -9,12 +9,15 @@ Source: Afroozeh, Kuffo and Boncz (2023), "ALP: Adaptive Lossless floating-Point
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from policies.base import Floats
 
+Whole = NDArray[Any]  # of two or four bytes each
 _MARK = "\x1f"  # between a name and its digits; no name of a column holds it
 _MOST = 4  # digits
 _TRIED = 32  # numbers, before all of them are
@@ -24,7 +27,7 @@ def shortened(column: pl.Series) -> pl.Series:
     """The column as whole numbers if it is one of numbers with few decimals, else as it is."""
     if column.dtype != pl.Float64:
         return column
-    number = column.fill_null(0.0).to_numpy()
+    number = (column.fill_null(0.0) if column.null_count() else column).to_numpy()
     for digits in range(_MOST + 1):
         if _whole(number[:_TRIED], digits) is not None and (whole := _whole(number, digits)) is not None:
             return _known(pl.Series(whole), column).alias(f"{column.name}{_MARK}{digits}")
@@ -49,18 +52,18 @@ def _restored(column: pl.Series) -> pl.Series:
     return _known(pl.Series(number), column).alias(name)
 
 
-def _whole(number: Floats, digits: int) -> NDArray[np.int16 | np.int32] | None:
+def _whole(number: Floats, digits: int) -> Whole | None:
     """The numbers times ten to the digits, in the smaller type; None if they do not come back."""
     scaled = np.rint(number * 10.0**digits)
     largest = np.abs(scaled).max(initial=0.0)
     for kind in (np.int16, np.int32):
         if largest <= np.iinfo(kind).max:
-            whole = scaled.astype(kind)
+            whole: Whole = scaled.astype(kind)
             return whole if (_parted(whole, digits).view(np.int64) == number.view(np.int64)).all() else None
     return None  # too large, or not a number
 
 
-def _parted(whole: NDArray[np.int16 | np.int32], digits: int) -> Floats:
+def _parted(whole: Whole, digits: int) -> Floats:
     """The numbers again. By numpy: polars multiplies by one over the divisor, which is another number."""
     return whole.astype(np.float64) / 10.0**digits
 

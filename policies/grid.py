@@ -51,7 +51,7 @@ def product(X: Floats, W: Floats) -> Floats:
     return X @ snap_weights(W)
 
 
-def multiply(X: Floats, W: Floats) -> Floats:
+def multiply(X: Floats, W: Floats, out: Floats | None = None) -> Floats:
     """Exact product of factors that are on their grids already; columns that say nothing are left out.
 
     Many columns are 0 for everybody in a batch (flags of what is unknown, the history of people without any).
@@ -60,8 +60,8 @@ def multiply(X: Floats, W: Floats) -> Floats:
     if len(X) >= MANY:
         used = np.flatnonzero(X.any(axis=0))
         if 4 * len(used) <= 3 * X.shape[1]:
-            return np.ascontiguousarray(X[:, used]) @ W[used]
-    return X @ W
+            return np.matmul(np.ascontiguousarray(X[:, used]), W[used], out=out)
+    return np.matmul(X, W, out=out)
 
 
 def snap_weights(W: Floats, magnitude: int = X_BITS + 3) -> Floats:
@@ -79,3 +79,21 @@ def snap_weights(W: Floats, magnitude: int = X_BITS + 3) -> Floats:
     bits = _SIGNIFICAND - terms - magnitude
     step = math.ldexp(1.0, exponent - bits)
     return np.rint(W / step) * step
+
+
+def add(X: Floats, to: Floats) -> int:
+    """Add to numbers of the same shape, in place; the first row of which not all are finite, -1 for none."""
+    return _add(X, to)
+
+
+@kernel("i8(f8[:,::1], f8[:,::1])", writes=1)
+def _add(x: Floats, to: Floats) -> int:
+    n, k = x.shape
+    for i in range(n):
+        odd = False
+        for j in range(k):
+            to[i, j] += x[i, j]
+            odd |= not abs(to[i, j]) < np.inf
+        if odd:
+            return i
+    return -1

@@ -146,14 +146,12 @@ class Linear:
     def scores(self, X: Floats, actions: Actions, prior: Floats) -> Floats:
         """(n, k) expected rewards: the prior plus what was learnt over it."""
         scores = np.ascontiguousarray(prior, dtype=np.float64)
-        if self._learnt_names():
-            learnt = self._learnt(X, actions)
-            learnt += scores
-            scores = learnt
-        if not np.isfinite(scores).all():
-            fine = np.isfinite(scores).all(axis=1)
-            raise PolicyError(f"row {int(np.argmin(fine))}: contexts and priors must be finite numbers.")
-        return scores
+        learnt = (
+            self._learnt(X, actions) if self._learnt_names() else np.full(scores.shape, -0.0)
+        )  # adds nothing
+        if (odd := grid.add(scores, learnt)) >= 0:
+            raise PolicyError(f"row {odd}: contexts and priors must be finite numbers.")
+        return learnt
 
     def weights(self, actions: Actions) -> Floats:
         """(k, D) learnt weights of [1, x, waves(x)]; D = 0 before anything was learnt."""
@@ -241,10 +239,11 @@ class Linear:
 
     def _learnt(self, X: Floats, actions: Actions) -> Floats:
         waves, W = self._waves_for(X.shape[1]), self._tables(actions)[2]
-        parts = [
-            grid.multiply(expand(X[start : start + _ASKED], waves), W) for start in range(0, len(X), _ASKED)
-        ]
-        return np.vstack(parts) if parts else np.zeros((0, W.shape[1]))
+        learnt = np.empty((len(X), W.shape[1]))
+        for start in range(0, len(X), _ASKED):
+            rows = slice(start, start + _ASKED)
+            grid.multiply(expand(X[rows], waves), W, out=learnt[rows])
+        return learnt
 
     def _carried(self, X: Floats) -> Floats | None:
         """(n, r) scores by what was learnt before the last change, None if there was none."""
