@@ -19,7 +19,7 @@ from engine.errors import NotFoundError
 from engine.learn import issue
 from engine.live import freeze, live
 from engine.sources import moved
-from engine.store import customers, erasures, merges, programs, snapshots
+from engine.store import candidates, customers, erasures, merges, programs, snapshots
 from engine.store.sources import learn_again
 from engine.teach import seen_of, teach
 from policies.base import Additive
@@ -96,8 +96,13 @@ def erase(
             due.append(name)
         settled = None if name in due else at_us
         erasures.note(connection, name, at_us, first_us, count, settled)
+        for other, since_us in candidates.forget(connection, name, first_us).items():
+            due.append(other)
+            erasures.note(connection, other, at_us, since_us, count, None)
     gone = erasures.erase(connection, customer, tombstone)
-    return Erased(*gone, published, {name: erasures.learnt_count(connection, name) for name in due})
+    return Erased(
+        *gone, published, {name: erasures.learnt_count(connection, name) for name in dict.fromkeys(due)}
+    )
 
 
 def _current(

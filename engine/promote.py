@@ -36,12 +36,22 @@ def promote(
     Raises:
         RefusedError: somebody was erased meanwhile, or the program's file cannot be edited.
     """
-    name = done.program.name
+    lesson = republish(connection, done, at, f"{PROMOTED} {policy.kind}")
+    version = with_policy_applied(connection, done.program.name, policy, at, by)
+    return Promotion(version, lesson.snapshot, lesson.decisions)
+
+
+def with_policy_applied(
+    connection: Connection, name: str, policy: PolicySpec, at: datetime, by: Signature
+) -> int:
+    """Apply a program with its policy replaced; the version that is current then.
+
+    Raises:
+        RefusedError: its file cannot be edited.
+    """
     _, text, source = programs.program_text(connection, name)
     before = loads(text.encode(), source)
     edited, made = with_policy(text.encode(), policy, source)
     if other := [one for one in diff(before, edited) if one.where != "policy"]:
         raise RefusedError(f"{source}: with its policy replaced, {other[0]}; edit the file and apply it.")
-    lesson = republish(connection, done, at, f"{PROMOTED} {policy.kind}")
-    version = apply_text(connection, edited, made, at, by).version
-    return Promotion(version, lesson.snapshot, lesson.decisions)
+    return apply_text(connection, edited, made, at, by).version

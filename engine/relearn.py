@@ -23,7 +23,7 @@ from engine.errors import RefusedError
 from engine.learn import issue
 from engine.live import built, freeze, live
 from engine.situation import columns, decode
-from engine.store import erasures, learning, quarantine, snapshots, watched
+from engine.store import candidates, erasures, learning, quarantine, snapshots, watched
 from engine.store.rows import DueRow, LearntRow
 from engine.teach import Reasons, decided_under, earned_by, marks, seen_of, set_aside, teach
 from engine.uncollected import uncollected
@@ -138,6 +138,7 @@ def republish(connection: Connection, done: Relearnt, at: datetime, reason: str 
     learning.pass_over(connection, done.skipped.tolist())
     quarantine.clear(connection, name)
     watched.remember(connection, name, ())
+    candidates.retire(connection, name)
     quarantine.note(connection, name, [], done.noted, microseconds(at))
     if (first_us := erasures.unsettled(connection, name)[1]) is not None:
         snapshots.empty(connection, name, first_us, version)

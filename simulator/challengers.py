@@ -32,7 +32,8 @@ from engine.relearn import PIECE, Names, newest_encoding
 from engine.screen import screen
 from engine.situation import decode
 from engine.store import learning
-from engine.store.rows import CandidateRow, DueRow
+from engine.store.candidates import CandidateRow
+from engine.store.rows import DueRow
 from engine.teach import earned_by, seen_of, set_aside, teach
 from engine.uncollected import uncollected
 from policies.base import Floats, Ints, Mask, draw

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from engine.domain import Program, Shadow
     from engine.store import Store
+    from engine.store.candidates import CandidateRow
     from simulator.challengers import Bout, Standing
     from simulator.interval.base import Interval
 
@@ -33,25 +35,95 @@ LevelOption = Annotated[float, typer.Option(help="Level of the two-sided interva
 
 def shadows(
     program: ProgramOption,
+    take: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Take a snapshot in as a candidate of that name.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", help="Where it is: a file, or another program of the store, PROGRAM@N."),
+    ] = None,
+    learnt_until: Annotated[
+        str | None, typer.Option(help="Decisions of this program made before then are in it. [default: none]")
+    ] = None,
+    drop: Annotated[str | None, typer.Option(metavar="NAME", help="Drop a candidate.")] = None,
     last: LastOption = 50_000,
     level: LevelOption = 0.95,
     at: AtOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Tell how the program's shadows would have done beside the policy that serves; changes nothing."""
+    """Tell how the program's shadows and candidates would have done beside the policy that serves."""
+    when = moment(at)
+    if (take is None) != (source is None) or (take and drop) or (learnt_until and not take):
+        raise InputError(
+            "--take NAME and --from SOURCE go together, with --learnt-until; --drop stands alone."
+        )
+    with at_work(store, program, when) as (its_store, loaded):
+        if take and source:
+            told = _take(its_store, loaded, (take, source), when, learnt_until)
+        elif drop:
+            told = _drop(its_store, loaded, drop)
+        else:
+            return _judge(its_store, loaded, when, (last, level), json)
+    show_json({"candidate": take or drop, "done": told}) if json else print(told)
+    return None
+
+
+def _take(
+    store: Store, program: Program, named: tuple[str, str], when: datetime, learnt_until: str | None
+) -> str:
+    from engine.candidates import read, take_in
+    from engine.values import check_id
+
+    name, source = check_id(named[0], "name", "--take"), named[1]
+    until = None if learnt_until is None else moment(learnt_until)
+    with store.write() as connection:
+        row = take_in(connection, program, name, read(connection, program, source), when, until)
+    return (
+        f"Candidate {name} of {program.name} is taken in from {row.source}, {len(row.body):,} bytes. It is "
+        "judged by decisions made from now on."
+    )
+
+
+def _drop(store: Store, program: Program, name: str) -> str:
+    from engine.store import candidates
+
+    with store.write() as connection:
+        known = [one.name for one in candidates.listed(connection, program.name)]
+        if not candidates.drop(connection, program.name, name):
+            raise NotFoundError(f"program '{program.name}' has no candidate '{name}'.{nearest(name, known)}")
+    return f"Candidate {name} of {program.name} is dropped."
+
+
+def _judge(store: Store, program: Program, when: datetime, how: tuple[int, float], json: bool) -> None:
+    """The shadows together, then each candidate, by decisions made since it was taken in."""
+    from engine.store import candidates
     from simulator.challengers import bout
 
-    when = moment(at)
-    with at_work(store, program, when) as (its_store, loaded):
-        if not loaded.shadows:
+    with store.read() as connection:
+        waiting = [one for one in candidates.listed(connection, program.name) if one.served_us is None]
+        if not program.shadows and not waiting:
             raise InputError(
-                f"program '{loaded.name}' names no shadows; write `shadows: {{NAME: {{kind: ...}}}}` in "
-                "its file."
+                f"program '{program.name}' names no shadows; write `shadows: {{NAME: {{kind: ...}}}}` in "
+                "its file, or take a candidate in with --take."
             )
-        with its_store.read() as connection:
-            found = bout(connection, loaded.name, loaded.shadows, when, last, level)
-    show_json(_document(found)) if json else _show(found)
+        among, early = len(program.shadows) + len(waiting), list[str]()
+        found: list[Bout] = []
+        if program.shadows:
+            found.append(bout(connection, program.name, program.shadows, when, *how, among))
+        for one in waiting:
+            try:
+                found.append(bout(connection, program.name, (), when, *how, among, one))
+            except RefusedError as error:
+                early.append(f"candidate {one.name}: {error}")
+    if json:
+        first = _document(found[0]) if program.shadows else {"program": program.name, "policies": []}
+        others = [_document(one) for one in found[bool(program.shadows) :]]
+        return show_json({**first, "candidates": others, "waiting": early})
+    for judged in found:
+        _show(judged)
+    print(*early, sep="\n" if early else "", end="\n" if early else "")
+    return None
 
 
 def promote(
@@ -68,58 +140,73 @@ def promote(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Let a shadow serve, if the lower limit of its lift over the policy that serves is above zero."""
+    """Let a shadow or a candidate serve, if the lower limit of its lift over what serves is above zero."""
+    from engine.store import candidates
     from simulator.challengers import bout
 
     if anyway and not note:
         raise InputError("--anyway goes against the figures; say why with --note.")
     when = moment(at)
     with at_work(store, program, when) as (its_store, loaded):
-        wanted = _named(loaded, shadow)
         with its_store.read() as connection:
-            found = bout(connection, loaded.name, [wanted], when, last, level, len(loaded.shadows))
+            waiting = {
+                one.name: one for one in candidates.listed(connection, loaded.name) if one.served_us is None
+            }
+            among, candidate = len(loaded.shadows) + len(waiting), waiting.get(shadow)
+            wanted = [] if candidate else [_named(loaded, shadow, waiting)]
+            found = bout(connection, loaded.name, wanted, when, last, level, among, candidate)
         (standing,) = found.challengers
         if not standing.ready and not anyway:
             raise RefusedError(
                 f"shadow '{shadow}' of program '{loaded.name}' is not promoted: {standing.why} "
                 f"(on {found.judged:,} decisions it had not learnt). What serves stays."
             )
-        _promote(its_store, wanted, loaded, standing, (when, by, note), json)
+        _promote(its_store, standing, loaded, candidate, (when, by, note), json)
 
 
-def _named(program: Program, name: str) -> Shadow:
+def _named(program: Program, name: str, candidates: Collection[str]) -> Shadow:
     for one in program.shadows:
         if one.name == name:
             return one
-    known = [one.name for one in program.shadows]
+    known = [*(one.name for one in program.shadows), *candidates]
     raise NotFoundError(f"program '{program.name}' has no shadow '{name}'.{nearest(name, known)}")
 
 
 def _promote(
     store: Store,
-    shadow: Shadow,
-    program: Program,
     standing: Standing,
+    program: Program,
+    candidate: CandidateRow | None,
     said: tuple[datetime, str | None, str],
     json: bool,
 ) -> None:
+    from engine import candidates
     from engine import promote as promotion
     from engine.program.edit import policy_line
     from engine.relearn import restudy
 
     when, by, note = said
-    with store.read() as connection:
-        done = restudy(connection, program.name, when, policy=shadow.policy)
-    told = f"shadow {shadow.name}, {standing.why}{'; ' if note else ''}{note}"
-    with store.write() as connection:
-        made = promotion.promote(connection, done, shadow.policy, when, signed("promote", by, told))
+    name, what = standing.name, "Candidate" if candidate else "Shadow"
+    by_whom = signed("promote", by, f"{what.lower()} {name}, {standing.why}{'; ' if note else ''}{note}")
+    if candidate:
+        with store.write() as connection:
+            made = candidates.promote(connection, candidate, when, by_whom)
+        learnt = (
+            "is published; what the program has decided is learnt on top of it by the next `nextbest learn`"
+        )
+    else:
+        with store.read() as connection:
+            done = restudy(connection, program.name, when, policy=standing.policy)
+        with store.write() as connection:
+            made = promotion.promote(connection, done, standing.policy, when, by_whom)
+        learnt = f"of {made.decisions:,} decisions is published"
     if json:
-        return show_json({**asdict(made), "shadow": shadow.name, "lift": asdict(standing.found.lift)})
+        return show_json({**asdict(made), "shadow": name, "lift": asdict(standing.found.lift)})
     print(
-        f"Shadow {shadow.name} serves: {standing.why}.\n"
-        f"Version {made.version} of {program.name} is current, and snapshot {made.snapshot} of "
-        f"{made.decisions:,} decisions is published. Write this into your program file:\n"
-        f"  {policy_line(shadow.policy)}\n"
+        f"{what} {name} serves: {standing.why}.\n"
+        f"Version {made.version} of {program.name} is current, and snapshot {made.snapshot} "
+        f"{learnt}. Write this into your program file:\n"
+        f"  {policy_line(standing.policy)}\n"
         f"To take it back: nextbest learn -p {program.name} --snapshots, then --rollback N; and "
         f"nextbest apply --rollback {program.name}."
     )

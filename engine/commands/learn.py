@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,7 @@ from engine.commands.shared import (
     moment,
     show_json,
 )
-from engine.errors import InputError
+from engine.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
     from engine.store import Store
@@ -39,6 +40,9 @@ GuardOption = Annotated[
     bool,
     typer.Option("--guard", help="Go back to the snapshot before the last step if customers fare worse."),
 ]
+SaveOption = Annotated[
+    Path | None, typer.Option(help="Write the snapshot that serves into a file, for another store.")
+]
 ApprenticeOption = Annotated[
     bool, typer.Option("--apprentice", help="Tell how well today's rules can be learnt; publish nothing.")
 ]
@@ -53,14 +57,15 @@ def learn(
     rollback: RollbackOption = None,
     guard: GuardOption = False,
     apprentice: ApprenticeOption = False,
+    save: SaveOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> int:
     """Learn from matured decisions and publish a snapshot; run it as often as you like."""
-    if afresh + snapshots + quarantine + guard + apprentice + (rollback is not None) > 1:
+    if sum([afresh, snapshots, quarantine, guard, apprentice, rollback is not None, save is not None]) > 1:
         raise InputError(
-            "--afresh, --snapshots, --quarantine, --guard, --apprentice and --rollback do different things; "
-            "give one of them."
+            "--afresh, --snapshots, --quarantine, --guard, --apprentice, --save and --rollback do different "
+            "things; give one of them."
         )
     when = moment(at)
     with at_work(store, program, when) as (its_store, loaded):
@@ -70,6 +75,8 @@ def learn(
             _tell_odd(its_store, loaded.name, json)
         elif rollback is not None:
             _go_back(its_store, loaded.name, rollback, when, json)
+        elif save is not None:
+            _save(its_store, loaded.name, save, json)
         elif apprentice:
             _tell_apprentice(its_store, loaded.name, json)
         elif guard:
@@ -170,6 +177,25 @@ def _go_back(store: Store, name: str, number: int, when: datetime, json: bool) -
         f"Snapshot {version} is published: a copy of {number}. Nothing more is learnt "
         "until you learn with --afresh or go back to the snapshot that was learnt last."
     )
+    return None
+
+
+def _save(store: Store, name: str, file: Path, json: bool) -> None:
+    from engine.candidates import sealed
+    from engine.live import live
+    from engine.store import snapshots
+
+    with store.read() as connection:
+        version = live(connection, name).snapshot_version
+        row = snapshots.snapshot(connection, name, version) if version else None
+    if row is None:
+        raise RefusedError(f"program '{name}': nothing is published yet; let it learn first.")
+    if file.exists():
+        raise InputError(f"--save {file}: the file is there already; name another one.")
+    file.write_bytes(sealed(row.body))
+    if json:
+        return show_json({"snapshot": version, "file": str(file), "bytes": len(row.body)})
+    print(f"Snapshot {version} of {name} is in {file}, {len(row.body):,} bytes; it holds what people did.")
     return None
 
 

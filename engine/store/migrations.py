@@ -169,6 +169,13 @@ _SOURCES: Step = (
     "CREATE INDEX outcome_source ON outcome (source, received_us)",
 )
 
+_CANDIDATES: Step = (
+    """CREATE TABLE candidate (
+        program TEXT NOT NULL, name TEXT NOT NULL, origin TEXT NOT NULL, source TEXT NOT NULL,
+        sha256 TEXT NOT NULL, body BLOB NOT NULL, taken_us INTEGER NOT NULL, until_us INTEGER,
+        served_us INTEGER, PRIMARY KEY (program, name)) STRICT""",
+)
+
 STEPS: tuple[Step, ...] = (
     _FIRST,
     _MODEL_VERSIONS,
@@ -184,6 +191,7 @@ STEPS: tuple[Step, ...] = (
     _FOLDS,
     _WATCHED,
     _SOURCES,
+    _CANDIDATES,
 )
 
 

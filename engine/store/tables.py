@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, CheckConstraint, Index, Table, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
+from engine.store import candidate_tables as candidate_tables
 from engine.store import lot_tables as lot_tables
 
 
