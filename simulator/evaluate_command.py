@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from engine.commands.shared import AtOption, StoreOption, moment, opened
+from engine.commands.shared import AtOption, JsonOption, StoreOption, moment, opened
 from engine.errors import InputError
-from simulator.log_options import listed, number_or_name, read
+from simulator import evaluate_options as asked
+from simulator.log_options import (
+    COLUMNS,
+    Action,
+    Cluster,
+    Context,
+    Format,
+    Propensity,
+    Reward,
+    Time,
+    listed,
+    log_in,
+)
 
 if TYPE_CHECKING:
     from simulator.evaluation import Evaluation
@@ -20,84 +30,34 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    policy: Annotated[
-        list[str],
-        typer.Option(
-            help="uniform, constant:ACTION, pmf:PREFIX, learnt, learnt:dr, learnt:ips, logging, "
-            "program:FILE or a .yaml file; may be repeated."
-        ),
-    ],
-    file: Annotated[
-        Path | None, typer.Argument(help="Logged decisions: Parquet or CSV (gz allowed), or see --format.")
-    ] = None,
-    action: Annotated[str, typer.Option(help="Column of the chosen action.")] = "",
-    propensity: Annotated[
-        str,
-        typer.Option(
-            help="Column of its probability, or that number, or 'estimate' to take the shares of the actions."
-        ),
-    ] = "",
-    reward: Annotated[str, typer.Option(help="Column of what it earned.")] = "",
-    format: Annotated[
-        str,
-        typer.Option(help="columns, nextbest (an export), open-bandit, dsjson, vw or personalizer."),
-    ] = "columns",
-    program: Annotated[
-        str, typer.Option("--program", "-p", help="A program of the store: its own decisions are the log.")
-    ] = "",
-    context: Annotated[str, typer.Option(help="Columns known before the choice, separated by commas.")] = "",
-    cluster: Annotated[
-        str | None, typer.Option(help="Column of the unit whose rows belong together.")
-    ] = None,
-    time: Annotated[
-        str | None, typer.Option(help="Column of the time of decision; drift is then checked.")
-    ] = None,
-    rewarded: Annotated[
-        str | None, typer.Option(help="Column of the time of the reward, checked to be after --time.")
-    ] = None,
-    id: Annotated[
-        str | None, typer.Option(help="Column that names the decision, checked to be there once.")
-    ] = None,
-    feasible: Annotated[
-        str | None, typer.Option(help="Prefix of 0/1 columns PREFIX<action> that say what could be chosen.")
-    ] = None,
-    logging: Annotated[
-        str | None, typer.Option(help="Prefix of columns PREFIX<action> with every action's probability.")
-    ] = None,
-    estimator: Annotated[
-        str,
-        typer.Option(
-            help="auto, all, or names separated by commas: dr, ips, snips, dm, ... [default: dr]",
-            show_default=False,
-        ),
-    ] = "",
-    interval: Annotated[
-        str, typer.Option(help="gamma, student, bootstrap, bernstein, likelihood or anytime.")
-    ] = "gamma",
-    limits: Annotated[
-        str, typer.Option(help="LOW,HIGH that every reward keeps; bernstein, likelihood, anytime need it.")
-    ] = "",
-    model: Annotated[str, typer.Option(help="Reward model: linear or boosted.")] = "linear",
-    ordered: Annotated[
-        bool, typer.Option("--ordered", help="Models and learners see earlier decisions only; needs times.")
-    ] = False,
-    level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
-    against: Annotated[str, typer.Option(help="What lifts are against: 'logged' or a policy.")] = "logged",
-    segment: Annotated[
-        list[str] | None, typer.Option(help="Column by whose levels lifts are shown; may be repeated.")
-    ] = None,
-    detect: Annotated[
-        float | None, typer.Option(help="A difference: tell how many rows would show it.")
-    ] = None,
-    contributions: Annotated[
-        Path | None, typer.Option(help="Write what each row adds to --policy (one): .csv or .parquet.")
-    ] = None,
-    html: Annotated[
-        Path | None, typer.Option(help="Write the result as a page that needs no network.")
-    ] = None,
+    policy: asked.Policies,
+    file: asked.File = None,
+    action: Action = "",
+    propensity: Propensity = "",
+    reward: Reward = "",
+    format: Format = COLUMNS,
+    program: asked.ProgramName = "",
+    context: Context = "",
+    cluster: Cluster = None,
+    time: Time = None,
+    rewarded: asked.Rewarded = None,
+    id: asked.Id = None,
+    feasible: asked.Feasible = None,
+    logging: asked.Logging = None,
+    estimator: asked.Estimators = "",
+    interval: asked.IntervalKind = "gamma",
+    limits: asked.Limits = "",
+    model: asked.Model = "linear",
+    ordered: asked.Ordered = False,
+    level: asked.Level = 0.95,
+    against: asked.Against = "logged",
+    segment: asked.Segments = None,
+    detect: asked.Detect = None,
+    contributions: asked.Contributions = None,
+    html: asked.Html = None,
     at: AtOption = None,
     store: StoreOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: JsonOption = False,
 ) -> int:
     """Estimate from a log what policies would have earned, with intervals, or refuse and say why."""
     from simulator.evaluate import evaluate as judge
@@ -107,33 +67,21 @@ def evaluate(
     if sum((file is not None, bool(program))) != 1:
         raise InputError("Give either the file of a log, or --program with a program of the store.")
     how = Method(
-        estimators=tuple(listed(estimator)),
-        level=level,
-        interval=interval,
-        model=model,
-        ordered=ordered,
-        limits=_limits(limits),
+        tuple(listed(estimator)),
+        level,
+        interval,
+        model,
+        ordered,
+        _limits(limits),
         segments=tuple(segment or ()),
         detect=detect,
     )
-    if program:
+    if file is None:
         log, targets = _stored(program, policy, moment(at), store)
     else:
-        assert file is not None
-        columns = {
-            "context": listed(context),
-            "action": action,
-            "propensity": number_or_name(propensity),
-            "reward": reward,
-            "cluster": cluster,
-            "time": time,
-            "rewarded": rewarded,
-            "id": id,
-            "feasible": feasible,
-            "logging": logging,
-        }
-        log = read(file, format, columns)
-        targets = list(policy)
+        known = {"action": action, "reward": reward, "cluster": cluster, "time": time, "rewarded": rewarded}
+        offered = {"id": id, "feasible": feasible, "logging": logging}
+        log, targets = log_in(file, format, context, propensity, **known, **offered), list(policy)
     found = judge(log, targets, against=against, method=how)
     if contributions is not None:
         _write_contributions(contributions, log, targets, against, how)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from engine.errors import InputError, nearest
 
@@ -11,6 +13,33 @@ if TYPE_CHECKING:
     from simulator.logs import Log
 
 COLUMNS = "columns"
+
+Action = Annotated[str, typer.Option("--action", help="Column of the chosen action.")]
+Propensity = Annotated[
+    str,
+    typer.Option(
+        "--propensity",
+        help="Column of its probability, or that number, or 'estimate' to take the shares of the actions.",
+    ),
+]
+Reward = Annotated[str, typer.Option("--reward", help="Column of what it earned.")]
+Format = Annotated[
+    str,
+    typer.Option("--format", help="columns, nextbest (an export), open-bandit, dsjson, vw or personalizer."),
+]
+Context = Annotated[
+    str, typer.Option("--context", help="Columns known before the choice, separated by commas.")
+]
+Cluster = Annotated[
+    str | None, typer.Option("--cluster", help="Column of the unit whose rows belong together.")
+]
+Time = Annotated[str | None, typer.Option("--time", help="Column of the time of decision.")]
+
+
+def log_in(file: Path, format: str, context: str, propensity: str, **columns: str | None) -> Log:
+    """The log in a file, by options as they were given; see `read`."""
+    named = {"context": listed(context), "propensity": number_or_name(propensity), **columns}
+    return read(file, format, named)
 
 
 def read(file: Path, format: str, columns: dict[str, Any]) -> Log:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.errors import InputError, NotFoundError, nearest
-from simulator.log_options import COLUMNS, listed, number_or_name, read
+from simulator.log_options import (
+    COLUMNS,
+    Action,
+    Cluster,
+    Context,
+    Format,
+    Propensity,
+    Reward,
+    Time,
+    log_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from engine.domain import PolicySpec
     from simulator.like import Likeness
+    from simulator.logs import Log
     from simulator.season import Season
     from simulator.world import World
 
@@ -37,13 +48,13 @@ def simulate(
     like: Annotated[
         Path | None, typer.Option(help="In place of WORLD: a log, and a world is fitted to it.")
     ] = None,
-    format: Annotated[str, typer.Option(help="Of the log, as `nextbest evaluate` has it.")] = COLUMNS,
-    action: Annotated[str, typer.Option(help="Column of the log: the chosen action.")] = "",
-    propensity: Annotated[str, typer.Option(help="Column: its probability; or that number.")] = "",
-    reward: Annotated[str, typer.Option(help="Column: what it earned.")] = "",
-    context: Annotated[str, typer.Option(help="Columns known before the choice, by commas.")] = "",
-    time: Annotated[str | None, typer.Option(help="Column: when; days of the week are then fitted.")] = None,
-    cluster: Annotated[str | None, typer.Option(help="Column: the unit whose rows belong together.")] = None,
+    format: Format = COLUMNS,
+    action: Action = "",
+    propensity: Propensity = "",
+    reward: Reward = "",
+    context: Context = "",
+    time: Time = None,
+    cluster: Cluster = None,
     nothing: Annotated[
         str, typer.Option(help="The log's action that sends nothing. [default: no_action]")
     ] = "",
@@ -55,17 +66,12 @@ def simulate(
     """Live through a season with the real engine in a simulated world: estimates beside the truth."""
     from simulator import worlds
 
-    columns: dict[str, Any] = {
-        "context": listed(context),
-        "action": action,
-        "propensity": number_or_name(propensity),
-        "reward": reward,
-        "cluster": cluster,
-        "time": time,
-    }
     if bool(world) == (like is not None):
         raise InputError("Give either the name of a world, or --like with a log to fit one to.")
-    found = None if like is None else _fitted(like, format, columns, nothing, organic)
+    found = None
+    if like is not None:
+        columns = {"action": action, "reward": reward, "time": time, "cluster": cluster}
+        found = _fitted(log_in(like, format, context, propensity, **columns), nothing, organic)
     here = worlds.world(world) if found is None else _world_like(found)
     specs = {name: spec(name, here) for name in policy or ["linear"]}
     seasons = [_live(here, customers, days, seed, name, one, json) for name, one in specs.items()]
@@ -73,12 +79,10 @@ def simulate(
     return 1 if any(one.audit.violations for one in seasons) else 0
 
 
-def _fitted(
-    file: Path, format: str, columns: dict[str, Any], nothing: str, organic: float | None
-) -> Likeness:
+def _fitted(log: Log, nothing: str, organic: float | None) -> Likeness:
     from simulator.like import likeness
 
-    return likeness(read(file, format, columns), nothing, organic)
+    return likeness(log, nothing, organic)
 
 
 def _world_like(found: Likeness) -> World:
