@@ -46,15 +46,19 @@ class Levels(msgspec.Struct, frozen=True, tag="levels"):
     levels: tuple[str, ...]
 
 
-class Encoding(msgspec.Struct, frozen=True):
+class Encoding(msgspec.Struct, frozen=True, omit_defaults=True):
     """How the values of a program become the columns of X.
 
     The contact history comes last: how often, how lately, and how lately with each offer of `offers`, so that
     fatigue and the wear of an offer shown again can be learnt.
+
+    `signs` says what outcomes foretell, found among so many `contacts`; see `engine.signs`.
     """
 
     features: tuple[Numeric | Levels, ...]
     offers: tuple[str, ...] = ()
+    signs: dict[str, float] = {}
+    contacts: int = 0
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from secrets import token_hex
 
-import numpy as np
 from sqlalchemy import Connection
 
 from engine.applied import stored_program
@@ -21,7 +20,7 @@ from engine.live import freeze, live
 from engine.sources import moved
 from engine.store import candidates, customers, erasures, merges, programs, snapshots
 from engine.store.sources import learn_again
-from engine.teach import seen_of, teach
+from engine.teach import seen_of, unteach
 from policies.base import Additive
 
 
@@ -122,7 +121,7 @@ def _taken_back(connection: Connection, name: str, customer: str) -> TakenBack |
     served, learnt = snapshots.served_and_learnt(connection, name)
     if current.fallback or served != learnt or not isinstance(current.policy, Additive):
         return TakenBack(base, None)
-    teach(connection, current, rows, np.array([row.reward for row in rows]), -1.0)
+    unteach(connection, current, rows)
     gone = seen_of(connection, replace(current, seen={}), rows)
     seen = {offer: count - gone.get(offer, 0) for offer, count in current.seen.items()}
     body = freeze(current.encoding, current.policy, {offer: n for offer, n in seen.items() if n})

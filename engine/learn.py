@@ -19,7 +19,7 @@ from datetime import datetime
 import numpy as np
 from sqlalchemy import Connection
 
-from engine import context
+from engine import context, signs
 from engine.calendar import microseconds
 from engine.canary import check_canary
 from engine.choose import Live
@@ -29,7 +29,19 @@ from engine.live import freeze, live
 from engine.situation import columns, decode
 from engine.store import erasures, learning, quarantine, snapshots, watched
 from engine.store.rows import DueRow
-from engine.teach import Reasons, earned_by, marks, seen_of, set_aside, teach, watch_on, watched_by
+from engine.teach import (
+    Earned,
+    Reasons,
+    earned_by,
+    marks,
+    seen_of,
+    set_aside,
+    teach,
+    unteach,
+    watch_on,
+    watched_by,
+    with_signs,
+)
 from engine.uncollected import uncollected
 from policies.base import Additive, Floats
 
@@ -53,7 +65,8 @@ class Study:
     """What was learnt over snapshot `base` of a program, not published yet: its body, rows and rewards.
 
     `erased` is the newest erasure by then; `aside` are decisions that are not learnt, `odd` those that are
-    learnt with a smaller reward, with the reasons. `spans` is what the watch on predictions remembers.
+    learnt with a smaller reward, with the reasons. `spans` is what the watch on predictions remembers. `rest`
+    is what early signs did not foretell, of what was `earned` and then of what was `corrected`.
     """
 
     program: Program
@@ -64,6 +77,7 @@ class Study:
     late: Sequence[DueRow]
     earned: Floats
     corrected: Floats
+    rest: Floats
     aside: Reasons
     odd: Reasons
     spans: Sequence[watched.Span]
@@ -104,19 +118,23 @@ def study(connection: Connection, name: str, at: datetime, limit: int) -> Study 
     due = [row for row in due if row.seq not in aside]
     base = current.snapshot_version
     current = _encoded(current, due)
-    earned, again = (earned_by(connection, current.program, rows) for rows in (due, late))
+    seen, earned = seen_of(connection, current, due), earned_by(connection, current.program, due)
+    if signs.are_due(current.encoding.contacts, sum(current.seen.values()), sum(seen.values())):
+        current, late = _parted(connection, current, due, earned, sum(seen.values()), late)
+    again = earned_by(connection, current.program, late)
+    rest = np.concatenate([one.rest(current.encoding.signs) for one in (earned, again)])
     watch_on(current.policy, watched.spans(connection, name))
-    teach(connection, current, due, earned.reward, 1.0)  # first: judged by what was served
+    teach(connection, current, due, earned.reward, rest[: len(due)], 1.0)  # first: judged by what was served
     if isinstance(current.policy, Additive):
-        teach(connection, current, late, np.array([row.reward for row in late]), -1.0)
-        teach(connection, current, late, again.reward, 1.0)
-    current = replace(current, seen=seen_of(connection, current, due))
+        unteach(connection, current, late)
+        teach(connection, current, late, again.reward, rest[len(due) :], 1.0)
+    current = replace(current, seen=seen)
     body = freeze(current.encoding, current.policy, current.seen)
     check_canary(connection, current.program, body)
     erased = erasures.newest(connection, name)
     spans, odd = watched_by(current.policy), {**earned.odd, **again.odd}
     rewards, held = (earned.reward, again.reward), Counter(source for source, _ in earned.held | again.held)
-    return Study(current.program, base, erased, body, due, late, *rewards, aside, odd, spans, held)
+    return Study(current.program, base, erased, body, due, late, *rewards, rest, aside, odd, spans, held)
 
 
 def publish(connection: Connection, done: Study, at: datetime) -> Lesson | None:
@@ -128,8 +146,8 @@ def publish(connection: Connection, done: Study, at: datetime) -> Lesson | None:
         return None
     reason = f"learnt {len(due)} decisions, corrected {len(late)}"
     version = issue(connection, program.name, done.body, at, reason)
-    rewarded = [*done.earned, *done.corrected]
-    learning.mark_learnt(connection, marks(program, [*due, *late], rewarded, at))
+    reward = np.concatenate([done.earned, done.corrected])
+    learning.mark_learnt(connection, marks(program, [*due, *late], reward, done.rest, at))
     learning.pass_over(connection, list(done.aside))
     watched.remember(connection, program.name, done.spans)
     learnt_now = [row.seq for row in (*due, *late)]
@@ -166,3 +184,20 @@ def _encoded(current: Live, due: Sequence[DueRow]) -> Live:
         return current
     values = columns(current.program, [decode(row.situation) for row in due]).values
     return replace(current, encoding=context.fit(current.program, values))
+
+
+def _parted(
+    connection: Connection,
+    current: Live,
+    due: Sequence[DueRow],
+    earned: Earned,
+    contacts: int,
+    late: list[DueRow],
+) -> tuple[Live, list[DueRow]]:
+    """The program with early signs looked for anew, and what has to be learnt again: all, if they moved."""
+    if not isinstance(current.policy, Additive):
+        return current, late
+    learnt = learning.all_learnt(connection, current.program.name)
+    before = earned_by(connection, current.program, learnt)
+    encoding = with_signs(current, [(due, earned), (learnt, before)], contacts)
+    return replace(current, encoding=encoding), late if encoding.signs == current.encoding.signs else learnt

@@ -15,9 +15,10 @@ from datetime import datetime
 import numpy as np
 from sqlalchemy import Connection
 
-from engine import context
+from engine import context, signs
 from engine.calendar import microseconds
 from engine.canary import check_canary
+from engine.choose import Live
 from engine.domain import PolicySpec, Program
 from engine.errors import RefusedError
 from engine.learn import issue
@@ -25,7 +26,7 @@ from engine.live import built, freeze, live
 from engine.situation import columns, decode
 from engine.store import candidates, erasures, learning, quarantine, snapshots, watched
 from engine.store.rows import DueRow, LearntRow
-from engine.teach import Reasons, decided_under, earned_by, marks, seen_of, set_aside, teach
+from engine.teach import Reasons, decided_under, earned_by, marks, seen_of, set_aside, teach, with_signs
 from engine.uncollected import uncollected
 from policies.base import Changing, Floats, Ints
 
@@ -33,6 +34,7 @@ AFRESH, PROMOTED = "learnt afresh", "promoted"
 STEPS = (AFRESH, PROMOTED)  # how the reasons of snapshots begin with which another policy may serve
 PIECE = 20_000  # decisions in memory at once
 FITTED = 50_000  # the encoding is fitted to so many of the newest decisions
+SIGNS = 20_000  # early signs are looked for among so many of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Relearnt:
     Attributes:
         marked: (n, 4) decision, end of its window, newest outcome seen, when learnt.
         reward: (n,) what each was learnt with.
+        rest: (n,) the part of it that early signs did not foretell.
         skipped: (s,) decisions that are not learnt: their action is gone, or they are set aside.
         erased: the newest erasure by then.
         noted: why decisions are not learnt, or learnt with a smaller reward.
@@ -52,6 +55,7 @@ class Relearnt:
     body: bytes
     marked: Ints
     reward: Floats
+    rest: Floats
     skipped: Ints
     erased: int
     noted: Reasons
@@ -90,9 +94,10 @@ def restudy(
     if isinstance(current.policy, Changing) and isinstance(served, Changing) and served.changes:
         current.policy.change(served.changes)
     before_us = microseconds(at - current.program.goal.window)
-    current = replace(current, encoding=newest_encoding(connection, current.program, before_us))
+    current = replace(current, encoding=newest_encoding(connection, current, before_us))
     names = Names(connection, current.program)
-    marked, reward, skipped = [np.zeros((0, 4), dtype=np.int64)], [np.zeros(0)], list[int]()
+    marked, reward, rest = [np.zeros((0, 4), dtype=np.int64)], [np.zeros(0)], [np.zeros(0)]
+    skipped = list[int]()
     noted, held = dict[int, str](), set[tuple[str, str]]()
     for rows in _pieces(connection, name, before_us, piece):
         aside = set_aside(connection, current.program, rows)
@@ -102,16 +107,19 @@ def restudy(
         earned = earned_by(connection, current.program, chosen)
         noted |= {**aside, **earned.odd}
         held |= earned.held
-        teach(connection, current, chosen, earned.reward, 1.0)
+        lesson = earned.reward, earned.rest(current.encoding.signs)
+        teach(connection, current, chosen, *lesson, 1.0)
         current = replace(current, seen=seen_of(connection, current, chosen))
-        marked.append(_packed(marks(current.program, chosen, earned.reward, at)))
-        reward.append(earned.reward)
+        marked.append(_packed(marks(current.program, chosen, *lesson, at)))
+        reward.append(lesson[0])
+        rest.append(lesson[1])
     if len(marked) == 1:
         raise RefusedError(f"program '{name}': no decision has matured, so there is nothing to learn afresh.")
     body = freeze(current.encoding, current.policy, current.seen)
     check_canary(connection, current.program, body)
     gone, erased = np.array(skipped, dtype=np.int64), erasures.newest(connection, name)
-    learnt, sent = (np.concatenate(marked), np.concatenate(reward)), Counter(source for source, _ in held)
+    learnt = np.concatenate(marked), np.concatenate(reward), np.concatenate(rest)
+    sent = Counter(source for source, _ in held)
     return Relearnt(current.program, body, *learnt, gone, erased, noted, sent)
 
 
@@ -131,10 +139,12 @@ def republish(connection: Connection, done: Relearnt, at: datetime, reason: str 
     learning.unlearn_all(connection, name)
     for start in range(0, n, PIECE):
         rows = slice(start, start + PIECE)
-        pairs = zip(done.marked[rows].tolist(), done.reward[rows].tolist(), strict=True)
-        learning.mark_learnt(
-            connection, [LearntRow(seq, one, when, until, seen) for (seq, until, seen, when), one in pairs]
-        )
+        columns_of = (one[rows].tolist() for one in (done.marked, done.reward, done.rest))
+        learnt = [
+            LearntRow(seq, one, when, until, seen, other)
+            for (seq, until, seen, when), one, other in zip(*columns_of, strict=True)
+        ]
+        learning.mark_learnt(connection, learnt)
     learning.pass_over(connection, done.skipped.tolist())
     quarantine.clear(connection, name)
     watched.remember(connection, name, ())
@@ -164,10 +174,16 @@ class Names:
         return self._known[version][row.action]
 
 
-def newest_encoding(connection: Connection, program: Program, before_us: int) -> context.Encoding:
-    """An encoding fitted to the newest decisions before a moment."""
+def newest_encoding(connection: Connection, current: Live, before_us: int) -> context.Encoding:
+    """An encoding fitted to the newest decisions before a moment, and to what followed them."""
+    program = current.program
     rows = learning.newest(connection, program.name, before_us, FITTED)
-    return context.fit(program, columns(program, [decode(row.situation) for row in rows]).values)
+    fitted = context.fit(program, columns(program, [decode(row.situation) for row in rows]).values)
+    rows, contacts = rows[:SIGNS], sum(row.contact for row in rows[:SIGNS])
+    if not signs.are_due(0, 0, contacts):
+        return fitted
+    lesson = rows, earned_by(connection, program, rows)
+    return with_signs(replace(current, encoding=fitted), [lesson], contacts)
 
 
 def _pieces(connection: Connection, name: str, before_us: int, piece: int) -> Iterator[list[DueRow]]:

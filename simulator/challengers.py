@@ -119,7 +119,7 @@ def bout(
     since_us = candidate.taken_us if candidate else 0
     edges = _edges(program, np.array([row.at_us for row in rows], dtype=np.int64), window_us, since_us)
     serving = Shadow(SERVING, PolicySpec(current.policy.kind, dict(current.policy.settings)))
-    wanted, encoding = [serving, *challengers], newest_encoding(connection, program, before_us)
+    wanted, encoding = [serving, *challengers], newest_encoding(connection, current, before_us)
     log = widened(stored_log(connection, program, at, instant(edges[0])), [program])
     log = log.rows(_among(log, rows))
     lives, still = [_ready(program, encoding, one.policy) for one in wanted], list[Live]()
@@ -210,9 +210,10 @@ def _taught(connection: Connection, lives: Sequence[Live], rows: Sequence[DueRow
         piece = rows[start : start + PIECE]
         aside = set_aside(connection, program, piece)
         chosen = [row for row in piece if row.seq not in aside and names.known(row)]
-        earned = earned_by(connection, program, chosen).reward
+        earned = earned_by(connection, program, chosen)
+        rest = earned.rest(made[0].encoding.signs)
         for one in made:
-            teach(connection, one, chosen, earned, 1.0)
+            teach(connection, one, chosen, earned.reward, rest, 1.0)
         seen = seen_of(connection, made[0], chosen)
         made = [replace(one, seen=seen) for one in made]
     return made

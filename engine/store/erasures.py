@@ -25,7 +25,7 @@ _PROGRAMS = prepare(
     .group_by(_decision.c.program)
 )
 _LEARNT_OF = prepare(
-    select(*due_columns(_learnt.c.reward))
+    select(*due_columns(learnt=True))
     .select_from(_decision.join(_learnt, _learnt.c.decision == _decision.c.seq))
     .where(_his, _decision.c.program == bindparam("program"))
     .order_by(_decision.c.seq)

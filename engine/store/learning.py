@@ -28,20 +28,21 @@ _values = attrgetter(*_LEARNT)
 _seen = select(func.coalesce(func.max(_outcome.c.seq), 0)).scalar_subquery()
 
 
-def due_columns(reward: ColumnElement[Any]) -> list[ColumnElement[Any]]:
-    """The columns of a `DueRow`, for a query that `due_rows` reads."""
-    return [*(_decision.c[name] for name in _FIELDS[:-2]), reward, _seen]
+def due_columns(learnt: bool) -> list[ColumnElement[Any]]:
+    """The columns of a `DueRow`, for a query that `due_rows` reads; of learnt decisions or of any."""
+    before = (_learnt.c.reward, _learnt.c.rest) if learnt else (null(), null())
+    return [*(_decision.c[name] for name in _FIELDS[:-3]), *before, _seen]
 
 
 _DUE = prepare(
-    select(*due_columns(null()))
+    select(*due_columns(learnt=False))
     .select_from(_pending.join(_decision, _decision.c.seq == _pending.c.decision))
     .where(_pending.c.program == bindparam("program"), _pending.c.at_us < bindparam("before_us"))
     .order_by(_pending.c.at_us, _pending.c.decision)
     .limit(bindparam("limit"))
 )
 _CHANGED = prepare(
-    select(*due_columns(_learnt.c.reward))
+    select(*due_columns(learnt=True))
     .select_from(
         _late.join(_decision, _decision.c.seq == _late.c.decision).join(
             _learnt, _learnt.c.decision == _late.c.decision
@@ -51,8 +52,14 @@ _CHANGED = prepare(
     .order_by(_late.c.decision)
     .limit(bindparam("limit"))
 )
+_ALL_LEARNT = prepare(
+    select(*due_columns(learnt=True))
+    .select_from(_decision.join(_learnt, _learnt.c.decision == _decision.c.seq))
+    .where(_decision.c.program == bindparam("program"))
+    .order_by(_decision.c.seq)
+)
 _MATURED = prepare(
-    select(*due_columns(null()))
+    select(*due_columns(learnt=False))
     .where(
         _decision.c.program == bindparam("program"),
         _decision.c.seq > bindparam("after_seq"),
@@ -64,7 +71,7 @@ _MATURED = prepare(
     .limit(bindparam("limit"))
 )
 _NEWEST = prepare(
-    select(*due_columns(null()))
+    select(*due_columns(learnt=False))
     .where(
         _decision.c.program == bindparam("program"),
         _decision.c.at_us < bindparam("before_us"),
@@ -75,7 +82,7 @@ _NEWEST = prepare(
     .limit(bindparam("limit"))
 )
 _OF_ARM = prepare(
-    select(*due_columns(null()))
+    select(*due_columns(learnt=False))
     .where(
         _decision.c.program == bindparam("program"),
         _decision.c.arm == bindparam("arm"),
@@ -150,6 +157,12 @@ def due(c: Connection, program: str, matured_before_us: int, limit: int) -> list
 def changed(c: Connection, program: str, limit: int = 100_000) -> list[DueRow]:
     """At most `limit` learnt decisions that an outcome reached since; `reward` is the one learnt before."""
     return due_rows(c, run(c, _CHANGED, program=program, limit=limit))
+
+
+def all_learnt(c: Connection, program: str) -> list[DueRow]:
+    """Every learnt decision of a program; `reward` and `rest` are what it was learnt with."""
+    folds.program(c, program)
+    return due_rows(c, run(c, _ALL_LEARNT, program=program))
 
 
 def mark_learnt(c: Connection, rows: Sequence[LearntRow]) -> None:

@@ -176,6 +176,8 @@ _CANDIDATES: Step = (
         served_us INTEGER, PRIMARY KEY (program, name)) STRICT""",
 )
 
+_SIGNS: Step = ("ALTER TABLE learnt ADD COLUMN rest REAL NOT NULL DEFAULT 0",)
+
 STEPS: tuple[Step, ...] = (
     _FIRST,
     _MODEL_VERSIONS,
@@ -192,6 +194,7 @@ STEPS: tuple[Step, ...] = (
     _WATCHED,
     _SOURCES,
     _CANDIDATES,
+    _SIGNS,
 )
 
 

@@ -205,6 +205,7 @@ class DueRow:
 
     Attributes:
         reward: what it was learnt with before, None if it never was.
+        rest: the part of it that early signs did not foretell.
         seen: number of the newest outcome in the store at the moment of reading; hand it back in `LearntRow`.
     """
 
@@ -222,6 +223,7 @@ class DueRow:
     situation: bytes
     feasible: bytes
     reward: float | None
+    rest: float | None
     seen: int
 
 
@@ -233,6 +235,7 @@ class LearntRow:
         decision: `seq` of the decision.
         until_us: end of its attribution window; an outcome dated later cannot change the reward.
         seen: `DueRow.seen` of the reading the reward was computed from.
+        rest: the part of the reward that early signs did not foretell.
     """
 
     decision: int
@@ -240,6 +243,7 @@ class LearntRow:
     learnt_us: int
     until_us: int
     seen: int
+    rest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

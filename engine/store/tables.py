@@ -173,6 +173,7 @@ class Learnt(SQLModel, table=True):
     learnt_us: int = Field(sa_type=BigInteger)
     until_us: int = Field(sa_type=BigInteger)
     seen: int
+    rest: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
 
 
 class Withdrawn(SQLModel, table=True):
