@@ -27,6 +27,7 @@ from engine.situation import Situations
 from policies.base import Actions, Floats, Ints, Mask, Policy, draw
 from policies.explore import greedy
 from policies.fixed import Formula, Uniform
+from policies.kernel import kernel
 from policies.state import Kept
 
 
@@ -99,6 +100,8 @@ def choose(live: Live, situations: Situations) -> Choices:
     charge = supply.charge(live.program, situations, sends) if live.program.budgets else None
     made, pmf = chances(live, situations, weighed, charge)
     drawn, propensity = draw(pmf, uniforms(live.program.name, situations.key))
+    explored = np.empty(len(drawn), dtype=np.bool_)
+    _explored(np.ascontiguousarray(pmf), propensity, explored)
     held = where(situations.arm, NEVER_CONTACTED)
     return Choices(
         made,
@@ -107,9 +110,19 @@ def choose(live: Live, situations: Situations) -> Choices:
         drawn,
         np.where(held, 0, drawn),
         np.where(held, 1.0, propensity),
-        propensity < pmf.max(axis=1),
+        explored,
         charge,
     )
+
+
+@kernel("void(f8[:,::1], f8[::1], b1[::1])", writes=1)
+def _explored(pmf: Floats, propensity: Floats, explored: Mask) -> None:
+    """Whether another action had a higher probability than the one drawn."""
+    n, k = pmf.shape
+    for i in range(n):
+        explored[i] = False
+        for j in range(k):
+            explored[i] |= pmf[i, j] > propensity[i]
 
 
 @dataclass(frozen=True, slots=True)

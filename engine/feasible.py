@@ -163,9 +163,14 @@ def _moments(
 
 
 def _by_consent(lanes: Lanes, situations: Situations, closed: Numbers) -> None:
+    consent = situations.consent
+    if not isinstance(consent, Coded) and all(
+        _granted(purpose, one) for one in consent for purpose in lanes.purposes
+    ):
+        return
     granted = np.ones((len(situations), len(lanes.purposes) + 1), dtype=np.bool_)
     for j, purpose in enumerate(lanes.purposes):
-        granted[:, j] = mapped(situations.consent, partial(_granted, purpose))
+        granted[:, j] = mapped(consent, partial(_granted, purpose))
     asked, refused = _asked(lanes)
     np.minimum(closed, np.where(granted[:, asked], NONE, refused), out=closed)
 

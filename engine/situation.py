@@ -6,8 +6,10 @@ The same for one request and for a million, and what replay reads.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -110,8 +112,7 @@ class Situations:
 
 def columns(program: Program, rows: Sequence[Situation]) -> Situations:
     """Situations of one program in columns."""
-    known = [r.values.get for r in rows]
-    values: dict[str, Sequence[Any]] = {name: [get(name) for get in known] for name in value_names(program)}
+    values = _values(value_names(program), [r.values for r in rows])
     for attribute in program.attributes:
         if attribute.type == "timestamp":
             values[attribute.name] = [as_instant(value) for value in values[attribute.name]]
@@ -132,6 +133,15 @@ def columns(program: Program, rows: Sequence[Situation]) -> Situations:
         [r.limits for r in rows],
         [r.explore for r in rows],
     )
+
+
+def _values(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
+    """The values of n customers by name, None where unknown."""
+    if rows and len(names) > 1:
+        with suppress(KeyError):  # all are known of all, most often
+            return dict(zip(names, zip(*map(itemgetter(*names), rows), strict=True), strict=True))
+    known = [row.get for row in rows]
+    return {name: [get(name) for get in known] for name in names}
 
 
 @once

@@ -54,7 +54,10 @@ class _Asked:
 
     def answer(self, answer: Answer) -> None:
         self.answered = True
-        self.caller.tell(answer)
+        try:
+            self.caller.tell(answer)
+        except Exception as error:  # whatever it is, the next one is told
+            log.error("an answer cannot be told", key=self.request.key, exc_info=error)
 
 
 class Desk:

@@ -10,7 +10,8 @@ from engine.choose import Choices, Live, scorer
 from engine.domain import Program
 from engine.feasible import Funnel, funnel
 from engine.once import latest, once
-from policies.base import Ints
+from policies.base import Floats, Ints, Mask
+from policies.kernel import kernel
 
 
 def reasons(live: Live, choices: Choices, i: int) -> list[str]:
@@ -45,20 +46,42 @@ class _Figures:
 @latest
 def _figures(program: Program, choices: Choices) -> _Figures:
     """Worked out for a whole group at once: it costs no more than for one."""
-    row, drawn = np.arange(len(choices.drawn)), choices.drawn
     worth = choices.value if choices.charge is None else choices.value - choices.charge
-    best = np.where(choices.feasible.mask, worth, -np.inf).max(axis=1)
-    value, net = choices.value[row, drawn], worth[row, drawn]
-    offers, mask = _offers(program), choices.feasible.mask
-    left = np.logical_or.reduceat(mask, offers, axis=1) if len(offers) else mask[:, :0]
+    left, found = np.empty(len(worth), dtype=np.int64), np.empty((4, len(worth)))
+    mask, pmf = np.ascontiguousarray(choices.feasible.mask), np.ascontiguousarray(choices.pmf)
+    each = np.ascontiguousarray(choices.value), np.ascontiguousarray(worth)
+    _survey(mask, *each, pmf, choices.drawn, _offers(program), left, found)
+    value, net, most, probability = found.tolist()
     return _Figures(
-        left.sum(axis=1).tolist(),
-        value.tolist(),
-        (value - net).tolist(),
-        (net >= best).tolist(),
-        choices.pmf[row, drawn].tolist(),
+        left.tolist(),
+        value,
+        [one - other for one, other in zip(value, net, strict=True)],
+        [one >= other for one, other in zip(net, most, strict=True)],
+        probability,
         choices.explored.tolist(),
     )
+
+
+@kernel("void(b1[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], i8[::1], i8[::1], i8[::1], f8[:,::1])", writes=2)
+def _survey(
+    mask: Mask, value: Floats, worth: Floats, pmf: Floats, drawn: Ints, first: Ints, left: Ints, found: Floats
+) -> None:
+    """How many offers, whose actions start at `first`, each row has left, and four numbers of it.
+
+    The value and the worth of the drawn action, the most that a feasible one is worth, and its probability.
+    """
+    n, k = mask.shape
+    for i in range(n):
+        most, offer, open_, counted = -np.inf, 0, 0, True
+        for j in range(k):
+            if offer < len(first) and j == first[offer]:
+                offer, counted = offer + 1, False
+            if mask[i, j]:
+                open_ += not counted
+                counted = True
+                most = max(most, worth[i, j])
+        left[i], found[0, i], found[1, i] = open_, value[i, drawn[i]], worth[i, drawn[i]]
+        found[2, i], found[3, i] = most, pmf[i, drawn[i]]
 
 
 def funnel_of(choices: Choices, i: int) -> Funnel:
