@@ -2,8 +2,12 @@
 
 A model learns some rows; then 20 actions are scored in standardised contexts, by vowpalwabbit (`--cb_adf`
 with the same settings, taught the same text; the text to be scored is made beforehand) and from the exported
-arrays in one batch. Printed are the largest difference, the least processor time of a context in five rounds,
-and the ratio. The time of the export itself is `export_ms`.
+arrays in one batch. Printed are the largest difference (`apart`), the least processor time of a context in
+five rounds, and the ratio. The time of the export itself is `export_ms`.
+
+vowpalwabbit adds up in single precision. So beside `apart` stand the largest differences of either from the
+sum of the same terms in extended precision: `ours_off` and `theirs_off`. Rewards are 0 and 1, and once more
+0 and 10, for scores of a size at which single precision itself steps by 5e-7.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from itertools import product
 from operator import itemgetter
 from typing import Any
 
@@ -41,11 +46,11 @@ def twin(policy: VW, feedback: Feedback) -> Any:
     return workspace
 
 
-def rows(n: int, d: int, seed: int) -> Feedback:
-    """n decisions by chance, rewards of 0 and 1 that depend on the context."""
+def rows(n: int, d: int, seed: int, worth: float = 1.0) -> Feedback:
+    """n decisions by chance, rewards of 0 and `worth` that depend on the context."""
     rng = np.random.Generator(np.random.PCG64(seed))
     X, action = rng.standard_normal((n, d)), rng.integers(0, len(ACTIONS), n)
-    reward = (X[np.arange(n), action % d] > 0.5).astype(np.float64)
+    reward = np.where(X[np.arange(n), action % d] > 0.5, worth, 0.0)
     return feedback(X, ACTIONS, action, reward, np.full(n, 1.0 / len(ACTIONS)))
 
 
@@ -55,9 +60,17 @@ def took(work: Callable[[], Floats]) -> tuple[Floats, float]:
     return work(), time.process_time() - start
 
 
-def measured(estimator: str, interact: bool, n: int, d: int) -> dict[str, Any]:
+def exactly(policy: VW, X: Floats) -> Floats:
+    """(n, k) the scores in extended precision, from the weights a policy has exported."""
+    assert policy._table is not None, "it was asked before"
+    table = policy._table[1].astype(np.longdouble)
+    found: Floats = -(table[0] + X.astype(np.longdouble) @ table[1:])
+    return found
+
+
+def measured(estimator: str, interact: bool, worth: float, n: int, d: int) -> dict[str, Any]:
     """The figures of one kind of model."""
-    past, X = rows(1000, d, 1), rows(n, d, 2).X
+    past, X = rows(1000, d, 1, worth), rows(n, d, 2).X
     policy = taught(estimator, interact, past)
     prior, few = np.zeros((n, len(ACTIONS))), X[:200]
     workspace, texts = twin(policy, past), [*policy.questions(few, ACTIONS, prior[:200])]
@@ -67,10 +80,14 @@ def measured(estimator: str, interact: bool, n: int, d: int) -> dict[str, Any]:
     scores, array_s = min(
         (took(lambda: policy.scores(X, ACTIONS, prior)) for _ in range(5)), key=itemgetter(1)
     )
+    exact = exactly(policy, few)
     return {
         "estimator": estimator,
         "interact": interact,
+        "worth": worth,
         "apart": float(np.abs(scores[:200] + costs).max()),
+        "ours_off": float(np.abs(scores[:200] - exact).max()),
+        "theirs_off": float(np.abs(costs + exact).max()),
         "largest": float(np.abs(costs).max()),
         "text_us": 1e6 * text_s / len(few),
         "array_us": 1e6 * array_s / n,
@@ -88,7 +105,7 @@ def main() -> None:
     parser.add_argument("--contexts", type=int, default=20_000)
     parser.add_argument("--columns", type=int, default=30)
     given = parser.parse_args()
-    kinds = [(estimator, interact) for estimator in ("mtr", "ips", "dr") for interact in (True, False)]
+    kinds = [(*one, worth) for one in product(("mtr", "ips", "dr"), (True, False)) for worth in (1.0, 10.0)]
     found = [measured(*kind, given.contexts, given.columns) for kind in kinds]
     print(json.dumps({"models": found}) if given.json else "\n".join(map(str, found)))
 

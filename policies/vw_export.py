@@ -6,7 +6,7 @@ index 11650396. A learner with several weights an index, as the doubly robust on
 multiplied by their number, and its policy in the first of them. The cost of an action is the sum of weight
 times value over its features; here the sum is taken beforehand over what contexts have in common.
 
-Scores differ from vowpalwabbit's by its own rounding, about 1e-7 of the largest term: it counts in single
+Scores differ from vowpalwabbit's by its own rounding, up to 4e-7 of the largest score: it counts in single
 precision, this in whole numbers of steps below 2**53, so row i depends on row i only, bit for bit.
 
 Source: Weinberger, Dasgupta, Langford, Smola and Attenberg (2009), "Feature hashing for large scale multitask

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
+from engine.assign import uniforms
 from policies import laws
-from policies.base import Actions, Feedback, Floats, Mask, Policy
+from policies.base import Actions, Feedback, Floats, Mask, Policy, draw
 from policies.linear import EXPLORERS
 from policies.make import make
 
@@ -67,6 +69,22 @@ def test_a_million_draws_follow_the_pmf(kind: str, chosen: dict[str, Any]) -> No
     policy.learn(case.feedback)
     pmf = policy.pmf(case.X, case.actions, case.mask, case.prior)
     assert (pmf[case.mask] > 0.0).all() and (pmf[~case.mask] == 0.0).all()
+
+
+def test_a_million_keys_draw_as_often_as_is_logged() -> None:
+    case = laws.make_case(7, n=8)
+    policy = make("linear", {"waves": 0, "gamma": 1.0})
+    policy.learn(case.feedback)
+    pmf = policy.pmf(case.X, case.actions, case.mask, case.prior)
+    each = 125_000
+    for row, own in enumerate(pmf):
+        u = uniforms("spring", [f"send-{row}-{i}" for i in range(each)])
+        action, propensity = draw(np.repeat(own[None], each, axis=0), u)
+        assert np.array_equal(propensity, own[action])
+        seen, there = np.bincount(action, minlength=len(own)), own > 0.0
+        assert not seen[~there].any()
+        if there.sum() > 1:
+            assert stats.chisquare(seen[there], each * own[there] / own.sum()).pvalue > 0.001
 
 
 @settings(max_examples=8, deadline=None)

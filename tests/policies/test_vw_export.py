@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.vw_export import twin
+from benchmarks.vw_export import ACTIONS, exactly, rows, taught, twin
 from policies.cases import make_case
 from policies.settings import PolicyError
 from policies.snapshot import pack, unpack
@@ -32,6 +32,17 @@ def test_exported_scores_are_vowpalwabbits(estimator: str, seed: int, interact: 
     again = unpack(pack(policy))
     assert isinstance(again, VW)
     assert np.array_equal(again.scores(X, case.actions, case.prior), scores)
+
+
+def test_scores_of_any_size_are_nearer_to_the_exact_sum_than_vowpalwabbits_own() -> None:
+    past, few = rows(500, 30, 1, 20.0), rows(100, 30, 2).X
+    policy = taught("mtr", True, past)
+    prior = np.zeros((100, len(ACTIONS)))
+    scores, workspace = policy.scores(few, ACTIONS, prior), twin(policy, past)
+    costs = np.array([workspace.predict(asked) for asked in policy.questions(few, ACTIONS, prior)])
+    exact = exactly(policy, few)
+    assert np.abs(scores).max() > 4.0
+    assert np.abs(scores - exact).max() < 2e-7 < np.abs(costs + exact).max() < 1e-6 * np.abs(scores).max()
 
 
 @pytest.mark.parametrize("explorer", ["epsilon", "softmax"])
