@@ -21,6 +21,9 @@ from simulator.calibration import line
 
 CHUNK = 65_536  # rows predicted at once
 CATEGORIES = 255  # actions a tree can tell apart
+AMPLE = (
+    1000  # rows for each leaf grown: trees then know no row by heart, and may be put on a line by their own
+)
 Model = Callable[[Floats, Ints], Floats]
 
 
@@ -57,25 +60,31 @@ def cross_fit_trees(
         weight: (n,) importance of each row in the fit, 1 where not given.
         growth: how trees grow.
         mended: whether predictions are recalibrated. The line for a fold comes from the last fold it may
-            see, predicted by trees that did not see that one either.
+            see, predicted by trees that did not see that one either; or, where rows are `AMPLE`, from some
+            of those that the trees grew on, which saves growing others.
 
     Predictions stay inside the range of the logged rewards.
     """
-    how, w = growth or Growth(), np.ones(len(X)) if weight is None else weight
+    how = growth or Growth()
 
     @cache
     def grown(seen: tuple[int, ...]) -> Model:
         rows = np.flatnonzero(np.isin(fold, seen))
-        return grow(X[rows], action[rows], reward[rows], how, w[rows])
+        return grow(X[rows], action[rows], reward[rows], how, None if weight is None else weight[rows])
+
+    def mending(seen: tuple[int, ...]) -> tuple[float, float]:
+        own = np.flatnonzero(np.isin(fold, seen))
+        if len(own) >= AMPLE * how.trees * 2**how.depth:
+            by, rows = seen, own[:: len(own) // CHUNK + 1]
+        else:
+            by, rows = seen[:-1], np.flatnonzero(fold == seen[-1])
+        return line(grown(by)(X[rows], action[rows]), reward[rows]) if by else (0.0, 1.0)
 
     q = np.empty((len(X), k))
     with _one_thread():
         for f, others in enumerate(train):
             held, seen = np.flatnonzero(fold == f), tuple(np.flatnonzero(others).tolist())
-            start, slope = 0.0, 1.0
-            if mended and len(seen) > 1:
-                last = np.flatnonzero(fold == seen[-1])
-                start, slope = line(grown(seen[:-1])(X[last], action[last]), reward[last])
+            start, slope = mending(seen) if mended else (0.0, 1.0)
             model = grown(seen)
             for rows in np.array_split(held, len(held) // CHUNK + 1):
                 for a in range(k):
@@ -92,8 +101,10 @@ def _one_thread() -> AbstractContextManager[object]:
     return limited
 
 
-def grow(X: Floats, action: Ints, y: Floats, growth: Growth, weight: Floats) -> Model:
+def grow(X: Floats, action: Ints, y: Floats, growth: Growth, weight: Floats | None = None) -> Model:
     """Trees for y given X (n, d) and action (n,): log odds where y is 0 and 1, else least squares.
+
+    No weights are not the same as weights of 1: with any, most of the time goes into weighted quantiles.
 
     Returns:
         What contexts (m, d) and actions (m,) are expected to bring, (m,). Actions that were tried the least

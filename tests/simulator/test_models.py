@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
+from simulator import boosted
 from simulator.boosted import CATEGORIES, Growth, cross_fit_trees, grow
 from simulator.calibration import line
 from simulator.evaluate import evaluate
@@ -40,6 +41,22 @@ def test_no_model_sees_the_rows_of_a_fold_it_is_not_trained_on(model: str, order
     if ordered:
         assert np.array_equal(one[fold == 1], other[fold == 1])  # nothing comes back from later
     assert not np.array_equal(one[fold == 3], other[fold == 3])
+
+
+def test_with_rows_to_spare_the_line_comes_from_rows_that_the_trees_grew_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log, q = bent(2, 6000)
+    fold = folds(log)
+    train, held = train_on(fold, ordered=False), fold == 2
+    apart = predictions(log, fold, train, "boosted")
+    monkeypatch.setattr(boosted, "AMPLE", 1)
+    found = predictions(log, fold, train, "boosted")
+    other = predictions(
+        replace(log, reward=np.where(held, 1 - log.reward, log.reward)), fold, train, "boosted"
+    )
+    assert np.array_equal(found[held], other[held]) and not np.array_equal(found, apart)
+    assert np.mean((found - q) ** 2) < 1.2 * np.mean((apart - q) ** 2)
 
 
 def test_trees_follow_what_lines_cannot() -> None:
