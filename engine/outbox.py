@@ -40,7 +40,10 @@ def outbox(path: str | Path) -> Iterator[Take]:
 
 def _join(parts: list[Path], whole: Path, path: Path) -> None:
     rows = pl.scan_ipc(parts)
-    (rows.sink_parquet if path.suffix == ".parquet" else rows.sink_csv)(whole)
+    if path.suffix == ".parquet":
+        rows.sink_parquet(whole, compression="zstd", compression_level=1)  # higher is slower, and no smaller
+    else:
+        rows.sink_csv(whole)
     with whole.open("rb") as file:
         os.fsync(file.fileno())
     whole.replace(path)

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from policies.base import Floats
+from policies.base import Floats, Ints
 from policies.kernel import kernel
 
 BOUND = 8.0  # contexts are standardised; beyond +-8 they are clipped
@@ -60,8 +60,18 @@ def multiply(X: Floats, W: Floats, out: Floats | None = None) -> Floats:
     if len(X) >= MANY:
         used = np.flatnonzero(X.any(axis=0))
         if 4 * len(used) <= 3 * X.shape[1]:
-            return np.matmul(np.ascontiguousarray(X[:, used]), W[used], out=out)
+            some = np.empty((len(X), len(used)))
+            _pick(X, used, some)
+            return np.matmul(some, W[used], out=out)
     return np.matmul(X, W, out=out)
+
+
+@kernel("void(f8[:,::1], i8[::1], f8[:,::1])", writes=1)
+def _pick(x: Floats, column: Ints, some: Floats) -> None:
+    """Some columns; numpy takes them one number at a time."""
+    for i in range(len(x)):
+        for j in range(len(column)):
+            some[i, j] = x[i, column[j]]
 
 
 def snap_weights(W: Floats, magnitude: int = X_BITS + 3) -> Floats:
