@@ -34,7 +34,7 @@ from engine.predictions.versions import About
 from engine.profiles import profiles
 from engine.request import Request
 from engine.roster import Roster
-from engine.store import Store, customers, decisions
+from engine.store import Store, customers, decisions, parts
 from engine.store.rows import DecisionRow, PredictionRow
 from engine.tally import BatchSummary, tally
 from engine.uncollected import keep_freed_memory, uncollected
@@ -101,14 +101,17 @@ def run(
 def _order(store: Store, program: Program, table: pl.DataFrame) -> pl.Series | None:
     """The order in which the rows are decided; None for that in which they stand.
 
-    By id where some are known, since what a transaction touches of the store's indexes then lies together. As
-    they stand where nobody seems to be, and where who comes first gets what is scarce.
+    Where some are known, those who stand in the same folds together, since a fold is read whole, and by id,
+    since what a transaction touches of the store's indexes then lies together. As they stand where nobody
+    seems to be known, and where who comes first gets what is scarce.
     """
     sample = table["customer"].gather_every(-(-table.height // SAMPLE)).to_list()
     with store.read() as connection:
         if program.budgets or not customers.seen(connection, sample):
             return None
-    return table["customer"].arg_sort()
+        fold = parts.newest(connection, table["customer"].to_list())
+    order = pl.DataFrame({"beside": fold // (CHUNK // lane.FOLD), "customer": table["customer"]})
+    return order.select(pl.arg_sort_by("beside", "customer")).to_series()
 
 
 def _settle(

@@ -79,9 +79,9 @@ def whole(called: str) -> Iterator[None]:
 
 
 def some(body: bytes, wanted: Callable[[str], bool], places: NDArray[np.int64]) -> pl.DataFrame:
-    """The columns of a block whose names are wanted, at some places."""
+    """The columns of a block whose names are wanted, at some places; nothing is read where there are none."""
     names = [name for name in pl.read_ipc_schema(BytesIO(body)) if wanted(plain(name))]
-    return restored(pl.read_ipc(BytesIO(body), columns=names)[places])
+    return restored(pl.read_ipc(BytesIO(body), columns=names)[places]) if names else pl.DataFrame()
 
 
 def picked(table: pl.DataFrame, places: Sequence[int]) -> pl.DataFrame:

@@ -48,7 +48,7 @@ def _restored(column: pl.Series) -> pl.Series:
     name, marked, digits = column.name.partition(_MARK)
     if not marked:
         return column
-    number = _parted(column.fill_null(0).to_numpy(), int(digits))
+    number = _parted((column.fill_null(0) if column.null_count() else column).to_numpy(), int(digits))
     return _known(pl.Series(number), column).alias(name)
 
 

@@ -6,7 +6,7 @@ one by one: the file laid over the profile, the newest scores, the contacts; of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -82,9 +82,10 @@ def _facts(
     connection: Connection, program: Program, part: pl.DataFrame, at_us: int, met: Met, keep: bool
 ) -> Facts:
     ids = part["customer"].to_list()
-    stored = [_of_folds(program, met, len(ids)), _of_rows(connection, program, ids, met)]
     scores, dated = _scores(connection, program, part, at_us, met)
     every = {name: part[name] for name in part.columns if name not in program.predictions}
+    said = {name for name, column in every.items() if not column.null_count()}
+    stored = [_of_folds(program, met, len(ids), said), _of_rows(connection, program, ids, met)]
     for older in stored:
         for name, column in older.items():
             every[name] = every[name].zip_with(every[name].is_not_null(), column) if name in every else column
@@ -93,8 +94,12 @@ def _facts(
     return Facts(pl.DataFrame({**every, **scores}), dated, contacts, outcomes, arms, keep)
 
 
-def _of_folds(program: Program, met: Met, n: int) -> Columns:
-    """What stands of profiles in folds; a fold that holds all attributes ends the search."""
+def _of_folds(program: Program, met: Met, n: int, said: Set[str]) -> Columns:
+    """What stands of profiles in folds; a fold that holds all attributes ends the search.
+
+    Args:
+        said: what need not be looked for, as the file says it of everybody.
+    """
     kinds = {one.name: one.type for one in program.attributes}
     left, found = np.ones(n, dtype=np.bool_), list[pl.DataFrame]()
     for piece in reversed(met.pieces):
@@ -102,10 +107,11 @@ def _of_folds(program: Program, met: Met, n: int) -> Columns:
         rows = left[piece.row]
         if kept is None or not rows.any():
             continue
-        table = piece.read(partial(_is_profile, kept), rows)
+        table = piece.read(partial(_is_wanted, kept, said), rows)
         named = [one.alias(one.name.removeprefix(VALUE)) for one in table]
         typed = [_typed(one, kinds[one.name]) if one.name in kinds else one for one in named]
-        found.append(pl.DataFrame([pl.Series("row", piece.row[rows]), *typed]))
+        if typed:
+            found.append(pl.DataFrame([pl.Series("row", piece.row[rows]), *typed]))
         if kinds.keys() <= set(kept):
             left[piece.row[rows]] = False
     if not found:
@@ -117,8 +123,9 @@ def _of_folds(program: Program, met: Met, n: int) -> Columns:
     return {one.name: one for one in all_rows if one.name != "row"}
 
 
-def _is_profile(kept: Sequence[str], name: str) -> bool:
-    return name == "zone" or name.startswith(CONSENT) or name.removeprefix(VALUE) in kept
+def _is_wanted(kept: Sequence[str], said: Set[str], name: str) -> bool:
+    own = name.removeprefix(VALUE)
+    return own not in said and (name == "zone" or name.startswith(CONSENT) or own in kept)
 
 
 def _typed(column: pl.Series, kind: AttributeType) -> pl.Series:

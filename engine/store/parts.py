@@ -50,6 +50,15 @@ def parts(c: Connection, ids: Sequence[str], made: NDArray[np.bool_]) -> list[Pa
     return found
 
 
+def newest(c: Connection, ids: Sequence[str]) -> NDArray[np.int64]:
+    """(n,) the number of the newest fold that may hold each customer, 0 for none."""
+    made = np.zeros(len(ids), dtype=np.int64)
+    if (turn := folds.turn_of(c)) is not None:
+        places = np.array(folds.find(c, turn, "customers", hashes(ids)), dtype=np.int64).reshape(-1, 2)
+        np.maximum.at(made, places[:, 1], places[:, 0])
+    return made
+
+
 def held(c: Connection, ids: Collection[str]) -> set[str]:
     """Those among some customers who are in a fold, their rows made or not."""
     asked = list(ids)

@@ -15,7 +15,7 @@ from engine.merge import merge
 from engine.outbox import check_out, outbox
 from engine.profiles import customer_table, profiles, unknown_columns
 from engine.roster import Table, open_file, open_rows
-from engine.store import Store, customers, decisions, predictions
+from engine.store import Store, blocks, customers, decisions, predictions
 from engine.tables import read_table, write_whole
 from engine.tally import BatchSummary
 from tests.engine.programs import AT, applied, spring
@@ -222,3 +222,22 @@ def test_two_ids_of_one_person_in_a_file_share_its_cap(store: Store, tmp_path: P
         with store.read() as connection:
             sent = decisions.contacts(connection, rows["customer"].to_list(), microseconds(at))
         assert sorted(one.customer for one in sent) == (persons if day != 1 else [])
+
+
+def test_whoever_stands_in_the_same_folds_is_decided_for_together(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the file is sorted the next day, no fold is read for two chunks."""
+    monkeypatch.setattr("engine.batch.CHUNK", 4)
+    monkeypatch.setattr("engine.lane.FOLD", 4)
+    program = stored(store)
+    people = table()
+    run(store, Batch(program, "monday", AT), Table(people))
+    read = list[int]()
+    body = blocks.body
+    monkeypatch.setattr(blocks, "body", lambda c, number: read.append(number) or body(c, number))
+    shuffled = people.sample(fraction=1.0, shuffle=True, seed=1)
+    answers = list[pl.DataFrame]()
+    run(store, Batch(program, "tuesday", AT + timedelta(days=1)), Table(shuffled), answers.append)
+    assert answers[0]["customer"].to_list() == shuffled["customer"].to_list()
+    assert sorted(read) == sorted(set(read)) and len(read) == -(-people.height // 4)

@@ -195,3 +195,11 @@ def test_what_was_sent_is_told_with_its_situation(store: Store) -> None:
     with store.write() as c:
         found = [row for offer in program.offers for row in sent(c, "spring", offer.name, 2**62, 0, 99)]
     assert found and all(decode(row.situation).customer == row.customer for row in found)
+
+
+def test_the_newest_fold_of_each_customer_is_found(store: Store) -> None:
+    batch(store, 4)
+    batch(store, 4, "tuesday", first=2, at=AT + timedelta(days=1))
+    with store.read() as c:
+        first, second = folds.numbers(c, "spring")
+        assert parts.newest(c, ["n0", "n5", "n2", "n9"]).tolist() == [first, second, second, 0]
