@@ -2,7 +2,7 @@
 
 A sum of weighted rare rewards is a compound Poisson sum. Fay and Feuer invert it with a gamma
 distribution, and for the upper limit add one event of the largest weight, since the log may just have
-missed it. Three changes carry that to any estimator and any reward:
+missed it. Four changes carry that to any estimator and any reward:
 
 1. The gamma is shifted: it has the terms' own mean, variance, and twice their third central moment. Twice,
    because the variance grows with the mean; to second order this is Hall's skewness correction of
@@ -18,6 +18,9 @@ missed it. Three changes carry that to any estimator and any reward:
    nearly half where they are of all sizes (Lancaster's mid-P, since their sum has no steps then). Its gain
    is the mean of gains in proportion to themselves, its surprise of surprises in proportion to their
    square, for the largest ones are unseen.
+4. Where many rows jump to both sides, little but the sample's own variance stands behind the limits. With
+   gains of all sizes it is then told `CAUTION` larger, which lifts coverage by half a point from just below
+   the level to just above it; where gains are alike, not at all.
 
 Source: Fay and Feuer (1997), "Confidence intervals for directly standardized rates: a method based on the
 gamma distribution"; Garwood (1936), "Fiducial limits for the Poisson distribution"; Lancaster (1961),
@@ -39,6 +42,7 @@ from simulator.interval.base import Evidence, Interval, Spread, spread
 
 TRUST = 48.0  # how many rows that jumped the products of moments count as
 LEAST = 0.05  # of the variance seen, what is left of it at least
+CAUTION = 0.08  # of the variance, added where rows that jump are many and gains of all sizes
 _NORMAL = 1e-3  # below this skewness the gamma is a normal with Cornish and Fisher's first correction
 
 
@@ -49,13 +53,15 @@ class Jumps:
     Attributes:
         second, third: what is added to these moments when they are drawn to the products.
         missed: size of a jump that the log may have missed.
-        share: of it, in the mean.
+        share: of it, in the mean: 1 where gains are alike, nearly 1/2 where they are of all sizes.
+        count: effective number of rows that jumped.
     """
 
     second: float
     third: float
     missed: float
     share: float
+    count: float
 
 
 def gamma(evidence: Evidence, level: float = 0.95) -> Interval:
@@ -63,8 +69,9 @@ def gamma(evidence: Evidence, level: float = 0.95) -> Interval:
     found = spread(evidence)
     below, above = jumps(evidence, found)
     tail = (1 - level) / 2
-    low = _limit(found, -1.0, below, tail)
-    high = _limit(found, 1.0, above, 1 - tail)
+    few = min(below.count, above.count)
+    low = _limit(found, -1.0, below, few, tail)
+    high = _limit(found, 1.0, above, few, 1 - tail)
     return Interval(found.value, min(low, found.value), max(high, found.value), math.sqrt(found.variance))
 
 
@@ -95,11 +102,11 @@ def _side(seen: Floats, pairs: Sequence[tuple[Floats, Floats]], size: float, row
     alike = max(_over(gain[1] ** 2, gain[0] * gain[2]) for gain, _ in pairs)
     share = (1.0 + alike**2) / 2
     if seen[1] <= 0.0:
-        return Jumps(0.0, 0.0, missed, share)
+        return Jumps(0.0, 0.0, missed, share, 0.0)
     product = np.sum([gain * it for gain, it in pairs], axis=0)
-    drawn = TRUST / (TRUST + seen[0] ** 2 / seen[1] / (size * rows))
-    second, third = drawn * (seen[0] * product / product[0] - seen)[1:]
-    return Jumps(float(second) * size / rows, float(third) * size**2 / rows, missed, share)
+    count = float(seen[0] ** 2 / seen[1]) / (size * rows)
+    second, third = TRUST / (TRUST + count) * (seen[0] * product / product[0] - seen)[1:]
+    return Jumps(float(second) * size / rows, float(third) * size**2 / rows, missed, share, count)
 
 
 def _powers(x: Floats) -> Floats:
@@ -121,11 +128,12 @@ def _design_effect(evidence: Evidence, found: Spread) -> float:
     return max(found.variance * (found.units - 1) / found.units / rows, 1.0)
 
 
-def _limit(found: Spread, sign: float, jumps: Jumps, p: float) -> float:
-    """Quantile p of the shifted gamma, with the jumps on the side of `sign`."""
+def _limit(found: Spread, sign: float, jumps: Jumps, few: float, p: float) -> float:
+    """Quantile p of the shifted gamma, with the jumps on the side of `sign`; `few` jumped to either side."""
     mean = found.value + sign * jumps.share * jumps.missed
-    variance = max(found.variance + jumps.second, LEAST * found.variance) + jumps.missed**2
-    return quantile(mean, variance, 2 * (found.third + sign * jumps.third), p)
+    caution = 1 + CAUTION * few / (TRUST + few) * 2 * (1 - jumps.share)
+    seen = max(found.variance * caution + jumps.second, LEAST * found.variance)
+    return quantile(mean, seen + jumps.missed**2, 2 * (found.third + sign * jumps.third), p)
 
 
 def quantile(mean: float, variance: float, third: float, p: float) -> float:
