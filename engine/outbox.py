@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import os
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
@@ -13,6 +16,7 @@ import polars as pl
 from engine.errors import InputError
 
 Take = Callable[[pl.DataFrame], None]
+_LOCK = "lock"
 
 
 @contextmanager
@@ -25,17 +29,35 @@ def outbox(path: str | Path) -> Iterator[Take]:
     path, parts = check_out(path), list[Path]()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        with _desk(path) as folder:
 
             def take(table: pl.DataFrame) -> None:
-                parts.append(Path(folder) / f"{len(parts)}.arrow")
+                parts.append(folder / f"{len(parts)}.arrow")
                 table.write_ipc(parts[-1])
 
             yield take
             if parts:
-                _join(parts, Path(folder) / path.name, path)
+                _join(parts, folder / path.name, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); name another file.") from error
+
+
+@contextmanager
+def _desk(path: Path) -> Iterator[Path]:
+    """A hidden folder beside a path, gone at the end; and those are gone that killed processes left there.
+
+    As long as its process lives a lock is held on a file in it.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*/{_LOCK}"):
+        with suppress(OSError), left.open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left.parent)
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        unlocked = Path(folder) / "unlocked"
+        with unlocked.open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            unlocked.rename(unlocked.with_name(_LOCK))  # nobody sees it before it is locked
+            yield Path(folder)
 
 
 def _join(parts: list[Path], whole: Path, path: Path) -> None:

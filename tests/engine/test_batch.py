@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -112,6 +115,29 @@ def test_nothing_is_written_where_a_batch_ends_in_an_error(tmp_path: Path) -> No
         take(FRAME)
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_batch_left_beside_its_file_is_cleared_away_by_the_next(tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+    code = (
+        "import os, signal, sys, polars; from engine.outbox import outbox\n"
+        "with outbox(sys.argv[1]) as take:\n"
+        "    take(polars.DataFrame({'a': [1]}))\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(out)]).returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    with outbox(tmp_path / "another.parquet") as take:
+        take(FRAME)
+        assert left.is_dir(), "it is another file's"
+    with outbox(out) as take:
+        assert not left.exists()
+        own = set(tmp_path.iterdir())
+        with outbox(out) as beside:
+            beside(FRAME)
+            assert own < set(tmp_path.iterdir()), "somebody is still at work there"
+        take(FRAME)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["another.parquet", "out.parquet"]
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:
