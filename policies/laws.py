@@ -178,7 +178,7 @@ def snapshot_brings_back_the_same_bits(make_policy: MakePolicy, case: Case) -> N
     """A policy unpacked from its snapshot gives the same pmf bit for bit."""
     policy = _learnt(make_policy, case)
     assert isinstance(policy, Kept)
-    again = unpack(pack(policy))
+    again = _unpacked(pack(policy), policy)
     _hold(np.array_equal(_pmf(policy, case), _pmf(again, case)), "a snapshot brings back the same bits")
 
 
@@ -186,7 +186,7 @@ def restored_learners_learn_on(make_policy: MakePolicy, case: Case) -> None:
     """A learner unpacked from its snapshot goes on learning as the original, bit for bit."""
     policy = _learnt(make_policy, case)
     if isinstance(policy, Kept):
-        again = unpack(pack(policy))
+        again = _unpacked(pack(policy), policy)
         policy.learn(case.feedback)
         again.learn(case.feedback)
         _hold(np.array_equal(_pmf(policy, case), _pmf(again, case)), "a restored learner learns on")
@@ -202,7 +202,7 @@ def damaged_snapshots_are_refused(make_policy: MakePolicy, case: Case) -> None:
         flipped = bytearray(packed)
         flipped[at] ^= 1 << int(rng.integers(8))
         for damaged in (packed[:at], bytes(flipped), packed[at:] + packed[:at] if at else packed + b"\0"):
-            _hold(_unreadable(damaged), f"a snapshot damaged at byte {at} is refused")
+            _hold(_unreadable(damaged, policy), f"a snapshot damaged at byte {at} is refused")
 
 
 def draws_follow_the_pmf(
@@ -276,9 +276,14 @@ def _refuses(policy: Policy, feedback: Feedback) -> bool:
     return False
 
 
-def _unreadable(packed: bytes) -> bool:
+def _unpacked(packed: bytes, policy: Kept) -> Kept:
+    """A policy of the same class, whether or not its kind can be named in a program file."""
+    return unpack(packed, lambda _, settings: type(policy)(**settings))
+
+
+def _unreadable(packed: bytes, policy: Kept) -> bool:
     try:
-        unpack(packed)
+        _unpacked(packed, policy)
     except SnapshotError:
         return True
     return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
 from typing import Any
 
 from policies.settings import PolicyError, choice
@@ -32,6 +33,7 @@ def _fixed(name: str) -> Callable[[], type[Kept]]:
     return load
 
 
+ENTRY_POINTS = "nextbest.policies"  # under which installed packages name kinds of their own
 # kind -> where its class comes from; loaded only when asked for, since scipy and vowpalwabbit are heavy
 KINDS: Mapping[str, Callable[[], type[Kept]]] = {
     "linear": _linear,
@@ -47,7 +49,7 @@ def make(kind: str, settings: Mapping[str, Any] | None = None) -> Kept:
     """A new policy.
 
     Args:
-        kind: one of `KINDS`.
+        kind: one of `KINDS`, or what an installed package names under `ENTRY_POINTS`.
         settings: keyword arguments of its class; what is left out has its default.
 
     Raises:
@@ -57,7 +59,7 @@ def make(kind: str, settings: Mapping[str, Any] | None = None) -> Kept:
         >>> make("constant", {"action": "no_action"}).settings
         {'action': 'no_action'}
     """
-    constructor = KINDS[choice("policy kind", kind, KINDS)]()
+    constructor = _constructor(kind)
     allowed = inspect.signature(constructor).parameters
     for name in settings or {}:
         choice(f"setting of policy {kind!r}", name, allowed)
@@ -67,3 +69,12 @@ def make(kind: str, settings: Mapping[str, Any] | None = None) -> Kept:
     for name in missing:
         raise PolicyError(f"policy {kind!r} needs the setting {name!r}.")
     return constructor(**(settings or {}))
+
+
+def _constructor(kind: str) -> type[Kept]:
+    """The class of a kind; one of nextbest's own cannot be named otherwise."""
+    if kind in KINDS:
+        return KINDS[kind]()
+    others = {one.name: one for one in entry_points(group=ENTRY_POINTS)}
+    found: type[Kept] = others[choice("policy kind", kind, (*KINDS, *others))].load()
+    return found

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import struct
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,8 +47,8 @@ def pack(policy: Kept) -> bytes:
     return b"".join([MAGIC, digest.digest(), *body])
 
 
-def unpack(packed: bytes | memoryview) -> Kept:
-    """The policy that was packed.
+def unpack(packed: bytes | memoryview, make: Callable[[str, Mapping[str, Any]], Kept] = make) -> Kept:
+    """The policy that was packed, made anew by its kind and settings.
 
     Raises:
         SnapshotError: the bytes were cut, changed, mixed up, or never were a snapshot.

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from policies.base import Actions, Feedback, Floats, Mask, check
+from policies.cases import make_case
+from policies.explore import greedy
+from policies.laws import LawBroken, check_policy
 from policies.make import KINDS, make
 from policies.settings import PolicyError
+from policies.snapshot import pack, unpack
+from policies.state import Kept, State
 
 NEEDED = {"constant": {"action": "a"}}
 
@@ -58,3 +66,66 @@ def test_importing_and_making_a_light_policy_loads_nothing_heavy() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+class Means:
+    """The mean reward of each action, whoever the customer is; a policy that nextbest does not know."""
+
+    kind = "means"
+
+    def __init__(self, floor: float = 0.05) -> None:
+        self.floor = floor
+        self.settings = {"floor": floor}
+        self._n: dict[str, float] = {}
+        self._sum: dict[str, float] = {}
+
+    def pmf(self, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
+        mean = np.array([self._sum.get(name, 0.0) / (self._n.get(name, 0.0) + 1.0) for name in actions.names])
+        return greedy(prior + mean, mask, self.floor)
+
+    def learn(self, feedback: Feedback) -> None:
+        check(feedback)
+        gained = zip(feedback.action, feedback.reward - feedback.prior, feedback.weight, strict=True)
+        for action, reward, weight in gained:
+            name = feedback.actions.names[action]
+            self._n[name] = self._n.get(name, 0.0) + float(weight)
+            self._sum[name] = self._sum.get(name, 0.0) + float(weight * reward)
+
+    def state(self) -> State:
+        return State({"n": self._n, "sum": self._sum}, {})
+
+    def restore(self, state: State) -> None:
+        self._n, self._sum = dict(state.words["n"]), dict(state.words["sum"])
+
+
+class Amnesiac(Means):
+    """Loses what it learnt on the way to a snapshot."""
+
+    def state(self) -> State:
+        return State({"n": {}, "sum": {}}, {})
+
+
+def test_a_policy_of_ones_own_runs_every_law_that_applies_to_it() -> None:
+    check_policy(Means)
+    check_policy(lambda: Means(0.2))
+    with pytest.raises(LawBroken, match="snapshot brings back"):
+        check_policy(Amnesiac)
+
+
+def test_an_installed_package_names_a_kind_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(PolicyError, match="policy kind == 'means'"):
+        make("means")
+    about = tmp_path / "mine-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[nextbest.policies]\nmeans = {__name__}:Means\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    policy = make("means", {"floor": 0.1})
+    assert isinstance(policy, Means) and isinstance(policy, Kept)
+    policy.learn(make_case(3).feedback)
+    again = unpack(pack(policy))
+    assert again.settings == {"floor": 0.1} and again.state() == policy.state()
+    with pytest.raises(PolicyError, match=r"setting of policy 'means' == 'flor'.*Did you mean 'floor'"):
+        make("means", {"flor": 0.1})
