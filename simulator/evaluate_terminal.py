@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -18,7 +19,18 @@ if TYPE_CHECKING:
 
 def show(found: Evaluation) -> None:
     """Print the tables and what is said of them."""
-    console = Console()
+    _tell(Console(), found)
+
+
+def text(found: Evaluation, width: int = 100) -> str:
+    """The same as text without colours."""
+    console = Console(file=StringIO(), width=width, no_color=True)
+    with console.capture() as told:
+        _tell(console, found)
+    return told.get().rstrip()
+
+
+def _tell(console: Console, found: Evaluation) -> None:
     logged, digits = found.logged, decimals(found)
     limits = span(logged.low, logged.high, digits)
     console.print(

@@ -86,6 +86,12 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     detect: float | None = None
 
+    def __str__(self) -> str:
+        """The tables that the command prints."""
+        from simulator.evaluate_terminal import text
+
+        return text(self)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain lists, dicts, strings and numbers; None where there is no answer, never NaN."""
         return {

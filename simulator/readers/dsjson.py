@@ -62,7 +62,7 @@ def _event(found: Mapping[str, Any], where: str, line: int) -> Event:
         line,
         actions[chosen],
         _number(found, "_label_probability", pmf[0] if isinstance(pmf, list) and pmf else None, where),
-        -_number(found, "_label_cost", None, where),
+        0.0 - _number(found, "_label_cost", None, where),
         dict(flat(context)),
         actions,
         _pmf(order, pmf, len(actions), where),

@@ -56,7 +56,7 @@ def _blocks(path: Path) -> Iterator[list[Line]]:
 
 def _one_line(line: int, text: str, names: Sequence[str], path: Path) -> Event:
     action, cost, chance = _parts(text, path, line)
-    return Event(line, action, chance, -cost, dict(_features(text, path, line)), names)
+    return Event(line, action, chance, 0.0 - cost, dict(_features(text, path, line)), names)
 
 
 def _several_lines(block: Sequence[Line], path: Path) -> Event:
@@ -71,7 +71,7 @@ def _several_lines(block: Sequence[Line], path: Path) -> Event:
     (line, text), where = chosen[0], block[0][0]
     _, cost, chance = _parts(text, path, line)
     context = dict(pair for number, one in shared for pair in _features(one, path, number))
-    return Event(where, _said(text), chance, -cost, context, [_said(one) for _, one in actions])
+    return Event(where, _said(text), chance, 0.0 - cost, context, [_said(one) for _, one in actions])
 
 
 def _is_shared(text: str) -> bool:

@@ -51,6 +51,14 @@ def test_a_page_is_whole_loads_nothing_and_escapes_names(tmp_path: Path) -> None
 def test_a_notebook_shows_the_table() -> None:
     shown = found()._repr_html_()
     assert shown.startswith("<div") and "constant:a1" in shown and "<style" not in shown
+    assert re.search(r"<strong>[\d.]+</strong><div", shown)  # a line of its own without any style
+    assert not re.search(r"</strong><span", shown)
+
+
+def test_a_printed_evaluation_is_the_table_of_the_command() -> None:
+    told = str(found())
+    assert told.startswith("3,000 logged decisions earned") and "constant:a1" in told
+    assert "supported" in told and "\x1b" not in told and "Evaluation(" not in told
 
 
 @pytest.mark.parametrize("n", [40, 3000])
