@@ -22,11 +22,11 @@ from engine import context
 from engine.choose import Live, choose, weigh
 from engine.errors import RefusedError
 from engine.live import live
+from engine.logged import decided_under
 from engine.relearn import Names
 from engine.situation import Situations, columns, decode
 from engine.store import learning
 from engine.store.rows import DueRow
-from engine.teach import decided_under
 from policies.base import Actions, Floats, Ints, Mask, feedback
 from policies.explore import greedy
 from policies.linear import Linear

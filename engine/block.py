@@ -20,7 +20,7 @@ from engine.decimals import plain, restored, shortened
 from engine.errors import StoreError
 from engine.situation import Contact, Happened, Situation, encode
 
-VALUE, CONSENT, _AS_OF, _DATED = "value.", "consent.", "as_of.", "dated."
+VALUE, CONSENT, DATED, _AS_OF = "value.", "consent.", "dated.", "as_of."
 CONTACTS, OUTCOMES = "contacts", "outcomes"
 _FEW = 8
 
@@ -41,7 +41,7 @@ def table(
     columns = list(fixed)
     columns += [shortened(series.alias(VALUE + series.name)) for series in values]
     columns += [series.alias(CONSENT + series.name) for series in consent]
-    columns += [series.alias(_DATED + name) for name, series in dated.items()]
+    columns += [series.alias(DATED + name) for name, series in dated.items()]
     return pl.DataFrame(columns)
 
 
@@ -115,7 +115,7 @@ def _situation(row: Mapping[str, Any]) -> Situation:
         [] if contacts is None else _contacts(contacts),
         row["zone"],
         [] if outcomes is None else _outcomes(outcomes),
-        {name: at for name, at in same.items() if name in values} | _under(row, _DATED),
+        {name: at for name, at in same.items() if name in values} | _under(row, DATED),
     )
 
 

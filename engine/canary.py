@@ -11,7 +11,7 @@ from engine.domain import Program
 from engine.errors import RefusedError
 from engine.live import thaw
 from engine.situation import columns, decode
-from engine.store import learning
+from engine.store import entries
 from policies.base import Floats, Mask
 from policies.settings import PolicyError
 from policies.snapshot import SnapshotError
@@ -26,8 +26,8 @@ def check_canary(connection: Connection, program: Program, body: bytes) -> None:
     Raises:
         RefusedError: it cannot be read, a score is not finite, or its probabilities are none.
     """
-    rows = learning.newest(connection, program.name, _EVER, ASKED)
-    if rows and (wrong := _wrong(program, body, [row.situation for row in rows])):
+    logged = entries.situations(connection, entries.newest(connection, program.name, _EVER, ASKED))
+    if logged and (wrong := _wrong(program, body, logged)):
         raise RefusedError(
             f"program '{program.name}': the new snapshot is not published, the last good one serves on: "
             f"{wrong} Look for odd rewards (`nextbest learn --quarantine`), then learn with --afresh."

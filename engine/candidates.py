@@ -14,6 +14,7 @@ import hashlib
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy import Connection
 
 from engine.applied import Signature, stored_program
@@ -22,10 +23,12 @@ from engine.canary import check_canary
 from engine.domain import PolicySpec, Program
 from engine.errors import InputError, NotFoundError, nearest
 from engine.learn import issue
+from engine.lesson import Learnt
 from engine.live import live, thaw
 from engine.promote import Promotion, with_policy_applied
-from engine.relearn import PIECE, PROMOTED
-from engine.store import candidates, learning, programs, quarantine, snapshots, watched
+from engine.relearn import PROMOTED
+from engine.settle import settle
+from engine.store import candidates, entries, learning, programs, quarantine, snapshots, watched
 from engine.store.candidates import CandidateRow
 from policies.settings import PolicyError
 from policies.snapshot import SnapshotError
@@ -140,21 +143,21 @@ def promote(connection: Connection, row: CandidateRow, at: datetime, by: Signatu
         RefusedError: it cannot decide for the newest customers, or the program's file cannot be edited.
     """
     name, policy = row.program, policy_of(row)
-    check_canary(connection, stored_program(connection, name), row.body)
+    program = stored_program(connection, name)
+    check_canary(connection, program, row.body)
     reason = f"{PROMOTED} candidate {row.name}: {row.source}"
     snapshot = issue(connection, name, row.body, at, reason)
     learning.unlearn_all(connection, name)
-    learnt = _pass_over(connection, name, row.until_us) if row.until_us is not None else 0
+    learnt = 0 if row.until_us is None else _pass_over(connection, program, row.until_us, at)
     quarantine.clear(connection, name)
     watched.remember(connection, name, ())
     candidates.serve(connection, name, row.name, microseconds(at))
     return Promotion(with_policy_applied(connection, name, policy, at, by), snapshot, learnt)
 
 
-def _pass_over(connection: Connection, name: str, until_us: int) -> int:
+def _pass_over(connection: Connection, program: Program, until_us: int, at: datetime) -> int:
     """Decisions made before a moment wait no more; how many there are."""
-    after = count = 0
-    while rows := learning.matured(connection, name, until_us, after, PIECE):
-        learning.pass_over(connection, [row.seq for row in rows])
-        after, count = rows[-1].seq, count + len(rows)
-    return count
+    listed = entries.matured(connection, program.name, until_us)
+    never = Learnt(listed, np.full(len(listed), np.nan), np.zeros(len(listed)))
+    settle(connection, program, never, learning.newest_outcome(connection), at)
+    return len(listed)

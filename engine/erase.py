@@ -16,11 +16,13 @@ from engine.applied import stored_program
 from engine.calendar import microseconds
 from engine.errors import NotFoundError
 from engine.learn import issue
+from engine.lesson import Learnt
 from engine.live import freeze, live
+from engine.logged import of_rows
 from engine.sources import moved
 from engine.store import candidates, customers, erasures, merges, programs, snapshots
 from engine.store.sources import learn_again
-from engine.teach import seen_of, unteach
+from engine.teach import seen_of, teach
 from policies.base import Additive
 
 
@@ -121,8 +123,9 @@ def _taken_back(connection: Connection, name: str, customer: str) -> TakenBack |
     served, learnt = snapshots.served_and_learnt(connection, name)
     if current.fallback or served != learnt or not isinstance(current.policy, Additive):
         return TakenBack(base, None)
-    unteach(connection, current, rows)
-    gone = seen_of(connection, replace(current, seen={}), rows)
+    logged, before = of_rows(connection, current.program, rows), Learnt.of_rows(rows)
+    teach(current, logged, before.reward, before.rest, -1.0)
+    gone = seen_of(replace(current, seen={}), logged)
     seen = {offer: count - gone.get(offer, 0) for offer, count in current.seen.items()}
     body = freeze(current.encoding, current.policy, {offer: n for offer, n in seen.items() if n})
     return TakenBack(base, body)

@@ -5,71 +5,33 @@ The table of decisions is what `nextbest evaluate` reads: context, action, prope
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import polars as pl
 from sqlalchemy import Connection
 
-from engine.applied import stored_program
-from engine.arbitrate import cost
-from engine.calendar import MICROSECOND, instant, microseconds
-from engine.domain import AttributeType, Program
-from engine.reward import rewards
-from engine.situation import columns, decode
-from engine.store import assignments, decisions, exports, outcomes
-from engine.store.rows import DecisionRow
-from engine.values import fits, types
+from engine.calendar import instant, microseconds
+from engine.domain import Program
+from engine.outgoing import INSTANT, Outgoing
+from engine.store import assignments, entries, exports
 
 PART = 10_000
-CONTEXT = "context."  # before the names of attributes and predictions, which may be any
-_DTYPES: Mapping[AttributeType, Any] = {
-    "number": pl.Float64,
-    "integer": pl.Int64,
-    "text": pl.String,
-    "boolean": pl.Boolean,
-    "timestamp": pl.Datetime("us", "UTC"),
-}
-_INSTANT = pl.Datetime("us", "UTC")
-_DECISIONS: dict[str, Any] = {
-    "id": pl.String,
-    "key": pl.String,
-    "customer": pl.String,
-    "at": _INSTANT,
-    "arm": pl.String,
-    "action": pl.String,
-    "offer": pl.String,
-    "channel": pl.String,
-    "slot": pl.String,
-    "send_at": _INSTANT,
-    "contact": pl.Boolean,
-    "withheld": pl.String,
-    "propensity": pl.Float64,
-    "explored": pl.Boolean,
-    "explore": pl.Boolean,
-    "fallback": pl.String,
-    "value": pl.Float64,
-    "reward": pl.Float64,
-    "program_version": pl.Int64,
-    "snapshot_version": pl.Int64,
-    "feasible": pl.String,
-}
 _OUTCOMES: dict[str, Any] = {
     "event": pl.String,
     "decision": pl.String,
     "customer": pl.String,
     "kind": pl.String,
     "value": pl.Float64,
-    "at": _INSTANT,
-    "received_at": _INSTANT,
+    "at": INSTANT,
+    "received_at": INSTANT,
 }
 _ASSIGNMENTS: dict[str, Any] = {
     "customer": pl.String,
     "arm": pl.String,
     "salt": pl.String,
-    "assigned_at": _INSTANT,
+    "assigned_at": INSTANT,
 }
 Tables = Iterator[pl.DataFrame]
 
@@ -80,18 +42,11 @@ def decision_tables(connection: Connection, program: Program, since: datetime, a
     `reward` is None until the attribution window has passed by `at`; `feasible` names the actions there were
     to choose from, with blanks between them; `explore` is False where the caller wanted the best alone.
     """
-    kinds = types(program)
-    schema = {**_DECISIONS, **{f"{CONTEXT}{name}": _DTYPES[kind] for name, kind in kinds.items()}}
-    yield pl.DataFrame(schema=schema)
-    since_us, versions = microseconds(since), _Versions(connection, program)
-    after = exports.first_decision(connection, program.name, since_us) - 1
-    while after >= 0 and (rows := decisions.decisions_iter(connection, program.name, after, PART)):
-        after = rows[-1].seq
-        dated = [row for row in rows if row.at_us >= since_us]
-        made = {**_plain(dated), **_context(program, dated)}
-        made["reward"] = _rewards(connection, versions, dated, microseconds(at))
-        made["feasible"] = [_feasible(versions(row.program_version), row.feasible) for row in dated]
-        yield pl.DataFrame(made, schema=schema)
+    going = Outgoing(connection, program, microseconds(at))
+    yield pl.DataFrame(schema=going.schema)
+    listed = entries.since(connection, program.name, microseconds(since))
+    for start in range(0, len(listed), PART):
+        yield going.table(listed.only(slice(start, start + PART)))
 
 
 def outcome_tables(connection: Connection, program: Program, since: datetime, at: datetime) -> Tables:
@@ -134,62 +89,3 @@ EXPORTS: Mapping[str, Callable[[Connection, Program, datetime, datetime], Tables
     "outcomes": outcome_tables,
     "assignments": assignment_tables,
 }
-
-
-class _Versions:
-    """The versions of a program, each read once."""
-
-    def __init__(self, connection: Connection, program: Program) -> None:
-        self._connection, self._name = connection, program.name
-        self._read = {program.version: program}
-
-    def __call__(self, version: int) -> Program:
-        if version not in self._read:
-            self._read[version] = stored_program(self._connection, self._name, version)
-        return self._read[version]
-
-
-def _plain(rows: Sequence[DecisionRow]) -> dict[str, list[Any]]:
-    """The columns that stand in the log as they are."""
-    renamed = {"action": "action_name"}
-    same = [name for name in _DECISIONS if name not in ("at", "send_at", "explore", "reward", "feasible")]
-    made: dict[str, list[Any]] = {
-        name: [getattr(row, renamed.get(name, name)) for row in rows] for name in same
-    }
-    made["at"] = [instant(row.at_us) for row in rows]
-    made["send_at"] = [None if row.send_at_us is None else instant(row.send_at_us) for row in rows]
-    return made
-
-
-def _context(program: Program, rows: Sequence[DecisionRow]) -> dict[str, list[Any]]:
-    """What was known, in the types of the program; a value of another type, by an older version, is None."""
-    situations = columns(program, [decode(row.situation) for row in rows])
-    values = situations.values
-    known = {
-        f"{CONTEXT}{name}": [one if one is None or fits(kind, one) else None for one in values[name]]
-        for name, kind in types(program).items()
-    }
-    return {"explore": list(situations.explore), **known}
-
-
-def _feasible(program: Program, packed: bytes) -> str:
-    mask = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=len(program.actions))
-    return " ".join(program.actions[j].name for j in np.flatnonzero(mask))
-
-
-def _rewards(
-    connection: Connection, versions: _Versions, rows: Sequence[DecisionRow], at_us: int
-) -> list[float | None]:
-    """The reward of each decision by the goal it was made under, None where outcomes may still come."""
-    made: list[float | None] = [None] * len(rows)
-    for version in {row.program_version for row in rows}:
-        program = versions(version)
-        window_us = program.goal.window // MICROSECOND
-        own = [i for i, row in enumerate(rows) if row.program_version == version]
-        ripe = [i for i in own if rows[i].at_us + window_us < at_us]
-        found = outcomes.outcomes_of(connection, [rows[i].seq for i in ripe], window_us)
-        spent = cost(program)[[rows[i].action for i in ripe]]
-        earned = rewards(program.goal, spent, [found.get(rows[i].seq, []) for i in ripe])
-        for i, one in zip(ripe, earned.tolist(), strict=True):
-            made[i] = one
-    return made

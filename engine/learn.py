@@ -12,38 +12,30 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
 from sqlalchemy import Connection
 
-from engine import context, signs
+from engine import signs
 from engine.calendar import microseconds
 from engine.canary import check_canary
 from engine.choose import Live
 from engine.domain import Program
 from engine.errors import InputError, RefusedError
+from engine.lesson import FITTED, SIGNS, Learnt, fitted, judged, taught, taught_again, without
 from engine.live import freeze, live
-from engine.situation import columns, decode
-from engine.store import erasures, learning, quarantine, snapshots, watched
-from engine.store.rows import DueRow
-from engine.teach import (
-    Earned,
-    Reasons,
-    earned_by,
-    marks,
-    seen_of,
-    set_aside,
-    teach,
-    unteach,
-    watch_on,
-    watched_by,
-    with_signs,
-)
+from engine.settle import settle
+from engine.store import Store, entries, erasures, folds, learning, quarantine, snapshots, watched
+from engine.store.entries import Entries
+from engine.teach import Reasons, looks_at_rows, set_aside, watch_on, watched_by, with_signs
 from engine.uncollected import uncollected
-from policies.base import Additive, Floats
+from policies.base import Additive
+
+LIMIT = 2_000_000  # decisions of one lesson
+LATE = 20_000  # of which so many are learnt again
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +54,27 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What was learnt over snapshot `base` of a program, not published yet: its body, rows and rewards.
+    """What was learnt over snapshot `base` of a program, not published yet: its body, decisions and rewards.
 
-    `erased` is the newest erasure by then; `aside` are decisions that are not learnt, `odd` those that are
-    learnt with a smaller reward, with the reasons. `spans` is what the watch on predictions remembers. `rest`
-    is what early signs did not foretell, of what was `earned` and then of what was `corrected`.
+    `erased` is the newest erasure by then, `seen` the newest outcome. `noted` says of decisions why they are
+    not learnt, or learnt with a smaller reward; `people` are customers of such decisions that stand in folds.
+    `spans` is what the watch on predictions remembers.
     """
 
     program: Program
     base: int
     erased: int
     body: bytes
-    due: Sequence[DueRow]
-    late: Sequence[DueRow]
-    earned: Floats
-    corrected: Floats
-    rest: Floats
-    aside: Reasons
-    odd: Reasons
+    due: Learnt
+    late: Learnt
+    noted: Reasons
+    people: Collection[str]
     spans: Sequence[watched.Span]
     held: Mapping[str, int]
+    seen: int
 
 
-def learn(connection: Connection, name: str, at: datetime, limit: int = 200_000) -> Lesson:
+def learn(connection: Connection, name: str, at: datetime, limit: int = LIMIT) -> Lesson:
     """Learn the decisions of a program that have matured by `at`, and publish a snapshot.
 
     Raises:
@@ -94,6 +84,34 @@ def learn(connection: Connection, name: str, at: datetime, limit: int = 200_000)
     lesson = Lesson(0, 0, None, None) if done is None else publish(connection, done, at)
     assert lesson is not None, "nobody else publishes within one write transaction"
     return lesson
+
+
+def learn_all(store: Store, name: str, at: datetime) -> Lesson:
+    """Learn all that has matured by `at`, lesson by lesson; others write while it reads and learns.
+
+    Raises:
+        InputError, RefusedError: as `study`.
+    """
+    made = Lesson(0, 0, None, None)
+    while True:
+        with store.read() as connection:
+            done = study(connection, name, at, LIMIT)
+        if done is None:
+            return made
+        with store.write() as connection:
+            lesson = publish(connection, done, at)
+        if lesson is not None:
+            made = _after(made, lesson)
+            if len(done.due) < LIMIT and len(done.late) < LATE:
+                return made
+
+
+def _after(one: Lesson, other: Lesson) -> Lesson:
+    """Two lessons as one."""
+    n = one.decisions + other.decisions
+    total = sum(each.decisions * (each.mean_reward or 0.0) for each in (one, other))
+    held = dict(Counter(one.held) + Counter(other.held))
+    return Lesson(n, one.corrected + other.corrected, total / n if n else None, other.snapshot, held)
 
 
 @uncollected()
@@ -110,31 +128,33 @@ def study(connection: Connection, name: str, at: datetime, limit: int) -> Study 
             f"program '{name}': its newest snapshot is damaged; publish a sound one before learning."
         )
     refuse_rolled_back(connection, name)
-    due = learning.due(connection, name, microseconds(at - current.program.goal.window), limit)
-    late = learning.changed(connection, name, limit)
-    if not due and not late:
+    seen, before_us = learning.newest_outcome(connection), microseconds(at - current.program.goal.window)
+    looks_at_rows(connection, current.program, before_us)
+    due, late = entries.due(connection, name, before_us, limit), learning.changed(connection, name, LATE)
+    if not len(due) and not late:
         return None
-    aside = set_aside(connection, current.program, due)
-    due = [row for row in due if row.seq not in aside]
-    base = current.snapshot_version
-    current = _encoded(current, due)
-    seen, earned = seen_of(connection, current, due), earned_by(connection, current.program, due)
-    if signs.are_due(current.encoding.contacts, sum(current.seen.values()), sum(seen.values())):
-        current, late = _parted(connection, current, due, earned, sum(seen.values()), late)
-    again = earned_by(connection, current.program, late)
-    rest = np.concatenate([one.rest(current.encoding.signs) for one in (earned, again)])
+    base, aside = current.snapshot_version, set_aside(connection, current.program, due.seq.tolist())
+    chosen = due.only(without(due, aside))
+    current = _encoded(connection, current, chosen)
+    current, again = _parted(connection, current, chosen, Learnt.of_rows(late))
     watch_on(current.policy, watched.spans(connection, name))
-    teach(connection, current, due, earned.reward, rest[: len(due)], 1.0)  # first: judged by what was served
-    if isinstance(current.policy, Additive):
-        unteach(connection, current, late)
-        teach(connection, current, late, again.reward, rest[len(due) :], 1.0)
-    current = replace(current, seen=seen)
-    body = freeze(current.encoding, current.policy, current.seen)
+    lesson = taught(connection, current, due, aside)  # before what is corrected: judged by what was served
+    corrected = taught_again(connection, current, again, isinstance(current.policy, Additive))
+    body = freeze(current.encoding, current.policy, lesson.seen)
     check_canary(connection, current.program, body)
-    erased = erasures.newest(connection, name)
-    spans, odd = watched_by(current.policy), {**earned.odd, **again.odd}
-    rewards, held = (earned.reward, again.reward), Counter(source for source, _ in earned.held | again.held)
-    return Study(current.program, base, erased, body, due, late, *rewards, rest, aside, odd, spans, held)
+    return Study(
+        current.program,
+        base,
+        erasures.newest(connection, name),
+        body,
+        lesson.learnt,
+        corrected.learnt,
+        {**aside, **lesson.odd, **corrected.odd},
+        lesson.people | corrected.people,
+        watched_by(current.policy),
+        Counter(source for source, _ in lesson.held | corrected.held),
+        seen,
+    )
 
 
 def publish(connection: Connection, done: Study, at: datetime) -> Lesson | None:
@@ -144,16 +164,16 @@ def publish(connection: Connection, done: Study, at: datetime) -> Lesson | None:
         return None
     if erasures.newest(connection, program.name) != done.erased:
         return None
-    reason = f"learnt {len(due)} decisions, corrected {len(late)}"
+    learnt = due.reward[np.isfinite(due.reward)]
+    reason = f"learnt {len(learnt)} decisions, corrected {len(late)}"
     version = issue(connection, program.name, done.body, at, reason)
-    reward = np.concatenate([done.earned, done.corrected])
-    learning.mark_learnt(connection, marks(program, [*due, *late], reward, done.rest, at))
-    learning.pass_over(connection, list(done.aside))
+    folds.customers(connection, done.people)
+    settle(connection, program, due, done.seen, at)
+    settle(connection, program, late, done.seen, at)
     watched.remember(connection, program.name, done.spans)
-    learnt_now = [row.seq for row in (*due, *late)]
-    quarantine.note(connection, program.name, learnt_now, {**done.aside, **done.odd}, microseconds(at))
-    mean = float(done.earned.mean()) if due else None
-    return Lesson(len(due), len(late), mean, version, done.held)
+    quarantine.note(connection, program.name, late.listed.seq.tolist(), done.noted, microseconds(at))
+    mean = float(learnt.mean()) if len(learnt) else None
+    return Lesson(len(learnt), len(late), mean, version, done.held)
 
 
 def issue(
@@ -178,26 +198,27 @@ def refuse_rolled_back(connection: Connection, name: str) -> None:
         )
 
 
-def _encoded(current: Live, due: Sequence[DueRow]) -> Live:
+def _encoded(connection: Connection, current: Live, due: Entries) -> Live:
     """The program with an encoding: its snapshot's, or one fitted to the first decisions that are learnt."""
     if current.snapshot_version:
         return current
-    values = columns(current.program, [decode(row.situation) for row in due]).values
-    return replace(current, encoding=context.fit(current.program, values))
+    first = due.only(slice(FITTED))
+    return replace(current, encoding=fitted(connection, current.program, first))
 
 
-def _parted(
-    connection: Connection,
-    current: Live,
-    due: Sequence[DueRow],
-    earned: Earned,
-    contacts: int,
-    late: list[DueRow],
-) -> tuple[Live, list[DueRow]]:
-    """The program with early signs looked for anew, and what has to be learnt again: all, if they moved."""
-    if not isinstance(current.policy, Additive):
+def _parted(connection: Connection, current: Live, due: Entries, late: Learnt) -> tuple[Live, Learnt]:
+    """The program with early signs looked for anew, if it is time; and what has to be learnt again: all, if
+    they moved.
+    """
+    learnt, among = sum(current.seen.values()), current.encoding.contacts
+    first = due.only(slice(SIGNS))
+    if not isinstance(current.policy, Additive) or not signs.are_due(among, learnt, learnt + len(first)):
         return current, late
-    learnt = learning.all_learnt(connection, current.program.name)
-    before = earned_by(connection, current.program, learnt)
-    encoding = with_signs(current, [(due, earned), (learnt, before)], contacts)
-    return replace(current, encoding=encoding), late if encoding.signs == current.encoding.signs else learnt
+    looked = judged(connection, current.program, first)
+    contacts = learnt + sum(int((one.taught & one.sent).sum()) for one in looked)
+    if not signs.are_due(among, learnt, contacts):
+        return current, late
+    every = Learnt(*entries.learnt(connection, current.program.name))
+    looked += judged(connection, current.program, every.listed)
+    encoding = with_signs(current, looked, contacts)
+    return replace(current, encoding=encoding), late if encoding.signs == current.encoding.signs else every

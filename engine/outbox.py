@@ -15,6 +15,7 @@ import polars as pl
 
 from engine.errors import InputError
 
+_ROWS, _BYTES = 262_144, 32_000_000  # of a group of a Parquet file, at most
 Take = Callable[[pl.DataFrame], None]
 _LOCK = "lock"
 
@@ -26,7 +27,7 @@ def outbox(path: str | Path) -> Iterator[Take]:
     Raises:
         InputError: the file cannot be written.
     """
-    path, parts = check_out(path), list[Path]()
+    path, parts, sizes = check_out(path), list[Path](), list[tuple[float, float]]()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with _desk(path) as folder:
@@ -34,10 +35,11 @@ def outbox(path: str | Path) -> Iterator[Take]:
             def take(table: pl.DataFrame) -> None:
                 parts.append(folder / f"{len(parts)}.arrow")
                 table.write_ipc(parts[-1])
+                sizes.append((table.height, table.estimated_size()))
 
             yield take
             if parts:
-                _join(parts, folder / path.name, path)
+                _join(parts, folder / path.name, path, _group(sizes))
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); name another file.") from error
 
@@ -60,10 +62,18 @@ def _desk(path: Path) -> Iterator[Path]:
             yield Path(folder)
 
 
-def _join(parts: list[Path], whole: Path, path: Path) -> None:
+def _group(sizes: list[tuple[float, float]]) -> int:
+    """How many rows are written together: several such groups are in memory at once."""
+    rows, size = (sum(each) for each in zip(*sizes, strict=True))
+    return min(_ROWS, max(1, int(_BYTES * rows / max(size, 1))))
+
+
+def _join(parts: list[Path], whole: Path, path: Path, group: int) -> None:
     rows = pl.scan_ipc(parts)
     if path.suffix == ".parquet":
-        rows.sink_parquet(whole, compression="zstd", compression_level=1)  # higher is slower, and no smaller
+        rows.sink_parquet(  # a higher level is slower, and no smaller
+            whole, compression="zstd", compression_level=1, row_group_size=group
+        )
     else:
         rows.sink_csv(whole)
     with whole.open("rb") as file:

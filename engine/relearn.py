@@ -8,7 +8,7 @@ a decision. The old snapshot serves until the new one is published.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -22,19 +22,18 @@ from engine.choose import Live
 from engine.domain import PolicySpec, Program
 from engine.errors import RefusedError
 from engine.learn import issue
+from engine.lesson import FITTED, SIGNS, Learnt, fitted, judged, taught
 from engine.live import built, freeze, live
-from engine.situation import columns, decode
-from engine.store import candidates, erasures, learning, quarantine, snapshots, watched
-from engine.store.rows import DueRow, LearntRow
-from engine.teach import Reasons, decided_under, earned_by, marks, seen_of, set_aside, teach, with_signs
+from engine.logged import decided_under
+from engine.settle import settle
+from engine.store import candidates, entries, erasures, folds, learning, quarantine, snapshots, watched
+from engine.store.rows import DueRow
+from engine.teach import Reasons, looks_at_rows, set_aside, with_signs
 from engine.uncollected import uncollected
-from policies.base import Changing, Floats, Ints
+from policies.base import Changing, Mask
 
 AFRESH, PROMOTED = "learnt afresh", "promoted"
 STEPS = (AFRESH, PROMOTED)  # how the reasons of snapshots begin with which another policy may serve
-PIECE = 20_000  # decisions in memory at once
-FITTED = 50_000  # the encoding is fitted to so many of the newest decisions
-SIGNS = 20_000  # early signs are looked for among so many of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +41,21 @@ class Relearnt:
     """What learning afresh gave: the body of a snapshot, and what is to be marked once it is published.
 
     Attributes:
-        marked: (n, 4) decision, end of its window, newest outcome seen, when learnt.
-        reward: (n,) what each was learnt with.
-        rest: (n,) the part of it that early signs did not foretell.
-        skipped: (s,) decisions that are not learnt: their action is gone, or they are set aside.
-        erased: the newest erasure by then.
+        learnt: the decisions that had matured; without a reward are those that are not learnt: their action
+            is gone, or they are set aside.
+        seen, erased: the newest outcome and the newest erasure by then.
         noted: why decisions are not learnt, or learnt with a smaller reward.
+        people: customers of such decisions that stand in folds.
         held: outcomes that are not learnt from, by source: more than it may teach.
     """
 
     program: Program
     body: bytes
-    marked: Ints
-    reward: Floats
-    rest: Floats
-    skipped: Ints
+    learnt: Learnt
+    seen: int
     erased: int
     noted: Reasons
+    people: Collection[str]
     held: Mapping[str, int]
 
 
@@ -79,9 +76,7 @@ def relearn(connection: Connection, name: str, at: datetime) -> AfreshLesson:
 
 
 @uncollected()
-def restudy(
-    connection: Connection, name: str, at: datetime, piece: int = PIECE, policy: PolicySpec | None = None
-) -> Relearnt:
+def restudy(connection: Connection, name: str, at: datetime, policy: PolicySpec | None = None) -> Relearnt:
     """Learn all that has matured by `at` from nothing, with the program's policy or another; writes nothing.
 
     Raises:
@@ -95,32 +90,17 @@ def restudy(
         current.policy.change(served.changes)
     before_us = microseconds(at - current.program.goal.window)
     current = replace(current, encoding=newest_encoding(connection, current, before_us))
-    names = Names(connection, current.program)
-    marked, reward, rest = [np.zeros((0, 4), dtype=np.int64)], [np.zeros(0)], [np.zeros(0)]
-    skipped = list[int]()
-    noted, held = dict[int, str](), set[tuple[str, str]]()
-    for rows in _pieces(connection, name, before_us, piece):
-        aside = set_aside(connection, current.program, rows)
-        known = [names.known(row) and row.seq not in aside for row in rows]
-        skipped += [row.seq for row, there in zip(rows, known, strict=True) if not there]
-        chosen = [row for row, there in zip(rows, known, strict=True) if there]
-        earned = earned_by(connection, current.program, chosen)
-        noted |= {**aside, **earned.odd}
-        held |= earned.held
-        lesson = earned.reward, earned.rest(current.encoding.signs)
-        teach(connection, current, chosen, *lesson, 1.0)
-        current = replace(current, seen=seen_of(connection, current, chosen))
-        marked.append(_packed(marks(current.program, chosen, *lesson, at)))
-        reward.append(lesson[0])
-        rest.append(lesson[1])
-    if len(marked) == 1:
+    looks_at_rows(connection, current.program, before_us)
+    seen, listed = learning.newest_outcome(connection), entries.matured(connection, name, before_us)
+    if not len(listed):
         raise RefusedError(f"program '{name}': no decision has matured, so there is nothing to learn afresh.")
-    body = freeze(current.encoding, current.policy, current.seen)
+    aside = set_aside(connection, current.program, listed.seq.tolist())
+    made = taught(connection, current, listed, aside, Names(connection, current.program).kept)
+    body = freeze(current.encoding, current.policy, made.seen)
     check_canary(connection, current.program, body)
-    gone, erased = np.array(skipped, dtype=np.int64), erasures.newest(connection, name)
-    learnt = np.concatenate(marked), np.concatenate(reward), np.concatenate(rest)
-    sent = Counter(source for source, _ in held)
-    return Relearnt(current.program, body, *learnt, gone, erased, noted, sent)
+    sent, noted = Counter(source for source, _ in made.held), {**aside, **made.odd}
+    erased = erasures.newest(connection, name)
+    return Relearnt(current.program, body, made.learnt, seen, erased, noted, made.people, sent)
 
 
 def republish(connection: Connection, done: Relearnt, at: datetime, reason: str = AFRESH) -> AfreshLesson:
@@ -132,20 +112,14 @@ def republish(connection: Connection, done: Relearnt, at: datetime, reason: str 
     Raises:
         RefusedError: somebody was erased meanwhile.
     """
-    name, n = done.program.name, len(done.reward)
+    name, learnt = done.program.name, done.learnt.reward[np.isfinite(done.learnt.reward)]
     if erasures.newest(connection, name) != done.erased:
         raise RefusedError(f"program '{name}': somebody was erased meanwhile; learn afresh once more.")
-    version = issue(connection, name, done.body, at, f"{reason}: {n} decisions, {len(done.skipped)} skipped")
+    n, skipped = len(learnt), len(done.learnt) - len(learnt)
+    version = issue(connection, name, done.body, at, f"{reason}: {n} decisions, {skipped} skipped")
     learning.unlearn_all(connection, name)
-    for start in range(0, n, PIECE):
-        rows = slice(start, start + PIECE)
-        columns_of = (one[rows].tolist() for one in (done.marked, done.reward, done.rest))
-        learnt = [
-            LearntRow(seq, one, when, until, seen, other)
-            for (seq, until, seen, when), one, other in zip(*columns_of, strict=True)
-        ]
-        learning.mark_learnt(connection, learnt)
-    learning.pass_over(connection, done.skipped.tolist())
+    folds.customers(connection, done.people)
+    settle(connection, done.program, done.learnt, done.seen, at)
     quarantine.clear(connection, name)
     watched.remember(connection, name, ())
     candidates.retire(connection, name)
@@ -153,8 +127,7 @@ def republish(connection: Connection, done: Relearnt, at: datetime, reason: str 
     if (first_us := erasures.unsettled(connection, name)[1]) is not None:
         snapshots.empty(connection, name, first_us, version)
         erasures.settle(connection, name, microseconds(at))
-    mean = float(done.reward.mean()) if n else None
-    return AfreshLesson(n, len(done.skipped), mean, version, done.held)
+    return AfreshLesson(n, skipped, float(learnt.mean()) if n else None, version, done.held)
 
 
 class Names:
@@ -170,29 +143,21 @@ class Names:
         version = row.program_version
         if version not in self._known:
             made_under = decided_under(self._connection, self._current, version)
-            self._known[version] = [action.name in self._kept for action in made_under.actions]
+            self._known[version] = self.kept(made_under).tolist()
         return self._known[version][row.action]
+
+    def kept(self, made_under: Program) -> Mask:
+        """(k,) which actions of a version."""
+        return np.array([action.name in self._kept for action in made_under.actions], dtype=np.bool_)
 
 
 def newest_encoding(connection: Connection, current: Live, before_us: int) -> context.Encoding:
     """An encoding fitted to the newest decisions before a moment, and to what followed them."""
     program = current.program
-    rows = learning.newest(connection, program.name, before_us, FITTED)
-    fitted = context.fit(program, columns(program, [decode(row.situation) for row in rows]).values)
-    rows, contacts = rows[:SIGNS], sum(row.contact for row in rows[:SIGNS])
+    newest = entries.newest(connection, program.name, before_us, FITTED)
+    made = fitted(connection, program, newest)
+    lately = judged(connection, program, newest.only(slice(SIGNS)))
+    contacts = sum(int(one.sent.sum()) for one in lately)
     if not signs.are_due(0, 0, contacts):
-        return fitted
-    lesson = rows, earned_by(connection, program, rows)
-    return with_signs(replace(current, encoding=fitted), [lesson], contacts)
-
-
-def _pieces(connection: Connection, name: str, before_us: int, piece: int) -> Iterator[list[DueRow]]:
-    after = 0
-    while rows := learning.matured(connection, name, before_us, after, piece):
-        yield rows
-        after = rows[-1].seq
-
-
-def _packed(rows: list[LearntRow]) -> Ints:
-    made = [(row.decision, row.until_us, row.seen, row.learnt_us) for row in rows]
-    return np.array(made, dtype=np.int64).reshape(-1, 4)
+        return made
+    return with_signs(replace(current, encoding=made), lately, contacts)

@@ -7,26 +7,23 @@ it can be taken back later exactly as it was taught.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
 import msgspec
 import numpy as np
 from sqlalchemy import Connection
 
 from engine import arbitrate, context, signs, sources
-from engine.applied import stored_program
-from engine.arms import TAUGHT_BY
-from engine.calendar import MICROSECOND, microseconds
+from engine.calendar import MICROSECOND
 from engine.choose import Live
 from engine.domain import Program
-from engine.plausible import believed, bounded
+from engine.logged import Logged, followed
+from engine.plausible import LARGEST, believed, bounded
 from engine.reward import rewards
-from engine.situation import columns, decode
-from engine.store import learning, outcomes, watched
-from engine.store.rows import DueRow, LearntRow
-from policies.base import Feedback, Floats, Policy, Watching, feedback
+from engine.store import folds, learning, watched
+from policies.base import Floats, Mask, Policy, Watching, feedback
 
 Reasons = Mapping[int, str]
 DAY_US = 86_400_000_000  # a policy's times are in days
@@ -38,143 +35,141 @@ class Earned:
     """What n decisions have earned.
 
     Attributes:
-        reward: (n,) after costs.
+        reward: (n,) after costs; NaN where there was no decision to look at.
         cost: (n,) of the action of each.
-        told: kinds of the outcomes that followed each, whether the goal prices them or not.
+        taught, sent: (n,) whether an arm that teaches made it, and whether its action is a contact.
+        told: kinds of the outcomes that followed, whether the goal prices them or not, by place.
         odd: by decision, why a reward is less than what happened is worth.
         held: outcomes that are not learnt from.
+        people: customers of the odd ones that stand in folds.
     """
 
     reward: Floats
     cost: Floats
-    told: Sequence[signs.Kinds]
+    taught: Mask
+    sent: Mask
+    told: Mapping[int, signs.Kinds]
     odd: Reasons
     held: sources.Held
+    people: frozenset[str]
 
     def rest(self, worth: Mapping[str, float]) -> Floats:
         """(n,) the part of each reward that early signs of that worth do not foretell."""
-        return signs.rest(worth, self.reward + self.cost, self.told)
+        told = [self.told.get(i, _NOTHING) for i in range(len(self.reward))] if worth else ()
+        return signs.rest(worth, self.reward + self.cost, told)
 
 
-def seen_of(connection: Connection, current: Live, due: Sequence[DueRow]) -> Mapping[str, int]:
+def seen_of(current: Live, logged: Sequence[Logged]) -> Mapping[str, int]:
     """How many decisions of each offer are learnt, those about to be among them."""
     seen = Counter(current.seen)
-    taught = Counter((row.program_version, row.action) for row in due if row.arm in TAUGHT_BY)
-    for version in sorted({version for version, _ in taught}):
-        actions = decided_under(connection, current.program, version).actions
-        for action, count in ((j, count) for (made, j), count in taught.items() if made == version):
-            seen[actions[action].offer] += count
-    return {offer: count for offer, count in seen.items() if offer}
+    for one in logged:
+        actions = one.program.actions
+        for j, count in enumerate(np.bincount(one.action[one.taught], minlength=len(actions)).tolist()):
+            seen[actions[j].offer] += count
+    return {offer: count for offer, count in seen.items() if offer and count}
 
 
-def marks(
-    program: Program, rows: Sequence[DueRow], reward: Floats, rest: Floats, at: datetime
-) -> list[LearntRow]:
-    window_us, at_us = program.goal.window // MICROSECOND, microseconds(at)
-    return [
-        LearntRow(row.seq, one, at_us, row.at_us + window_us, row.seen, other)
-        for row, one, other in zip(rows, reward.tolist(), rest.tolist(), strict=True)
-    ]
+def teach(current: Live, logged: Sequence[Logged], reward: Floats, rest: Floats, weight: float) -> None:
+    """Teach decisions of the arms that teach, each under the program version it was made under.
+
+    Args:
+        reward: (n,) by their places; NaN for those that are not learnt.
+        rest: (n,) the part of it that early signs do not foretell.
+    """
+    versions = {one.program.version: one.program for one in logged}
+    for version in sorted(versions):
+        parts = [_part(current, one, reward, rest) for one in logged if one.program.version == version]
+        place, *columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+        order = np.argsort(place, kind="stable")
+        X, action, earned, propensity, prior, time, other = (column[order] for column in columns)
+        if not len(action):
+            continue
+        weights, actions = np.full(len(action), weight), versions[version].action_set()
+        given = (X, actions, action, earned, propensity, prior, weights, time, other)
+        current.policy.learn(feedback(*given))
 
 
-def teach(
-    connection: Connection,
-    current: Live,
-    rows: Sequence[DueRow],
-    reward: Floats,
-    rest: Floats,
-    weight: float,
-) -> None:
-    """Teach the rows of the arms that teach, each under the program version it was decided with."""
-    taught = _teaching(rows)
-    for version in sorted({rows[i].program_version for i in taught}):
-        chosen = [i for i in taught if rows[i].program_version == version]
-        program = decided_under(connection, current.program, version)
-        given = [rows[i] for i in chosen], reward[chosen], rest[chosen]
-        current.policy.learn(_feedback(current, program, *given, weight))
+def _part(current: Live, logged: Logged, reward: Floats, rest: Floats) -> tuple[Any, ...]:
+    """Of those that are taught: place, context, action, reward, propensity, prior, time and rest."""
+    place, reward = logged.place, reward[logged.place]
+    some = logged.taught & ~np.isnan(reward)
+    prior = arbitrate.prior(logged.program, logged.situations)[np.arange(len(logged)), logged.action]
+    X, time = context.encode(current.encoding, logged.situations), logged.at_us / DAY_US
+    columns = (place, X, logged.action, reward, logged.propensity, prior, time, rest[place])
+    return tuple(column[some] for column in columns)
 
 
-def unteach(connection: Connection, current: Live, rows: Sequence[DueRow]) -> None:
-    """Take back what rows were learnt with."""
-    reward, rest = (np.array([getattr(row, name) for row in rows]) for name in ("reward", "rest"))
-    teach(connection, current, rows, reward, rest, -1.0)
-
-
-def with_signs(
-    current: Live, lessons: Iterable[tuple[Sequence[DueRow], Earned]], contacts: int
-) -> context.Encoding:
+def with_signs(current: Live, lessons: Sequence[Earned], contacts: int) -> context.Encoding:
     """The encoding with early signs found in decisions of the arms that teach, among so many contacts."""
-    known = [(one.reward[i] + one.cost[i], one.told[i]) for rows, one in lessons for i in _teaching(rows)]
-    gross = np.array([money for money, _ in known], dtype=np.float64)
-    worth = signs.find(current.program.goal, gross, [told for _, told in known])
+    gross, told = [np.zeros(0)], list[signs.Kinds]()
+    for one in lessons:
+        some = np.flatnonzero(one.taught)
+        gross.append((one.reward + one.cost)[some])
+        told += [one.told.get(i, _NOTHING) for i in some.tolist()]
+    worth = signs.find(current.program.goal, np.concatenate(gross), told)
     return msgspec.structs.replace(current.encoding, signs=worth, contacts=contacts)
 
 
-def _teaching(rows: Sequence[DueRow]) -> list[int]:
-    return [i for i, row in enumerate(rows) if row.arm in TAUGHT_BY]
+def earned_by(connection: Connection, current: Program, logged: Sequence[Logged], n: int) -> Earned:
+    """Rewards by the goal and the costs each was made under, within today's limits.
 
-
-def _feedback(
-    current: Live,
-    program: Program,
-    rows: Sequence[DueRow],
-    reward: Floats,
-    rest: Floats,
-    weight: float,
-) -> Feedback:
-    situations = columns(program, [decode(row.situation) for row in rows])
-    action = np.array([row.action for row in rows], dtype=np.int64)
-    prior = arbitrate.prior(program, situations)[np.arange(len(rows)), action]
-    return feedback(
-        context.encode(current.encoding, situations),
-        program.action_set(),
-        action,
-        reward,
-        np.array([row.propensity for row in rows]),
-        prior,
-        np.full(len(rows), weight),
-        np.array([row.at_us for row in rows]) / DAY_US,
-        rest,
-    )
-
-
-def earned_by(connection: Connection, current: Program, rows: Sequence[DueRow]) -> Earned:
-    """Rewards by the goal and the costs each decision was made under, within today's limits."""
-    earned, spent, told = np.zeros(len(rows)), np.zeros(len(rows)), [_NOTHING] * len(rows)
-    odd, held = dict[int, str](), frozenset[tuple[str, str]]()
-    for version in sorted({row.program_version for row in rows}):
-        where = [i for i, row in enumerate(rows) if row.program_version == version]
-        program, chosen = decided_under(connection, current, version), [rows[i] for i in where]
-        cost = arbitrate.cost(program)[[row.action for row in chosen]]
-        window_us = program.goal.window // MICROSECOND
-        found = outcomes.outcomes_of(connection, [row.seq for row in chosen], window_us)
+    Args:
+        n: how many decisions were read together; the reward at a place that none of these has is NaN.
+    """
+    earned, spent = np.full(n, np.nan), np.zeros(n)
+    taught, sent = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
+    told, odd, people = dict[int, signs.Kinds](), dict[int, str](), set[str]()
+    held: sources.Held = frozenset()
+    for one in logged:
+        found = followed(connection, one)
         held |= (beyond := sources.held(connection, current.goal, found))
-        judged = [believed(current.goal, program.goal, found.get(row.seq, []), beyond) for row in chosen]
-        raw = rewards(program.goal, cost, [one.outcomes for one in judged])
-        spent[where] = cost
-        for i, row, one, reward in zip(where, chosen, judged, raw.tolist(), strict=True):
-            earned[i], reason = bounded(reward + one.instead)
-            if row.seq in found:
-                told[i] = frozenset(outcome.kind for outcome in found[row.seq])
-            if reason := "; ".join(filter(None, (one.reason, reason))):
-                odd[row.seq] = reason
-    return Earned(earned, spent, told, odd, held)
+        reward, reasons = _rewarded(current, one, found, beyond)
+        earned[one.place], spent[one.place] = reward, arbitrate.cost(one.program)[one.action]
+        taught[one.place], sent[one.place] = one.taught, _contacts(one.program)[one.action]
+        told |= {int(one.place[i]): frozenset(row.kind for row in rows) for i, rows in found.items()}
+        odd |= {int(one.seq[i]): reason for i, reason in reasons.items()}
+        people |= {one.situations.customer[i] for i in reasons if one.fold}
+    return Earned(earned, spent, taught, sent, told, odd, held, frozenset(people))
 
 
-def set_aside(connection: Connection, current: Program, rows: Sequence[DueRow]) -> Reasons:
-    """By decision, why those of `rows` that must not be learnt are not: too many of one customer."""
+def _contacts(program: Program) -> Mask:
+    """(k,) which actions contact a customer."""
+    return np.array([bool(action.offer) for action in program.actions], dtype=np.bool_)
+
+
+def _rewarded(
+    current: Program, logged: Logged, found: sources.Told, beyond: sources.Held
+) -> tuple[Floats, Reasons]:
+    """(n,) rewards; and by index, why one is less than what happened is worth."""
+    goal, cost = logged.program.goal, arbitrate.cost(logged.program)[logged.action]
+    reward, reasons = 0.0 - cost, dict[int, str]()  # of those whom nothing happened to
+    for i, happened in found.items():
+        told = believed(current.goal, goal, happened, beyond)
+        reward[i] = rewards(goal, cost[i : i + 1], [told.outcomes])[0] + told.instead
+        reasons[i] = told.reason
+    for i in np.flatnonzero(np.abs(reward) > LARGEST).tolist():
+        reward[i], reason = bounded(float(reward[i]))
+        reasons[i] = "; ".join(filter(None, (reasons.get(i), reason)))
+    return reward, {i: reason for i, reason in reasons.items() if reason}
+
+
+def looks_at_rows(connection: Connection, program: Program, before_us: int) -> None:
+    """Make rows of the decisions made before then, if it depends on others of the customer what is learnt."""
+    if program.goal.per_customer is not None:
+        folds.program(connection, program.name, before_us)
+
+
+def set_aside(connection: Connection, current: Program, decisions: Sequence[int]) -> Reasons:
+    """By decision, why those that must not be learnt are not: too many of one customer.
+
+    They are rows: see `looks_at_rows`.
+    """
     limit = current.goal.per_customer
-    if limit is None or not rows:
+    if limit is None or not decisions:
         return {}
-    beyond = learning.beyond(
-        connection, current.name, [row.seq for row in rows], limit.count, limit.window // MICROSECOND
-    )
+    beyond = learning.beyond(connection, current.name, decisions, limit.count, limit.window // MICROSECOND)
     reason = f"not learnt: more decisions of one customer than {limit.count} in the time of per_customer"
-    return {row.seq: reason for row in rows if row.seq in beyond}
-
-
-def decided_under(connection: Connection, current: Program, version: int) -> Program:
-    return current if version == current.version else stored_program(connection, current.name, version)
+    return dict.fromkeys(sorted(beyond), reason)
 
 
 def watch_on(policy: Policy, spans: Sequence[watched.Span]) -> None:

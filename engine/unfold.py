@@ -73,6 +73,12 @@ def masks(feasible: np.ndarray[Any, np.dtype[np.uint8]]) -> list[pl.Series]:
     return [pl.Series(f"{_MASK}{j}", np.ascontiguousarray(words[:, j])) for j in range(words.shape[1])]
 
 
+def feasible_of(header: Header, table: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Packed feasible sets (n, bytes) of n places of a fold."""
+    words = [table[name].fill_null(0).to_numpy() for name in table.columns if name.startswith(_MASK)]
+    return np.stack(words, axis=1).view(np.uint8)[:, : header.width]
+
+
 def unfold(header: Header, number: int, first: int, body: bytes, places: Sequence[int]) -> Unfolded:
     """The rows at some places of a fold; places of people who were erased have none.
 
@@ -86,14 +92,13 @@ def unfold(header: Header, number: int, first: int, body: bytes, places: Sequenc
     with whole(f"fold {number} of the log"):
         table = restored(picked(pl.read_ipc(BytesIO(body)).with_row_index("place"), places))
     at = instant(header.at_us)
-    words = [table[name].fill_null(0).to_numpy() for name in table.columns if name.startswith(_MASK)]
-    sets = np.stack(words, axis=1).view(np.uint8)
+    sets = feasible_of(header, table)
     made = Unfolded([], [], [])
     for row, allowed in zip(table.iter_rows(named=True), sets, strict=True):
         if row["customer"] is None:
             continue
         customer, arm = row["customer"], row["arm"]
-        made.decisions.append(_decision(header, number, first, row, allowed[: header.width].tobytes(), at))
+        made.decisions.append(_decision(header, number, first, row, allowed.tobytes(), at))
         arm_hash = signed(unit_hash(header.salt, customer))
         made.arms.append(AssignmentRow(header.program, customer, arm, header.salt, arm_hash, header.at_us))
         if header.profiles is not None:

@@ -277,9 +277,9 @@ class Linear:
         return waves, self._epochs
 
     def _served(self, actions: Actions) -> Floats | None:
-        """(k, D) weights, if anybody has asked for them since something was learnt."""
-        solved = self._epochs is not None and self._epochs.now.is_solved
-        return self._tables(actions)[1] if solved else None
+        """(k, D) weights, as they were when somebody last asked for them; None if nobody did."""
+        served = self._epochs.now.served if self._epochs else None
+        return served.solution.weights(actions) if served else None
 
     def _check_learnable(self, feedback: Feedback) -> None:
         check_size(feedback)

@@ -44,6 +44,7 @@ class Memory:
         self._packed: State | None = None
         self._loading: dict[str, dict[str, float]] = {}
         self._solved: Solved | None = None
+        self.served: Solved | None = None  # the weights as they were last solved, whatever was learnt since
         self._seen: tuple[float, float] | None = None
         self.era = 0  # in which rows count as they are; see `policies.ages`
 
@@ -117,6 +118,7 @@ class Memory:
                 rests = {name: one.of_rest() for name, one in self._unpacked.items()}
                 rest = self._rest_solver.solve(rests, self._loading, *self._shape)
                 self._solved = joined(self._solved, rest, self.totals()[1], _totals(rests)[1])
+            self.served = self._solved
         return self._solved
 
     def solve_anew(self) -> None:
@@ -177,7 +179,7 @@ class Memory:
         doubt = Doubt(dict(zip(names, arrays["variance"], strict=True)), arrays["unlearnt"])
         U = arrays.get("carried")
         over = None if U is None else Carried(U, self._shape[0])
-        self._solved = Solved(Solution(theta, shared, arrays["b"].shape[2]), doubt, over)
+        self._solved = self.served = Solved(Solution(theta, shared, arrays["b"].shape[2]), doubt, over)
 
     @property
     def _unpacked(self) -> dict[str, Moments]:

@@ -28,7 +28,8 @@ from engine.domain import PolicySpec, Program, Shadow
 from engine.errors import RefusedError
 from engine.learn import refuse_rolled_back
 from engine.live import built, live, thaw
-from engine.relearn import PIECE, Names, newest_encoding
+from engine.logged import PIECE, of_rows
+from engine.relearn import Names, newest_encoding
 from engine.screen import screen
 from engine.situation import decode
 from engine.store import learning
@@ -208,13 +209,14 @@ def _taught(connection: Connection, lives: Sequence[Live], rows: Sequence[DueRow
     program, names, made = lives[0].program, Names(connection, lives[0].program), list(lives)
     for start in range(0, len(rows), PIECE):
         piece = rows[start : start + PIECE]
-        aside = set_aside(connection, program, piece)
+        aside = set_aside(connection, program, [row.seq for row in piece])
         chosen = [row for row in piece if row.seq not in aside and names.known(row)]
-        earned = earned_by(connection, program, chosen)
+        logged = of_rows(connection, program, chosen)
+        earned = earned_by(connection, program, logged, len(chosen))
         rest = earned.rest(made[0].encoding.signs)
         for one in made:
-            teach(connection, one, chosen, earned.reward, rest, 1.0)
-        seen = seen_of(connection, made[0], chosen)
+            teach(one, logged, earned.reward, rest, 1.0)
+        seen = seen_of(made[0], logged)
         made = [replace(one, seen=seen) for one in made]
     return made
 

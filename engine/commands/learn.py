@@ -89,10 +89,9 @@ def learn(
 
 
 def _learn_on(store: Store, name: str, when: datetime, json: bool) -> None:
-    from engine.learn import learn as teach
+    from engine.learn import learn_all
 
-    with store.write() as connection:
-        lesson = teach(connection, name, when)
+    lesson = learn_all(store, name, when)
     if json:
         show_json(dataclasses.asdict(lesson))
     elif lesson.snapshot is None:

@@ -50,6 +50,7 @@ _BY_ID = prepare(select(*_columns).where(_decision.c.id == bindparam("id")))
 _MADE_FOR = prepare(
     select(_decision.c.id, _decision.c.customer, _decision.c.at_us).where(among(_decision.c.id))
 )
+_NUMBERED = prepare(select(*_columns).where(among(_decision.c.seq)))
 _AFTER = prepare(
     select(*_columns)
     .where(_decision.c.program == bindparam("program"), _decision.c.seq > bindparam("after_seq"))
@@ -134,6 +135,12 @@ def decisions_iter(c: Connection, program: str, after_seq: int, limit: int) -> l
     """At most `limit` decisions of a program after `after_seq`, in the log's order. Empty at its end."""
     folds.program(c, program)
     return _rows(c, run(c, _AFTER, program=program, after_seq=after_seq, limit=limit))
+
+
+def numbered(c: Connection, seqs: Sequence[int]) -> list[DecisionRow]:
+    """Rows of the log by their numbers, in that order."""
+    found = {row.seq: row for row in _rows(c, run(c, _NUMBERED, wanted=as_ids(seqs)))}
+    return [found[seq] for seq in seqs]
 
 
 def contacts(c: Connection, customer_ids: Collection[str], since_us: int) -> list[ContactRow]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
 
-from engine.store import blocks, folds, lots, watched
+from engine.store import blocks, folds, lots, taught, unfolding, watched
 from engine.store.learning import due_columns, due_rows
 from engine.store.programs import program_names
 from engine.store.rows import DueRow
@@ -181,4 +182,12 @@ def newest(c: Connection, program: str) -> int:
 
 def learnt_count(c: Connection, program: str) -> int:
     """How many decisions of a program are learnt: what learning afresh costs."""
-    return int(run(c, _COUNT, program=program)[0][0])
+    return int(run(c, _COUNT, program=program)[0][0]) + sum(
+        _folded(c, one) for one in taught.lessons(c, program)
+    )
+
+
+def _folded(c: Connection, lesson: taught.Lesson) -> int:
+    """How many decisions of a settled fold are learnt and no rows."""
+    fold = unfolding.fold(c, lesson.number)
+    return 0 if fold is None else int(np.isfinite(lesson.rewards[unfolding.left(c, fold)]).sum())

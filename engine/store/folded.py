@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from sqlalchemy import Connection
 
 from engine.store import blocks, folds, unfolding
@@ -48,9 +47,7 @@ def _of_fold(c: Connection, fold: unfolding.Fold) -> pl.DataFrame:
     from engine.block import whole
     from engine.unfold import CHOICE, header_of
 
-    left = np.frombuffer(fold.customers, dtype=np.uint64) != 0
-    left[unfolding.there(c, fold)] = False
-    place, header = np.flatnonzero(left), header_of(fold.header)
+    place, header = unfolding.left(c, fold), header_of(fold.header)
     names = ["customer", "arm", f"{CHOICE}action", f"{CHOICE}withheld"]
     with whole(f"fold {fold.number} of the log"):
         table = pl.read_ipc(BytesIO(blocks.body(c, fold.number)), columns=names)[place]

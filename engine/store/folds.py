@@ -169,25 +169,25 @@ def _without(places: Mapping[str, Place], there: Sequence[tuple[str]]) -> list[P
 
 
 def program(c: Connection, name: str, before_us: int | None = None) -> None:
-    """Have the decisions of a program made rows, and those of any program before the last of them.
+    """Have the decisions of a program, or those made for a time before then, made rows.
 
-    Args:
-        before_us: all decisions made for a time before then; all at all if None.
+    With them those of any program before the last of them.
     """
     if (turn := _asked(c)) is not None:
         every = run(c, _LISTED)
         own = [number for number, of in every if of == name]
         if before_us is not None:
-            own = [number for number in own if _at_us(c, turn, number) < before_us]
+            own = [number for number in own if made_at(c, number) < before_us]
         last = max(own, default=0)
         _make(c, turn, {number: None for number, _ in every if number <= last})
 
 
-def _at_us(c: Connection, turn: _Turn, number: int) -> int:
+def made_at(c: Connection, number: int) -> int:
     """The time that the decisions of a fold were made for."""
     from engine.unfold import header_of
 
-    if number not in (known := turn.known.at_us):
+    known: dict[int, int] = c.get_execution_options()["folds"].at_us
+    if number not in known:
         known[number] = header_of(run(c, _HEADER, number=number)[0][0]).at_us
     return known[number]
 

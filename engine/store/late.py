@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select
 
+from engine.store import folds, parts, taught
 from engine.store.sqlite import among, ids, insert_new
-from engine.store.statement import Statement, execute, prepare
+from engine.store.statement import Statement, execute, prepare, run
 from engine.store.tables import table
 
 _outcome, _decision = table("outcome"), table("decision")
@@ -42,15 +43,20 @@ def _queue(pairs: Select[tuple[str, int]], *conditions: ColumnElement[bool]) -> 
 
 _pairs = select(_decision.c.program, _decision.c.seq)
 _new = _outcome.c.seq > bindparam("before")
-_NAMED = _queue(_pairs, _new, _outcome.c.decision == _decision.c.id)
-_UNNAMED = _queue(_pairs, _new, _outcome.c.decision.is_(None))
+_unseen = _outcome.c.seq > _learnt.c.seen
+_NAMED = _queue(_pairs, _new, _unseen, _outcome.c.decision == _decision.c.id)
+_UNNAMED = _queue(_pairs, _new, _unseen, _outcome.c.decision.is_(None))
 _OF = _queue(_pairs, _decision.c.customer == bindparam("person"), _outcome.c.decision.is_(None))
 _BY = _queue(_pairs, among(_outcome.c.seq))
-_UNSEEN = _queue(_pairs, among(_decision.c.seq), _outcome.c.seq > _learnt.c.seen)
+_UNSEEN = _queue(_pairs, among(_decision.c.seq), _unseen)
+_CAME = prepare(select(_outcome.c.customer, _outcome.c.at_us).where(_new))
+_THESE = prepare(select(_outcome.c.customer, _outcome.c.at_us).where(among(_outcome.c.seq)))
 
 
 def queue_reached(c: Connection, before: int) -> None:
-    """Queue the learnt decisions that outcomes after number `before` belong to."""
+    """Queue the learnt decisions that outcomes after number `before` belong to and were not learnt with."""
+    if folds.turn_of(c) is not None:
+        _unfold(c, run(c, _CAME, before=before))
     execute(c, _NAMED, before=before)
     execute(c, _UNNAMED, before=before)
 
@@ -62,9 +68,21 @@ def queue_of(c: Connection, customer: str) -> None:
 
 def queue_by(c: Connection, outcomes: Sequence[int]) -> None:
     """Queue the learnt decisions that some outcomes, by number, belong to."""
+    if folds.turn_of(c) is not None:
+        _unfold(c, run(c, _THESE, wanted=ids(outcomes)))
     execute(c, _BY, wanted=ids(outcomes))
 
 
 def queue_unseen(c: Connection, decisions: Sequence[int]) -> None:
     """Queue those of the decisions, just marked learnt, that have an outcome they were learnt without."""
     execute(c, _UNSEEN, wanted=ids(decisions))
+
+
+def _unfold(c: Connection, came: Sequence[tuple[str, int]]) -> None:
+    """Make rows of customers whose learnt decisions an outcome, told by customer and time, may belong to."""
+    earliest: dict[str, int] = {}
+    for customer, at_us in came:
+        earliest[customer] = min(at_us, earliest.get(customer, at_us))
+    within = parts.within(c, list(earliest))
+    until = taught.until(c, {number for _, number in within})
+    folds.customers(c, {who for who, number in within if earliest[who] <= until.get(number, -1)})

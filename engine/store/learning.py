@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, delete, func, null, select, tuple_
 
-from engine.store import folds
+from engine.store import folds, taught
 from engine.store.blocks import resolved
 from engine.store.late import queue_unseen
 from engine.store.rows import DueRow, LearntRow
@@ -25,7 +25,8 @@ _FIELDS = [one.name for one in fields(DueRow)]
 _CONTACT, _SITUATION = _FIELDS.index("contact"), _FIELDS.index("situation")
 _LEARNT = [one.name for one in fields(LearntRow)]
 _values = attrgetter(*_LEARNT)
-_seen = select(func.coalesce(func.max(_outcome.c.seq), 0)).scalar_subquery()
+_newest = select(func.coalesce(func.max(_outcome.c.seq), 0))
+_SEEN, _seen = prepare(_newest), _newest.scalar_subquery()
 
 
 def due_columns(learnt: bool) -> list[ColumnElement[Any]]:
@@ -34,13 +35,7 @@ def due_columns(learnt: bool) -> list[ColumnElement[Any]]:
     return [*(_decision.c[name] for name in _FIELDS[:-3]), *before, _seen]
 
 
-_DUE = prepare(
-    select(*due_columns(learnt=False))
-    .select_from(_pending.join(_decision, _decision.c.seq == _pending.c.decision))
-    .where(_pending.c.program == bindparam("program"), _pending.c.at_us < bindparam("before_us"))
-    .order_by(_pending.c.at_us, _pending.c.decision)
-    .limit(bindparam("limit"))
-)
+_ROWS = prepare(select(*due_columns(learnt=False)).where(among(_decision.c.seq)))
 _CHANGED = prepare(
     select(*due_columns(learnt=True))
     .select_from(
@@ -50,24 +45,6 @@ _CHANGED = prepare(
     )
     .where(_late.c.program == bindparam("program"))
     .order_by(_late.c.decision)
-    .limit(bindparam("limit"))
-)
-_ALL_LEARNT = prepare(
-    select(*due_columns(learnt=True))
-    .select_from(_decision.join(_learnt, _learnt.c.decision == _decision.c.seq))
-    .where(_decision.c.program == bindparam("program"))
-    .order_by(_decision.c.seq)
-)
-_MATURED = prepare(
-    select(*due_columns(learnt=False))
-    .where(
-        _decision.c.program == bindparam("program"),
-        _decision.c.seq > bindparam("after_seq"),
-        _decision.c.at_us < bindparam("before_us"),
-        _decision.c.fallback.is_(None),
-        ~is_withdrawn(),
-    )
-    .order_by(_decision.c.seq)
     .limit(bindparam("limit"))
 )
 _NEWEST = prepare(
@@ -144,25 +121,15 @@ _NOT_LATE = prepare(
 )
 
 
-def due(c: Connection, program: str, matured_before_us: int, limit: int) -> list[DueRow]:
-    """At most `limit` decisions made before `matured_before_us` and not learnt yet, oldest first.
-
-    A decision answered by a fallback is never among them. Mark every other, or it comes again: a decision
-    that carries nothing to learn from (withheld, an arm that is not learnt from) is marked just so.
-    """
-    folds.program(c, program, matured_before_us)
-    return due_rows(c, run(c, _DUE, program=program, before_us=matured_before_us, limit=limit))
+def rows(c: Connection, decisions: Sequence[int]) -> list[DueRow]:
+    """Some rows of the log by their numbers, in that order."""
+    found = {row.seq: row for row in due_rows(c, run(c, _ROWS, wanted=ids(decisions)))}
+    return [found[seq] for seq in decisions]
 
 
 def changed(c: Connection, program: str, limit: int = 100_000) -> list[DueRow]:
     """At most `limit` learnt decisions that an outcome reached since; `reward` is the one learnt before."""
     return due_rows(c, run(c, _CHANGED, program=program, limit=limit))
-
-
-def all_learnt(c: Connection, program: str) -> list[DueRow]:
-    """Every learnt decision of a program; `reward` and `rest` are what it was learnt with."""
-    folds.program(c, program)
-    return due_rows(c, run(c, _ALL_LEARNT, program=program))
 
 
 def mark_learnt(c: Connection, rows: Sequence[LearntRow]) -> None:
@@ -174,26 +141,14 @@ def mark_learnt(c: Connection, rows: Sequence[LearntRow]) -> None:
     queue_unseen(c, decisions)
 
 
-def matured(c: Connection, program: str, matured_before_us: int, after_seq: int, limit: int) -> list[DueRow]:
-    """At most `limit` decisions after `after_seq` made before `matured_before_us`, learnt or not.
-
-    They come in the log's order; none that a fallback answered, none that was withdrawn.
-    """
-    before_us = matured_before_us
-    folds.program(c, program, before_us)
-    return due_rows(
-        c, run(c, _MATURED, program=program, after_seq=after_seq, before_us=before_us, limit=limit)
-    )
-
-
 def newest(c: Connection, program: str, before_us: int, limit: int) -> list[DueRow]:
-    """The last `limit` decisions made before `before_us`, newest first; see `matured`."""
+    """The last `limit` decisions made before `before_us`, newest first; see `entries.matured`."""
     folds.program(c, program, before_us)
     return due_rows(c, run(c, _NEWEST, program=program, before_us=before_us, limit=limit))
 
 
 def newest_of_arm(c: Connection, program: str, arm: str, limit: int) -> list[DueRow]:
-    """The last `limit` decisions made in an arm, matured or not, newest first; see `matured`."""
+    """The last `limit` decisions made in an arm, matured or not, newest first; see `entries.matured`."""
     folds.program(c, program)
     return due_rows(c, run(c, _OF_ARM, program=program, arm=arm, limit=limit))
 
@@ -208,8 +163,14 @@ def beyond(c: Connection, program: str, decisions: Sequence[int], most: int, win
     return {seq for (seq,) in found}
 
 
+def newest_outcome(c: Connection) -> int:
+    """Number of the newest outcome in the store, 0 for none; see `DueRow.seen`."""
+    return int(run(c, _SEEN)[0][0])
+
+
 def unlearn_all(c: Connection, program: str) -> None:
     """Nothing of a program is learnt any more: what was waits to be learnt again."""
+    taught.unlearn_all(c, program)
     execute(c, _PENDING_AGAIN, program=program)
     execute(c, _NONE_LEARNT, program=program)
     execute(c, _NONE_LATE, program=program)

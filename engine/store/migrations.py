@@ -178,6 +178,12 @@ _CANDIDATES: Step = (
 
 _SIGNS: Step = ("ALTER TABLE learnt ADD COLUMN rest REAL NOT NULL DEFAULT 0",)
 
+_TAUGHT: Step = (
+    """CREATE TABLE taught (
+        number INTEGER PRIMARY KEY, learnt_us INTEGER NOT NULL, until_us INTEGER NOT NULL,
+        seen INTEGER NOT NULL, reward BLOB NOT NULL, rest BLOB NOT NULL) STRICT""",
+)
+
 STEPS: tuple[Step, ...] = (
     _FIRST,
     _MODEL_VERSIONS,
@@ -195,6 +201,7 @@ STEPS: tuple[Step, ...] = (
     _SOURCES,
     _CANDIDATES,
     _SIGNS,
+    _TAUGHT,
 )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields, replace
 from operator import attrgetter
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, column, func, select
 
 from engine.store import ledger, merges
 from engine.store.late import belongs, queue_reached
@@ -28,6 +28,13 @@ _OF = prepare(
     select(_decision.c.seq, *_columns)
     .where(among(_decision.c.seq), belongs(_decision.c.at_us + bindparam("window_us")))
     .order_by(_decision.c.seq, _outcome.c.at_us, _outcome.c.seq)
+)
+_asked = func.json_each(bindparam("wanted")).table_valued(column("key"), column("value"), name="wanted")
+_OF_CUSTOMERS = prepare(
+    select(_asked.c.key, *_columns)
+    .select_from(_asked.join(_outcome, _outcome.c.customer == _asked.c.value))
+    .where(_outcome.c.at_us.between(bindparam("first_us"), bindparam("last_us")))
+    .order_by(_asked.c.key, _outcome.c.at_us, _outcome.c.seq)
 )
 _AFTER = prepare(
     select(_outcome.c.seq, *_columns)
@@ -69,6 +76,28 @@ def outcomes_of(c: Connection, decisions: Collection[int], window_us: int) -> di
     found: dict[int, list[OutcomeRow]] = {}
     for seq, *values in run(c, _OF, wanted=as_ids(decisions), window_us=window_us):
         found.setdefault(seq, []).append(OutcomeRow(*values))
+    return found
+
+
+def of_decisions(
+    c: Connection, customers: Sequence[str], id: Callable[[int], str], first_us: int, last_us: int
+) -> dict[int, list[OutcomeRow]]:
+    """As `outcomes_of`, for decisions made at one moment that have no rows.
+
+    Args:
+        customers: of each decision.
+        id: of the decision of that index.
+        first_us, last_us: the moment, and the end of the attribution window.
+
+    Returns:
+        By index, in order of time.
+    """
+    found: dict[int, list[OutcomeRow]] = {}
+    given = {"wanted": as_ids(customers), "first_us": first_us, "last_us": last_us}
+    for i, *values in run(c, _OF_CUSTOMERS, **given):
+        one = OutcomeRow(*values)
+        if one.decision is None or one.decision == id(i):
+            found.setdefault(i, []).append(one)
     return found
 
 

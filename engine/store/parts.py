@@ -59,6 +59,13 @@ def newest(c: Connection, ids: Sequence[str]) -> NDArray[np.int64]:
     return made
 
 
+def within(c: Connection, names: Sequence[str]) -> list[tuple[str, int]]:
+    """(customer, number) of the folds that may hold some customers, their rows made or not."""
+    if (turn := folds.turn_of(c)) is None:
+        return []
+    return [(names[i], number) for number, i in folds.find(c, turn, "customers", hashes(names))]
+
+
 def held(c: Connection, ids: Collection[str]) -> set[str]:
     """Those among some customers who are in a fold, their rows made or not."""
     asked = list(ids)

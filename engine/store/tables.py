@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Index, Table, UniqueConstrai
 from sqlmodel import Field, SQLModel
 
 from engine.store import candidate_tables as candidate_tables
+from engine.store import fold_tables as fold_tables
 from engine.store import lot_tables as lot_tables
 
 
@@ -253,29 +254,6 @@ class Watched(SQLModel, table=True):
     first_us: int = Field(sa_type=BigInteger)
     last_us: int = Field(sa_type=BigInteger)
     sums: bytes
-
-
-class Block(SQLModel, table=True):
-    """The situations of many decisions of a batch, as compressed columns."""
-
-    number: int = Field(primary_key=True)
-    body: bytes
-
-
-class Fold(SQLModel, table=True):
-    """Decisions of a batch that are columns of the block of that number; see `engine.store.folds`.
-
-    `first` is the number in the log of the first of n; hashes of customers and ids are in the block's order.
-    """
-
-    number: int = Field(primary_key=True)
-    program: str
-    name: str
-    first: int
-    n: int
-    header: bytes
-    customers: bytes
-    ids: bytes
 
 
 class Audit(SQLModel, table=True):

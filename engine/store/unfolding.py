@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from engine.store import blocks
+from engine.store import blocks, taught
 from engine.store.directory import Hashes
 from engine.store.rows import AssignmentRow, CustomerRow, DecisionRow
 from engine.store.sqlite import among, insert_new, upsert
@@ -20,7 +21,7 @@ from engine.store.statement import execute, prepare, prepare_insert, run, run_ma
 from engine.store.tables import table
 
 _fold, _decision, _pending = table("fold"), table("decision"), table("pending")
-_assignment, _customer = table("assignment"), table("customer")
+_assignment, _customer, _learnt = table("assignment"), table("customer"), table("learnt")
 _GIVEN = DecisionRow.__struct_fields__[:-2]
 _ARM = [one.name for one in fields(AssignmentRow)]
 _PROFILE = list(_customer.columns.keys())
@@ -30,6 +31,7 @@ _THERE = prepare(
 )
 _ADD = prepare_insert(_decision, ["seq", *_GIVEN])
 _ADD_PENDING = prepare_insert(_pending, ["program", "at_us", "decision"])
+_ADD_LEARNT = prepare_insert(_learnt, ["decision", "reward", "learnt_us", "until_us", "seen", "rest"])
 _ADD_ARM = prepare_insert(_assignment, _ARM, insert_new(_assignment))
 _PUT_PROFILE = prepare_insert(_customer, _PROFILE, upsert(_customer))
 _OLDER = prepare(select(*(_customer.c[name] for name in _PROFILE)).where(among(_customer.c.id)))
@@ -85,11 +87,17 @@ def missing(c: Connection, number: int, names: Hashes | None) -> Missing | None:
         return None
     customers, ids = np.frombuffer(one.customers, dtype=np.uint64), np.frombuffer(one.ids, dtype=np.uint64)
     if names is None:
-        places = np.flatnonzero(customers)
-        return Missing(one, places[~np.isin(places, there(c, one))].tolist(), True)
+        return Missing(one, left(c, one).tolist(), True)
     asked = np.flatnonzero(np.isin(customers, names) | np.isin(ids, names)).tolist()
-    left = [i for i in asked if not run(c, _THERE, first=one.first + i, last=one.first + i)]
-    return Missing(one, left, False) if left else None
+    places = [i for i in asked if not run(c, _THERE, first=one.first + i, last=one.first + i)]
+    return Missing(one, places, False) if places else None
+
+
+def left(c: Connection, fold: Fold) -> NDArray[np.int64]:
+    """The places of a fold that are somebody's, and whose rows are not made."""
+    places = np.frombuffer(fold.customers, dtype=np.uint64) != 0
+    places[there(c, fold)] = False
+    return np.flatnonzero(places)
 
 
 def there(c: Connection, fold: Fold) -> list[int]:
@@ -105,18 +113,31 @@ def customers_of(c: Connection, number: int, ids: Hashes) -> Hashes:
 
 
 def make(c: Connection, wanted: Missing) -> None:
-    """Make rows of a fold: decisions, what waits to be learnt, arms, profiles."""
+    """Make rows of a fold: decisions, what waits to be learnt or was, arms, profiles."""
     from engine.unfold import header_of, unfold
 
     one, places = wanted.fold, wanted.places
     made = unfold(header_of(one.header), one.number, one.first, blocks.body(c, one.number), places)
     run_many(c, _ADD, made.decisions)
-    waiting = [row for row in made.decisions if row[_FALLBACK] is None]
-    run_many(c, _ADD_PENDING, [(row[_PROGRAM], row[_AT_US], row[_SEQ]) for row in waiting])
+    _mark(c, one, made.decisions)
     run_many(c, _ADD_ARM, [_arm(row) for row in made.arms])
     run_many(c, _PUT_PROFILE, _laid_over(c, made.profiles))
     if wanted.last:
         execute(c, _DROP, number=one.number)
+        taught.drop(c, one.number)
+
+
+def _mark(c: Connection, fold: Fold, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Have rows just made wait to be learnt; where the fold is settled, note what they were learnt with."""
+    if (lesson := taught.lesson_of(c, fold.number)) is None:
+        waiting = [row for row in rows if row[_FALLBACK] is None]
+        run_many(c, _ADD_PENDING, [(row[_PROGRAM], row[_AT_US], row[_SEQ]) for row in waiting])
+        return
+    same = (lesson.learnt_us, lesson.until_us, lesson.seen)
+    reward, rest = lesson.rewards.tolist(), lesson.rests.tolist()
+    places = [row[_SEQ] - fold.first for row in rows]
+    marked = [(fold.first + i, reward[i], *same, rest[i]) for i in places if reward[i] == reward[i]]
+    run_many(c, _ADD_LEARNT, marked)
 
 
 def _laid_over(c: Connection, profiles: Sequence[CustomerRow]) -> list[tuple[Any, ...]]:
@@ -141,3 +162,4 @@ def forget(c: Connection, number: int, names: Hashes) -> None:
     gone = np.isin(customers, names)
     customers[gone] = ids[gone] = 0
     execute(c, _FORGET, its_number=number, who=customers.tobytes(), which=ids.tobytes())
+    taught.forget(c, number, gone)

@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from engine.domain import Program
 from engine.errors import InputError
-from engine.export import CONTEXT, decision_tables
+from engine.export import decision_tables
+from engine.outgoing import CONTEXT
 from policies.base import Actions, Floats, Mask
 from simulator.contexts import encode
 from simulator.frames import read_frame

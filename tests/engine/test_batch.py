@@ -14,6 +14,7 @@ from engine.batch import Batch, run
 from engine.calendar import microseconds
 from engine.domain import Program
 from engine.errors import InputError
+from engine.footer import group_rows
 from engine.merge import merge
 from engine.outbox import check_out, outbox
 from engine.profiles import customer_table, profiles, unknown_columns
@@ -267,3 +268,10 @@ def test_whoever_stands_in_the_same_folds_is_decided_for_together(
     run(store, Batch(program, "tuesday", AT + timedelta(days=1)), Table(shuffled), answers.append)
     assert answers[0]["customer"].to_list() == shuffled["customer"].to_list()
     assert sorted(read) == sorted(set(read)) and len(read) == -(-people.height // 4)
+
+
+def test_rows_that_hold_much_are_written_a_few_together(tmp_path: Path) -> None:
+    with outbox(tmp_path / "out.parquet") as take:
+        take(pl.DataFrame({"feasible": ["sale/email/now " * 20_000] * 300}))
+    rows = group_rows(tmp_path / "out.parquet")
+    assert sum(rows) == 300 and len(rows) > 1

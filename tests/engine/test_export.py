@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from engine import cli, export
+from engine.applied import stored_program
 from engine.learn import learn
 from engine.store import Store, decisions, open_store, outcomes
 from engine.store.rows import OutcomeRow
@@ -43,7 +44,7 @@ def exported(
     store: Store, part: str, since: datetime = AT - timedelta(days=1), at: datetime = RIPE
 ) -> pl.DataFrame:
     with store.read() as c:
-        program = export.stored_program(c, "spring")
+        program = stored_program(c, "spring")
         return pl.concat(list(export.EXPORTS[part](c, program, since, at)))
 
 
@@ -105,7 +106,7 @@ def test_the_memory_of_an_export_is_that_of_a_part(log: Store, monkeypatch: pyte
             ask(c, [f"c{j}" for j in range(30)], AT + timedelta(days=2 + i), f"more{i}")
     peaks = []
     with log.read() as c:
-        program = export.stored_program(c, "spring")
+        program = stored_program(c, "spring")
         tracemalloc.start()
         for i, table in enumerate(export.decision_tables(c, program, AT, RIPE)):
             if i in (3, 14):

@@ -12,9 +12,10 @@ import numpy as np
 
 from engine.learn import learn
 from engine.live import thaw
-from engine.store import Store, open_store, snapshots
+from engine.store import Store, folds, open_store, snapshots
 from policies.linear import Linear
 from tests.engine.test_learn import MATURE, season
+from tests.store.test_folds import batch
 
 ROOT = Path(__file__).resolve().parents[2]
 PIECE = 30
@@ -24,13 +25,14 @@ import os, signal, sys
 from datetime import datetime
 from pathlib import Path
 from engine import canary, learn
-from engine.store import learning, open_store, quarantine, snapshots
+from engine.store import learning, open_store, quarantine, snapshots, taught
 
 path, at, place, times, after = sys.argv[1:]
 calls = 0
 if place != "nowhere":
     module, _, name = place.partition(".")
-    owner = {"learn": learn, "learning": learning, "quarantine": quarantine, "snapshots": snapshots}[module]
+    owner = {"learn": learn, "learning": learning, "quarantine": quarantine, "snapshots": snapshots,
+        "taught": taught}[module]
     before = getattr(owner, name)
 
     def counted(*given):
@@ -52,9 +54,10 @@ while True:
         break
 """
 PLACES = (
-    ("learn.teach", 1, "after"),
+    ("learn.taught", 1, "after"),
     ("snapshots.put_snapshot", 2, "after"),
     ("learning.mark_learnt", 2, "after"),
+    ("taught.put", 1, "after"),
     ("quarantine.note", 1, "after"),
     ("learn.check_canary", 1, "before"),
 )
@@ -68,6 +71,8 @@ def run(path: Path, place: str, times: int, when: str) -> int:
 def told(path: Path) -> tuple[dict[str, object], list[tuple[object, ...]], list[int]]:
     """The sums that were learnt, what is marked with which reward, and how many decisions still wait."""
     store = open_store(path)
+    with store.write() as connection:
+        folds.everyone(connection)
     with store.read() as connection:
         row = snapshots.snapshot(connection, "spring")
         marked = connection.exec_driver_sql("SELECT decision, reward FROM learnt ORDER BY decision").all()
@@ -87,6 +92,7 @@ def told(path: Path) -> tuple[dict[str, object], list[tuple[object, ...]], list[
 def test_killed_anywhere_and_begun_again_it_learns_what_one_run_learns(tmp_path: Path, store: Store) -> None:
     with store.write() as connection:
         season(connection)
+    batch(store, 60, "tuesday", 200)
     store.close()
     killed, whole = tmp_path / "killed.db", tmp_path / "whole.db"
     for path in (killed, whole):
@@ -101,6 +107,6 @@ def test_killed_anywhere_and_begun_again_it_learns_what_one_run_learns(tmp_path:
                 break
     again.close()
     found, expected = told(killed), told(whole)
-    assert found[1:] == expected[1:] and len(found[1]) == 120 and found[2] == [0]
+    assert found[1:] == expected[1:] and len(found[1]) == 180 and found[2] == [0]
     for name, array in expected[0].items():
         assert np.array_equal(found[0][name], array), name  # type: ignore[arg-type]

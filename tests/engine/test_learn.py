@@ -12,7 +12,7 @@ from engine.errors import InputError
 from engine.learn import learn
 from engine.live import Lives, live, thaw
 from engine.replay import replay
-from engine.store import Store, decisions, learning, outcomes, snapshots
+from engine.store import Store, decisions, entries, outcomes, snapshots
 from engine.store.rows import OutcomeRow
 from policies.base import Feedback, feedback
 from policies.linear import Linear
@@ -135,7 +135,7 @@ def test_a_crash_while_learning_leaves_everything_to_be_learnt_again(store: Stor
         learn(connection, "spring", MATURE)
         raise RuntimeError("power cut")
     with store.write() as connection:
-        assert len(learning.due(connection, "spring", microseconds(MATURE), 1000)) == 120
+        assert len(entries.due(connection, "spring", microseconds(MATURE), 1000)) == 120
         assert learn(connection, "spring", MATURE).snapshot == 1
 
 

@@ -6,15 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from engine import signs
+from engine.choose import Live
 from engine.domain import Goal
 from engine.erase import buried, erase
+from engine.lesson import Learnt
 from engine.live import live
+from engine.logged import pieces
 from engine.program import loads
 from engine.replay import replay
-from engine.store import Store, decisions, learning, open_store
-from engine.teach import unteach
+from engine.store import Store, decisions, entries, learning, open_store
+from engine.teach import teach
 from policies.base import Floats
 from simulator.run import DAY, START, run
 from simulator.worlds import world
@@ -102,18 +106,25 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return open_store(path)
 
 
+def unlearnt(connection: Connection) -> Live:
+    """The program with all taken back that was learnt."""
+    current, before = live(connection, "newsletter"), Learnt(*entries.learnt(connection, "newsletter"))
+    for some, logged in pieces(connection, current.program, before.listed):
+        teach(current, logged, before.reward[some], before.rest[some], -1.0)
+    return current
+
+
 def test_in_a_season_signs_are_found_and_parted_from_what_was_learnt(lived: Store) -> None:
     with lived.read() as connection:
-        current, rows = live(connection, "newsletter"), learning.all_learnt(connection, "newsletter")
+        current, (_, _, rest) = live(connection, "newsletter"), entries.learnt(connection, "newsletter")
     assert current.encoding.contacts >= signs.FIRST
     assert 0.1 < current.encoding.signs["seen"] < 1.0  # a click is worth 1, and follows what was seen
-    assert any(row.rest for row in rows)
+    assert rest.any()
 
 
 def test_all_that_was_learnt_can_be_taken_back(lived: Store) -> None:
     with lived.read() as connection:
-        current, rows = live(connection, "newsletter"), learning.all_learnt(connection, "newsletter")
-        unteach(connection, current, rows)
+        current = unlearnt(connection)
     assert not current.policy.state().arrays
 
 
@@ -125,9 +136,10 @@ def test_decisions_before_and_after_the_parting_are_replayed(lived: Store) -> No
 
 def test_who_is_erased_leaves_no_trace_in_either_part(lived: Store) -> None:
     with lived.write() as connection:
-        name = learning.all_learnt(connection, "newsletter")[0].customer
+        first = int(entries.learnt(connection, "newsletter")[0].seq[0])
+        name = learning.rows(connection, [first])[0].customer
         erase(connection, name, buried(), START + 40 * DAY)
-        current, rows = live(connection, "newsletter"), learning.all_learnt(connection, "newsletter")
-        unteach(connection, current, rows)
+        current, left = unlearnt(connection), entries.learnt(connection, "newsletter")[0]
+        people = {row.customer for row in learning.rows(connection, left.seq.tolist())}
         connection.rollback()
-    assert not current.policy.state().arrays and all(row.customer != name for row in rows)
+    assert not current.policy.state().arrays and name not in people

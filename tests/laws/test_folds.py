@@ -26,6 +26,7 @@ from engine.export import EXPORTS
 from engine.learn import learn
 from engine.live import live
 from engine.merge import merge
+from engine.relearn import relearn
 from engine.replay import replay
 from engine.request import Request, decision_id
 from engine.roster import Table
@@ -35,10 +36,10 @@ from engine.store import (
     blocks,
     customers,
     decisions,
+    entries,
     flows,
     folds,
     happened,
-    learning,
     open_store,
     outcomes,
     sent,
@@ -52,7 +53,7 @@ THEN = LATER + timedelta(hours=1)
 MUCH_LATER = LATER + timedelta(days=9)
 TABLES = (
     *("decision", "pending", "assignment", "customer", "outcome", "learnt", "late", "withdrawn"),
-    *("quarantine", "erasure", "prediction", "merge", "contaminated"),
+    *("quarantine", "erasure", "prediction", "merge", "contaminated", "snapshot", "watched"),
 )
 
 
@@ -84,9 +85,9 @@ def read(store: Store, work: Callable[[Any], Any]) -> Any:
         return work(c)
 
 
-def learnt(store: Store) -> Any:
+def learnt(store: Store, how: Callable[..., Any]) -> Any:
     with store.write() as c:
-        return learn(c, "spring", MUCH_LATER)
+        return how(c, "spring", MUCH_LATER)
 
 
 def erased(store: Store, customer: str) -> Any:
@@ -138,12 +139,17 @@ def looked_up(c: Any, who: list[str]) -> Any:
     )
 
 
+def listed(found: entries.Entries) -> list[Any]:
+    return list(zip(found.seq.tolist(), found.at_us.tolist(), strict=True))
+
+
 def due(c: Any) -> Any:
     before_us = microseconds(MUCH_LATER)
     return (
-        learning.due(c, "spring", before_us, 100),
-        learning.matured(c, "spring", before_us, 0, 100),
-        learning.newest(c, "spring", before_us, 100),
+        listed(entries.due(c, "spring", before_us, 100)),
+        listed(entries.matured(c, "spring", before_us)),
+        listed(entries.newest(c, "spring", before_us, 100)),
+        entries.situations(c, entries.newest(c, "spring", before_us, 9)),
         sent.sent(c, "spring", "o0", before_us, 0, 100),
     )
 
@@ -167,7 +173,8 @@ ASKS: Mapping[str, Callable[[Store, Program, pl.DataFrame, list[str]], Any]] = {
     "export": lambda s, _, __, who: read(s, exported),
     "report": lambda s, _, __, who: read(s, followed),
     "what is due": lambda s, _, __, who: read(s, due),
-    "learn": lambda s, _, __, who: learnt(s),
+    "learn": lambda s, _, __, who: learnt(s, learn),
+    "learn afresh": lambda s, _, __, who: learnt(s, relearn),
     "merge": lambda s, _, __, who: merged(s, who[0], who[1]),
     "erase": lambda s, _, __, who: erased(s, who[0]),
     "withdraw": lambda s, _, __, who: took_back(s, who[0]),

@@ -53,6 +53,15 @@ def test_a_change_is_seen_and_learnt_from_few_rows() -> None:
     assert right(seen, 1) > 0.9
 
 
+def test_a_lesson_taught_in_parts_is_judged_whole_by_what_was_served() -> None:
+    parts = [world(seed, 40, 0, seed) for seed in range(1, 4)]
+    policy = unpack(pack(lived(Linear(waves=0), world(0, 300, 0, 0.0))))
+    assert isinstance(policy, Linear)
+    for one in parts:
+        policy.learn(one)
+    assert policy.watched[:, 2].sum() == 3 * 40
+
+
 @pytest.mark.parametrize(("size", "lessons"), [(100, 3), (300, 1)])
 def test_a_learner_read_from_its_snapshot_for_every_lesson_sees_a_change(size: int, lessons: int) -> None:
     policy = Linear(waves=0)

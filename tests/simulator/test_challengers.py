@@ -16,6 +16,7 @@ from engine.domain import PolicySpec, Shadow
 from engine.errors import RefusedError
 from engine.learn import learn
 from engine.live import live, thaw
+from engine.logged import Logged
 from engine.published import roll_back
 from engine.store import Store, open_store, outcomes, snapshots
 from engine.store.audit import audit
@@ -89,8 +90,8 @@ def test_a_challenger_has_learnt_nothing_that_had_not_matured_when_it_is_asked(
 ) -> None:
     taught, asked = list[int](), list[tuple[int, int]]()
 
-    def teaching(connection: Connection, current: object, rows: object, *rest: object) -> None:
-        taught.extend(row.at_us for row in rows)  # type: ignore[attr-defined]
+    def teaching(current: object, logged: list[Logged], *rest: object) -> None:
+        taught.extend(at_us for one in logged for at_us in one.at_us.tolist())
 
     def asking(served: object, situations: list[object]) -> object:
         asked.append((max(taught), min(one.at_us for one in situations)))  # type: ignore[attr-defined]

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.store.rows import AssignmentRow, CustomerRow, DecisionRow, OutcomeRow, PredictionRow
+from sqlalchemy import Connection
+
+from engine.store import entries, learning
+from engine.store.rows import AssignmentRow, CustomerRow, DecisionRow, DueRow, OutcomeRow, PredictionRow
+
+
+def due(c: Connection, program: str, before_us: int, limit: int) -> list[DueRow]:
+    """The rows that are due."""
+    return learning.rows(c, entries.due(c, program, before_us, limit).seq.tolist())
 
 
 def decision(number: int = 1, **given: Any) -> DecisionRow:

@@ -11,17 +11,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine import learn as lessons
 from engine import store as package
 from engine.batch import Batch, run
 from engine.calendar import microseconds
 from engine.domain import Program
 from engine.erase import erase
 from engine.errors import StoreError
+from engine.export import decision_tables
+from engine.learn import learn, learn_all
 from engine.profiles import customer_table
 from engine.roster import Table
 from engine.situation import decode
-from engine.store import Store, chosen, customers, decisions, flows, folds, learning, open_store, parts
+from engine.store import (
+    Store,
+    chosen,
+    customers,
+    decisions,
+    entries,
+    flows,
+    folds,
+    open_store,
+    outcomes,
+    parts,
+)
 from engine.store.directory import Directory, hashes, id_hashes
+from engine.store.rows import OutcomeRow
 from engine.store.sent import sent
 from tests.engine.programs import AT, applied, ask, settled
 
@@ -94,17 +109,51 @@ def test_a_second_batch_and_the_sums_of_a_report_make_no_rows(store: Store) -> N
         assert flows.units(c, "spring", at_us) == units
 
 
-def test_learning_makes_rows_of_what_has_matured_alone(store: Store) -> None:
+def test_what_is_due_is_told_without_making_rows_and_a_fold_whole(store: Store) -> None:
     batch(store, 5)
     batch(store, 6, "tuesday", 3, AT + timedelta(days=1))
     half = microseconds(AT + timedelta(hours=12))
     with store.write() as c:
-        assert len(learning.due(c, "spring", half, 100)) == 5
-        assert learning.due(c, "spring", half, 100) == learning.matured(c, "spring", half, 0, 100)
-    assert (counted(store, "decision"), counted(store, "fold")) == (5, 2)
+        decisions.decisions_by_key(c, "spring", ["tuesday:n4"])
+        assert entries.due(c, "spring", half, 100).seq.tolist() == [1, 2, 3, 4, 5]
+        every = entries.due(c, "spring", half + 10**12, 100)
+        assert every.seq.tolist() == list(range(1, 12))
+        assert every.fold.tolist() == [1, 1, 1, 1, 0, 2, 0, 3, 3, 3, 3]
+        for limit, last in ((1, 4), (5, 5), (6, 6), (7, 7), (8, 11)):
+            found = entries.due(c, "spring", half + 10**12, limit)
+            assert found.seq.tolist() == list(range(1, last + 1)), limit
+        assert entries.newest(c, "spring", half + 10**12, 3).seq.tolist() == [11, 10, 9]
+    assert counted(store, "decision") == 2
+
+
+def test_learning_and_an_export_make_no_rows_but_of_those_whose_outcome_came_late(store: Store) -> None:
+    program, ripe = batch(store, 40), AT + timedelta(days=9)
+    at_us = microseconds(AT + timedelta(hours=2))
+    rows = [OutcomeRow(f"e{i}", None, f"n{i}", "purchase", 30.0, at_us, at_us) for i in range(12)]
     with store.write() as c:
-        assert len(learning.due(c, "spring", half + 10**12, 100)) == 11
-    assert (counted(store, "decision"), counted(store, "fold")) == (11, 0)
+        outcomes.append_outcomes(c, rows[:10])
+        lesson = learn(c, "spring", ripe)
+        assert (lesson.decisions, lesson.snapshot) == (40, 1)
+        assert learn(c, "spring", ripe).snapshot is None
+    with store.read() as c:
+        going = pl.concat(decision_tables(c, program, AT, ripe))
+        assert going["customer"].to_list() == [f"n{i}" for i in range(40)]
+        assert going["reward"].mean() == pytest.approx(lesson.mean_reward)
+    assert [counted(store, name) for name in ("decision", "learnt", "pending")] == [0, 0, 0]
+    with store.write() as c:
+        outcomes.append_outcomes(c, rows[10:])
+        assert c.exec_driver_sql("SELECT decision FROM late").fetchall() == [(11,), (12,)]
+        assert learn(c, "spring", ripe).corrected == 2
+    assert [counted(store, name) for name in ("decision", "learnt", "pending", "late")] == [2, 2, 0, 0]
+
+
+def test_lesson_after_lesson_learns_all_that_is_due(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for day in range(3):
+        batch(store, 20, f"day{day}", 0, AT + timedelta(days=day))
+    monkeypatch.setattr(lessons, "LIMIT", 25)
+    told = learn_all(store, "spring", AT + timedelta(days=20))
+    assert (told.decisions, told.snapshot) == (60, 2)
+    assert counted(store, "taught") == 3 and counted(store, "decision") == 0
 
 
 def test_decisions_after_a_fold_come_after_it_in_the_log(store: Store) -> None:

@@ -6,10 +6,10 @@ import pytest
 
 from engine.store import Store
 from engine.store.decisions import append_decisions
-from engine.store.learning import changed, due, mark_learnt
+from engine.store.learning import changed, mark_learnt
 from engine.store.outcomes import append_outcomes, outcomes_iter, outcomes_of
 from engine.store.rows import DueRow, LearntRow
-from tests.store.made import decision, outcome
+from tests.store.made import decision, due, outcome
 
 SECOND = 1_000_000
 WINDOW = 10 * SECOND

@@ -15,7 +15,7 @@ from engine.store import Store, open_store
 from engine.store.assignments import assignments
 from engine.store.customers import customers
 from engine.store.decisions import decisions_iter
-from engine.store.learning import changed, due
+from engine.store.learning import changed
 from engine.store.migrations import STEPS, migrate
 from engine.store.outcomes import outcomes_iter
 from engine.store.predictions import predictions
@@ -23,6 +23,7 @@ from engine.store.programs import program_text
 from engine.store.snapshots import snapshot
 from engine.store.sqlite import DIALECT
 from engine.store.tables import table
+from tests.store.made import due
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "store_v1.sql"
 TYPES = {

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 from engine.store import Store, decisions
-from engine.store.learning import due
 from engine.store.withdrawn import withdraw
-from tests.store.made import decision
+from tests.store.made import decision, due
 
 
 def test_a_withdrawn_decision_stays_in_the_log_as_no_contact_and_is_never_due(store: Store) -> None:
