@@ -24,7 +24,7 @@ from engine.columns import Column, column
 from engine.domain import ABLATIONS, AttributeType, Offer, Program
 from engine.feasible import Feasible
 from engine.hurdles import ARBITRATION, Reason
-from engine.once import once
+from engine.once import latest, once
 from engine.program.compiled import arbitration_of, weights_of
 from engine.rules import Amount, many, tree
 from engine.rules.bits import FEW
@@ -32,6 +32,7 @@ from engine.situation import Situations
 from policies.base import Floats, Ints, Mask
 
 _ABLATED = frozenset(ABLATIONS)
+_MANY, _KEPT = 64, 1024  # rows that are the same for all are kept where so many are asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def prior(program: Program, situations: Situations) -> Floats:
 
 def _prior(terms: _Terms, situations: Situations) -> Floats:
     if terms.formula is None and not terms.models:
-        return np.zeros((len(situations), 1)) - terms.cost
+        return _costs(terms, len(situations))
     p, weight = _predicted(terms, situations), _weights(terms, situations)
     if terms.formula is not None:
         return _by_formula(terms, terms.formula, situations, p, weight)
@@ -107,6 +108,20 @@ def _prior(terms: _Terms, situations: Situations) -> Floats:
         if weight is not None:
             earned *= weight
     return np.where(np.isfinite(earned), earned, 0.0)[:, terms.offer] - terms.cost
+
+
+def _costs(terms: _Terms, n: int) -> Floats:
+    """(n, k) what actions cost, where nobody predicts anything: the same for all. Not to be written to."""
+    if not _MANY <= n <= _KEPT:
+        return np.zeros((n, 1)) - terms.cost
+    return _same(terms)[:n]
+
+
+@latest
+def _same(terms: _Terms) -> Floats:
+    same = np.zeros((_KEPT, 1)) - terms.cost
+    same.flags.writeable = False
+    return same
 
 
 def _response(terms: _Terms, situations: Situations) -> Floats:

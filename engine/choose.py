@@ -196,7 +196,7 @@ def prior_of(live: Live, situations: Situations) -> Floats:
     """
     prior = arbitrate.prior(live.program, situations)
     if scorer(live) is not None and live.snapshot_version == 0:
-        prior[(prior <= 0.0).all(axis=1)] = 0.0
+        prior = np.where((prior <= 0.0).all(axis=1, keepdims=True), 0.0, prior)
     return prior
 
 
