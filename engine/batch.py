@@ -149,7 +149,7 @@ def _settle(
 
 
 def _of(part: pl.DataFrame, some: Mask) -> pl.DataFrame:
-    return part.filter(pl.Series(some))
+    return part if some.all() else part.filter(pl.Series(some))
 
 
 def _among(some: Mask, of_these: Mask) -> Mask:
@@ -161,6 +161,8 @@ def _among(some: Mask, of_these: Mask) -> Mask:
 
 def _put_together(settled: Sequence[tuple[Mask, Settled]]) -> Settled:
     """The decisions of parts of a chunk, each given with whom it is of, in the order of the chunk."""
+    if len(settled) == 1:
+        return settled[0][1]
     order = np.argsort(np.concatenate([np.flatnonzero(some) for some, _ in settled]))
     return Settled(
         pl.concat([one.table for _, one in settled])[order], merge(one.funnel for _, one in settled)

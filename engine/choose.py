@@ -17,7 +17,7 @@ from engine import arbitrate, context
 from engine.arms import BY_POLICY, NEVER_CONTACTED
 from engine.assign import uniforms
 from engine.budget import supply
-from engine.coded import Coded, where
+from engine.coded import Coded, every, where
 from engine.context import Encoding
 from engine.domain import ArmName, Program
 from engine.feasible import Feasible, feasible
@@ -166,7 +166,7 @@ def chances(
         made = arbitrate.shortlist(made, best, live.program.options, weighed.first)
     worth = value if charge is None else value - charge
     pmf = _pmf(live, situations.arm, X, made.mask, prior, worth)
-    if not all(situations.explore):
+    if not every(situations.explore):
         _settle(pmf, situations, made.mask, None if scorer(live) is None else worth)
     return made, pmf
 

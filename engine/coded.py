@@ -49,6 +49,11 @@ def nothing_in(values: Sequence[Any]) -> bool:
     return isinstance(values, Coded) and not any(values.levels)
 
 
+def every(values: Sequence[bool]) -> bool:
+    """Whether all values are true, without looking at each where no level is not."""
+    return (isinstance(values, Coded) and all(values.levels)) or all(values)
+
+
 def same(value: T, n: int) -> Coded[T]:
     """The value n times."""
     return Coded(np.zeros(n, dtype=np.int64), (value,))
