@@ -29,7 +29,7 @@ lint: .venv/dev.stamp  ## style, types and import direction only (seconds)
 	@$(BIN)/lint-imports
 
 bench: .venv/bench.stamp  ## measure what is claimed, one JSON line each (FILES="a.csv.gz ..." adds the bake-offs)
-	@for name in hillstrom log core serve stored kills killed_batches batch budgets violations validity coverage learning vw_export ope_speed ope_digits; do $(BIN)/python -m benchmarks.$$name --json || exit 1; done
+	@for name in hillstrom log core serve stored kills killed_batches batch budgets violations validity coverage learning vw_export rare false_alarms ope_speed ope_digits; do $(BIN)/python -m benchmarks.$$name --json || exit 1; done
 	@for name in $(if $(FILES),bakeoff drift ope_classification); do \
 	  $(BIN)/python -m benchmarks.$$name $(FILES) --json || exit 1; \
 	done
