@@ -103,10 +103,16 @@ def take_in(
     }
     if name in taken:
         raise InputError(f"program '{program.name}' has a shadow '{name}' already; choose another name.")
+    digest = hashlib.sha256(body).hexdigest()
+    own = [one.version for one in snapshots.listed(connection, program.name) if one.sha256 == digest]
+    if own and until is None:
+        raise InputError(
+            f"{source}: that is snapshot {own[0]} of program '{program.name}' itself, and would learn its log "
+            "twice; say with --learnt-until which decisions are in it."
+        )
     check_fits(program, body, source)
     check_canary(connection, program, body)
     until_us = None if until is None else microseconds(until)
-    digest = hashlib.sha256(body).hexdigest()
     row = CandidateRow(program.name, name, origin, source, digest, body, microseconds(at), until_us)
     candidates.put(connection, row)
     return row

@@ -161,6 +161,17 @@ def test_a_damaged_file_and_an_unknown_attribute_are_refused(store: Store, tmp_p
                 take_in(c, program, name, read(c, program, "autumn"), AT)
 
 
+def test_a_snapshot_of_the_program_itself_says_what_it_has_learnt(store: Store, tmp_path: Path) -> None:
+    with store.write() as c:
+        elsewhere(c, 40)
+        (tmp_path / "f").write_bytes(sealed(body(c, "autumn")))
+        program, when = stored_program(c, "autumn"), AT + 8 * DAY
+        found = read(c, program, str(tmp_path / "f"))
+        with pytest.raises(InputError, match="snapshot 1 of program 'autumn' itself"):
+            take_in(c, program, "own", found, when)
+        assert take_in(c, program, "own", found, when, until=when).until_us is not None
+
+
 def test_the_verbs_carry_a_snapshot_from_store_to_store(
     tmp_path: Path, verbs: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
