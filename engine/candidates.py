@@ -107,7 +107,7 @@ def take_in(
     own = [one.version for one in snapshots.listed(connection, program.name) if one.sha256 == digest]
     if own and until is None:
         raise InputError(
-            f"{source}: that is snapshot {own[0]} of program '{program.name}' itself, and would learn its log "
+            f"{source}: that is snapshot {own[0]} of program '{program.name}' itself and would learn its log "
             "twice; say with --learnt-until which decisions are in it."
         )
     check_fits(program, body, source)
