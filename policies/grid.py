@@ -19,6 +19,7 @@ from policies.kernel import kernel
 BOUND = 8.0  # contexts are standardised; beyond +-8 they are clipped
 X_BITS = 12  # contexts are rounded to 2**-12: products of two stay exact over 8 million rows
 _SIGNIFICAND = 53
+_KEPT = 4
 MANY = 64  # rows, from which on it is worth looking for columns of zeros
 
 
@@ -59,11 +60,25 @@ def multiply(X: Floats, W: Floats, out: Floats | None = None) -> Floats:
     """
     if len(X) >= MANY:
         used = np.flatnonzero(X.any(axis=0))
-        if 4 * len(used) <= 3 * X.shape[1]:
+        if 8 * len(used) <= 7 * X.shape[1]:
             some = np.empty((len(X), len(used)))
             _pick(X, used, some)
-            return np.matmul(some, W[used], out=out)
+            return np.matmul(some, _rows(W, used), out=out)
     return np.matmul(X, W, out=out)
+
+
+def _rows(W: Floats, used: Ints) -> Floats:
+    """Some rows of weights; the last few that were asked for are kept, as a batch asks for the same."""
+    key = used.tobytes()
+    for weights, asked, rows in _kept:
+        if weights is W and asked == key:
+            return rows
+    found = W[used]
+    _kept[:] = [(W, key, found), *_kept[: _KEPT - 1]]
+    return found
+
+
+_kept: list[tuple[Floats, bytes, Floats]] = []
 
 
 @kernel("void(f8[:,::1], i8[::1], f8[:,::1])", writes=1)
