@@ -21,10 +21,11 @@ from engine.coded import Coded, every, where
 from engine.context import Encoding
 from engine.domain import ArmName, Program
 from engine.feasible import Feasible, feasible
+from engine.once import once
 from engine.ramp import ramped
 from engine.screen import Screen
 from engine.situation import Situations
-from policies.base import Actions, Floats, Ints, Mask, Policy, draw
+from policies.base import NO_ACTION, Actions, Floats, Ints, Mask, Policy, draw
 from policies.explore import greedy
 from policies.fixed import Formula, Uniform
 from policies.kernel import kernel
@@ -96,8 +97,7 @@ def choose(live: Live, situations: Situations) -> Choices:
     a batch and in a replay.
     """
     weighed = weigh(live, situations)
-    sends = weighed.feasible.send_us
-    charge = supply.charge(live.program, situations, sends) if live.program.budgets else None
+    charge = charged(live, situations, weighed)
     made, pmf = chances(live, situations, weighed, charge)
     drawn, propensity = draw(pmf, uniforms(live.program.name, situations.key))
     explored = np.empty(len(drawn), dtype=np.bool_)
@@ -123,6 +123,24 @@ def _explored(pmf: Floats, propensity: Floats, explored: Mask) -> None:
         explored[i] = False
         for j in range(k):
             explored[i] |= pmf[i, j] > propensity[i]
+
+
+def charged(live: Live, situations: Situations, weighed: Weighed) -> Floats | None:
+    """(n, k) price of the scarce things each action uses up: budgets, and the customer's own patience."""
+    budgets = live.program.budgets
+    charge = supply.charge(live.program, situations, weighed.feasible.send_us) if budgets else None
+    share = live.policy.settings.get("spare", 0.0) if live.encoding.usual else 0.0
+    if not share:
+        return charge
+    usual = share * np.maximum(context.product(live.encoding.usual, weighed.X), 0.0)
+    spared = usual[:, None] * _contacts(live.actions)
+    return spared if charge is None else charge + spared
+
+
+@once
+def _contacts(actions: Actions) -> Floats:
+    """(k,) 1 for what is sent."""
+    return np.array([float(name != NO_ACTION) for name in actions.names])
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from engine.domain import Program
 from engine.once import once
 from engine.pasts import Pasts
 from engine.situation import Contact, Situations
+from policies import grid
 from policies.base import Floats, Ints
 from policies.grid import snap
 from policies.kernel import kernel
@@ -52,13 +53,15 @@ class Encoding(msgspec.Struct, frozen=True, omit_defaults=True):
     The contact history comes last: how often, how lately, and how lately with each offer of `offers`, so that
     fatigue and the wear of an offer shown again can be learnt.
 
-    `signs` says what outcomes foretell, found among so many `contacts`; see `engine.signs`.
+    `signs` says what outcomes foretell, found among so many `contacts`; see `engine.signs`. `usual` are the
+    weights of [1, x] that give what contacts usually earn; see `engine.spare`.
     """
 
     features: tuple[Numeric | Levels, ...]
     offers: tuple[str, ...] = ()
     signs: dict[str, float] = {}
     contacts: int = 0
+    usual: tuple[float, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -148,6 +151,12 @@ def encode(encoding: Encoding, situations: Situations) -> Floats:
         X[known, start + level[known]] = 1.0
     _history(encoding.offers, situations, X)
     return snap(X)
+
+
+def product(weights: Sequence[float], X: Floats) -> Floats:
+    """(n,) [1, x] times (1 + d) weights: row i depends on row i only, bit for bit."""
+    found: Floats = grid.product(np.insert(X, 0, 1.0, axis=1), np.array(weights)[:, None])[:, 0]
+    return found
 
 
 def _numeric(name: str, column: Sequence[Any]) -> Numeric:

@@ -20,6 +20,7 @@ from engine.lesson import Learnt
 from engine.live import freeze, live
 from engine.logged import of_rows
 from engine.sources import moved
+from engine.spare import with_usual
 from engine.store import candidates, customers, erasures, merges, programs, snapshots
 from engine.store.sources import learn_again
 from engine.teach import seen_of, teach
@@ -127,5 +128,6 @@ def _taken_back(connection: Connection, name: str, customer: str) -> TakenBack |
     teach(current, logged, before.reward, before.rest, -1.0)
     gone = seen_of(replace(current, seen={}), logged)
     seen = {offer: count - gone.get(offer, 0) for offer, count in current.seen.items()}
-    body = freeze(current.encoding, current.policy, {offer: n for offer, n in seen.items() if n})
+    encoding = with_usual(connection, current, without=customer)
+    body = freeze(encoding, current.policy, {offer: n for offer, n in seen.items() if n})
     return TakenBack(base, body)

@@ -28,6 +28,7 @@ from engine.errors import InputError, RefusedError
 from engine.lesson import FITTED, SIGNS, Learnt, fitted, judged, taught, taught_again, without
 from engine.live import freeze, live
 from engine.settle import settle
+from engine.spare import with_usual
 from engine.store import Store, entries, erasures, folds, learning, quarantine, snapshots, watched
 from engine.store.entries import Entries
 from engine.teach import Reasons, looks_at_rows, set_aside, watch_on, watched_by, with_signs
@@ -140,7 +141,7 @@ def study(connection: Connection, name: str, at: datetime, limit: int) -> Study 
     watch_on(current.policy, watched.spans(connection, name))
     lesson = taught(connection, current, due, aside)  # before what is corrected: judged by what was served
     corrected = taught_again(connection, current, again, isinstance(current.policy, Additive))
-    body = freeze(current.encoding, current.policy, lesson.seen)
+    body = freeze(with_usual(connection, current), current.policy, lesson.seen)
     check_canary(connection, current.program, body)
     return Study(
         current.program,

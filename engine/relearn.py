@@ -26,6 +26,7 @@ from engine.lesson import FITTED, SIGNS, Learnt, fitted, judged, taught
 from engine.live import built, freeze, live
 from engine.logged import decided_under
 from engine.settle import settle
+from engine.spare import with_usual
 from engine.store import candidates, entries, erasures, folds, learning, quarantine, snapshots, watched
 from engine.store.rows import DueRow
 from engine.teach import Reasons, looks_at_rows, set_aside, with_signs
@@ -96,7 +97,7 @@ def restudy(connection: Connection, name: str, at: datetime, policy: PolicySpec 
         raise RefusedError(f"program '{name}': no decision has matured, so there is nothing to learn afresh.")
     aside = set_aside(connection, current.program, listed.seq.tolist())
     made = taught(connection, current, listed, aside, Names(connection, current.program).kept)
-    body = freeze(current.encoding, current.policy, made.seen)
+    body = freeze(with_usual(connection, current), current.policy, made.seen)
     check_canary(connection, current.program, body)
     sent, noted = Counter(source for source, _ in made.held), {**aside, **made.odd}
     erased = erasures.newest(connection, name)

@@ -55,6 +55,7 @@ class Linear:
         gamma: squarecb's steepness: gamma * sqrt(t) / spread after t rows. Theory has sqrt(K t / regret of
             the regression); K actions with weights of their own have K times the regret, so K cancels.
             Steeper than that by default, for optimism explores as well.
+        spare: part of what a customer's contacts usually earn that one has to beat; see `engine.spare`.
         temperature: softmax's temperature, in spreads of the reward.
         samples: of Thompson sampling; more of them leave less Monte Carlo error, see `policies.thompson`.
         budget: share of a decision's expected value that exploring may cost; None for no limit, see
@@ -80,6 +81,7 @@ class Linear:
         optimism: float = 2.0,
         explore: str = "squarecb",
         gamma: float = 100.0,
+        spare: float = 1.0,
         temperature: float = 0.1,
         samples: int = 256,
         budget: float | None = None,
@@ -99,6 +101,7 @@ class Linear:
             "optimism": number("optimism", optimism, 0.0, 1e3),
             "explore": choice("explore", explore, EXPLORERS),
             "gamma": number("gamma", gamma, 0.0, 1e6),
+            "spare": number("spare", spare, 0.0, 1.0),
             "temperature": number("temperature", temperature, 1e-6, 1e6),
             "samples": whole("samples", samples, 2, 100_000),
             "budget": None if budget is None else number("budget", budget, 0.0, 1.0),
@@ -214,15 +217,11 @@ class Linear:
         if how == "greedy":
             return exploration.greedy(scores, mask, self.floor)
         rows, spread, half = stakes(mask, prior, chosen["trust"], *self._totals())
+        doubt = self._doubt(X, actions, spread, half)
         if how == "thompson":
-            return thompson(
-                scores, self._doubt(X, actions, spread, half), mask, chosen["samples"], self.floor
-            )
+            return thompson(scores, doubt, mask, chosen["samples"], self.floor)
         if self._learnt_names() and chosen["optimism"]:
-            hopeful = self._doubt(X, actions, spread, half)
-            hopeful *= chosen["optimism"]
-            hopeful += scores
-            scores = hopeful
+            scores = scores + chosen["optimism"] * optimism.beyond(doubt, mask, actions)
         if how == "softmax":
             temperature = np.where(spread > 0.0, chosen["temperature"] * spread, 1.0)
             return exploration.softmax(scores, mask, temperature, self.floor)

@@ -10,6 +10,10 @@ the scale open, and doubt is large; rewards that are all luck make it certain th
 Where predictions differ, what is learnt over them is held to be of their size at most: the variance v
 becomes 1 / (1 / v + 1 / half^2), with half of the predictions' range over the feasible actions.
 
+Whether to send anything at all is a matter of what is expected, not of doubt: sending nothing has rows in
+plenty and every way of sending few, so that doubt would speak for one contact more, day after day. Where
+`no_action` may be taken, doubt counts among the ways of sending, beyond that of the best known one.
+
 Only sums over rows enter. The products are exact (`policies.grid`), so row i depends on row i only.
 
 Source: Li, Chu, Langford and Schapire (2010), "A contextual-bandit approach to personalized news article
@@ -27,7 +31,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from policies import grid
-from policies.base import Actions, Floats
+from policies.base import NO_ACTION, Actions, Floats, Mask
 from policies.kernel import kernel
 
 _BITS = 18  # of a squared context: up to 8 * 8, in steps of 2**-12
@@ -101,6 +105,28 @@ def bonus(variance: Floats, spread: Floats, half: Floats) -> Floats:
     doubt = np.empty(variance.shape)
     _bonus(variance, spread, half, doubt)
     return doubt
+
+
+def beyond(doubt: Floats, mask: Mask, actions: Actions) -> Floats:
+    """(n, k) doubts of feasible actions beyond the least one of what may be sent; 0 for `no_action`.
+
+    They are what they were where there is no such action.
+    """
+    if NO_ACTION in actions.names:
+        _beyond(np.ascontiguousarray(mask), actions.names.index(NO_ACTION), doubt)
+    return doubt
+
+
+@kernel("void(b1[:,::1], i8, f8[:,::1])", writes=1)
+def _beyond(mask: Mask, nothing: int, doubt: Floats) -> None:
+    n, k = doubt.shape
+    for i in range(n):
+        least = np.inf
+        for j in range(k):
+            if mask[i, j] and j != nothing and doubt[i, j] < least:
+                least = doubt[i, j]
+        for j in range(k):
+            doubt[i, j] = doubt[i, j] - least if mask[i, j] and j != nothing else 0.0
 
 
 @kernel("void(f8[:,::1], f8[::1], f8[::1], f8[:,::1])", writes=1)

@@ -14,8 +14,7 @@ from sqlalchemy import Connection
 
 from engine.applied import live_program
 from engine.arms import NEVER_CONTACTED
-from engine.budget import supply
-from engine.choose import Live, chances, weigh
+from engine.choose import Live, chances, charged, weigh
 from engine.domain import ArmName, Program
 from engine.errors import InputError, StoreError
 from engine.gather import back
@@ -119,10 +118,7 @@ def by_arm(served: Live, situations: Sequence[Situation], arms: Sequence[ArmName
             continue
         rows = columns(served.program, [changed(one, arm=arm) for one in situations])
         weighed = weigh(served, rows)
-        charge = (
-            supply.charge(served.program, rows, weighed.feasible.send_us) if served.program.budgets else None
-        )
-        own[:] = chances(served, rows, weighed, charge)[1]
+        own[:] = chances(served, rows, weighed, charged(served, rows, weighed))[1]
     return made
 
 

@@ -14,10 +14,10 @@ import numpy as np
 from sqlalchemy import Connection
 
 from engine.arms import NEVER_CONTACTED
-from engine.budget import demand, supply
+from engine.budget import demand
 from engine.budget.book import Book, Page, Prices
 from engine.budget.tariff import MICRO, tariffs
-from engine.choose import Live, Weighed, chances, weigh
+from engine.choose import Live, Weighed, chances, charged, weigh
 from engine.enrol import enrol
 from engine.gather import gather
 from engine.request import Request
@@ -125,11 +125,10 @@ def _cleared(market: _Market) -> Prices:
 
 def _use(market: _Market, price: Floats) -> Floats:
     """Units of each lot that the batch is expected to use at those prices."""
-    program, sends = market.live.program, market.weighed.feasible.send_us
     market.book.reprice(_named(market.lots, price))
     limits = [market.book.limits(at_us) for at_us in market.situations.at_us]
     situations = replace(market.situations, limits=limits)
-    charge = supply.charge(program, situations, sends)
+    charge = charged(market.live, situations, market.weighed)
     _, pmf = chances(market.live, situations, market.weighed, charge)
     return np.array([demand.expected(lot.page.tariff, pmf, lot.here, market.served) for lot in market.lots])
 

@@ -14,7 +14,7 @@ from policies.base import Actions, Floats, feedback
 from policies.evidence import SCALES, certain
 from policies.laws import make_case
 from policies.linear import Linear
-from policies.optimism import Doubt, bonus, variance, variances
+from policies.optimism import Doubt, beyond, bonus, variance, variances
 
 ONE = certain(1.0)
 
@@ -126,3 +126,23 @@ def test_rewards_that_are_all_luck_leave_little_to_be_found(signal: float) -> No
     policy.learn(replace(f, reward=signal * case.X[:, 0] * (f.action + 1) + luck, prior=np.zeros(len(f))))
     unlearnt = policy.state().arrays["unlearnt"][0]
     assert unlearnt > 0.5 if signal else unlearnt < 1e-2
+
+
+def test_doubt_never_speaks_for_sending_something_rather_than_nothing() -> None:
+    rng = np.random.Generator(np.random.PCG64(4))
+    actions = make_case(1).actions
+    mask = rng.random((50, 5)) < 0.6
+    mask[:, 0] = True
+    doubt = rng.random((50, 5))
+    found = beyond(doubt.copy(), mask, actions)
+    sent = mask & (np.arange(5) > 0)
+    for row, was, feasible in zip(found, doubt, sent, strict=True):
+        assert row[~feasible].max() == 0.0
+        if feasible.any():
+            np.testing.assert_array_equal(row[feasible], was[feasible] - was[feasible].min())
+
+
+def test_where_something_must_be_chosen_doubt_is_what_it_was() -> None:
+    plain = Actions.plain(("a", "b", "c"))
+    doubt = np.random.Generator(np.random.PCG64(5)).random((9, 3))
+    np.testing.assert_array_equal(beyond(doubt.copy(), doubt > 0.3, plain), doubt)
