@@ -12,7 +12,7 @@ import pytest
 from tests.documents import ROOT, Reader, blocks, commands, difference, mismatch, near, nextbest, run
 
 README = ROOT / "README.md"
-RUN_ELSEWHERE = {"program.md", "worlds.md"}  # tests/engine/test_program.py, tests/simulator/test_world.py
+RUN_ELSEWHERE = {"program.md"}  # tests/engine/test_program.py
 PAGES = [
     README,
     *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in RUN_ELSEWHERE),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 import pytest
@@ -109,14 +106,6 @@ def test_who_unsubscribed_sees_nothing_more() -> None:
     follow = outcomes(day.world, day.customers, day.state, 3, day.program.actions, action)
     reached = follow.row[follow.kind == "seen"]
     assert len(reached) and not day.state.left[reached].any()
-
-
-def test_the_page_on_worlds_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "worlds.md").read_text("utf-8")
-    found = re.search(r"```python\n(.*?)```\n\n```\n(.*?)```", page, re.DOTALL)
-    assert found
-    exec(compile(found[1], "docs/worlds.md", "exec"), {})  # noqa: S102
-    assert capsys.readouterr().out == found[2]
 
 
 def test_an_unknown_world_is_answered_with_the_nearest() -> None:
