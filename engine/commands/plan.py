@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -26,12 +27,18 @@ def plan(
 ) -> int:
     """Show what program files would change, whom they reach, and what is wrong; writes nothing."""
     from engine.applied import live_program, read_program
+    from engine.errors import ProgramError
     from engine.plan.beside import beside
+    from engine.plan.check import check, refused
     from engine.plan.plan import effect
     from engine.plan.plan import plan as compare
     from engine.settings import settings
 
-    read = [read_program(file)[0] for file in files]
+    wrong = {file: refused(file) for file in files}
+    read = [read_program(file)[0] for file, lines in wrong.items() if not lines]
+    if any(wrong.values()):
+        found = [str(one) for program in read for one in check(program)]
+        raise ProgramError("\n".join([*chain(*wrong.values()), *found]))
     when, path = moment(at), store or settings().store
     plans, effects, said = [], [], []
     if path.exists():

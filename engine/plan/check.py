@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 import msgspec
 
 from engine.domain import Program, RuleText
 from engine.plan.relax import rule_texts
-from engine.program import rules_of
+from engine.program import examined, sound_rules_of
 from engine.rules import Rule, conflict, findings
 from engine.rules.findings import Finding
 
@@ -42,17 +43,39 @@ class _Rules:
 
 def check(program: Program) -> list[Found]:
     """Rules that never or always hold, and rules that contradict each other, in the order of the file."""
+    return _found(program)
+
+
+def _found(program: Program, whole: bool = True) -> list[Found]:
+    """What is found in the rules that fit; of a program that is not `whole` in each rule alone."""
     read = _read(program)
     said: dict[tuple[int, int, str], None] = {}
-    for finding, rule in (*_alone(read), *_together(program, read)):
+    for finding, rule in (*_alone(read), *(_together(program, read) if whole else ())):
         written = read.place[_key(rule)]
         said[written.line, written.column, str(finding)] = None
     return [Found(source=program.source, line=i, column=j, sentence=text) for i, j, text in sorted(said)]
 
 
+def refused(path: str | Path) -> list[str]:
+    """All that is wrong with a file that holds no sound program, in its order; empty if it holds one.
+
+    Its problems, and what is found in the rules that can be read.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        return [f"{path}: cannot be read ({error.strerror}); name a program file."]
+    program, of_fields, of_rules = examined(content, str(path))
+    said = of_fields + of_rules
+    if program is not None and said:
+        more = _found(program, whole=not of_fields)
+        said += [(one.line, one.column, str(one)) for one in more]
+    return [sentence for *_, sentence in sorted(said)]
+
+
 def _read(program: Program) -> _Rules:
     of: dict[str, list[Rule]] = {}
-    for rule in rules_of(program):
+    for rule in sound_rules_of(program):
         of.setdefault(rule.owner, []).append(rule)
     levels = {one.name: one.levels for one in program.attributes if one.levels}
     return _Rules(of, {_key(rule): rule for rule in rule_texts(program)}, levels)

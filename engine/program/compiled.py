@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from engine import derived
@@ -68,6 +69,16 @@ def faults(program: Program) -> Iterator[tuple[RuleText, str]]:
             read()
         except ProgramError as error:
             yield text, str(error)
+
+
+def sound_rules_of(program: Program) -> tuple[Rule, ...]:
+    """As `rules_of`, without the rules that do not fit."""
+    types, levels = _types(program)
+    made = []
+    for rule in _rules(program):
+        with suppress(ProgramError):
+            made.append(parse(rule, types, program.source, levels))
+    return tuple(made)
 
 
 def _with_terms(types: Mapping[str, AttributeType]) -> dict[str, AttributeType]:

@@ -50,21 +50,29 @@ def loads(text: bytes, source: str, version: int = 0) -> Program:
     Raises:
         ProgramError: one line for each problem, with file, line, column, field, value, rule and remedy.
     """
+    program, *both = examined(text, source, version)
+    said = [one for problems in both for one in problems]
+    if said or program is None:
+        raise ProgramError("\n".join(sentence for *_, sentence in sorted(said)))
+    return program
+
+
+def examined(text: bytes, source: str, version: int = 0) -> tuple[Program | None, list[Said], list[Said]]:
+    """The program of a file as far as it can be read, None where that is too little; and what is wrong with
+    its fields, and with its rules.
+    """
     try:
         document = read(text)
     except Refused as error:
         where = f"{source} line {error.line}, column {error.column}" if error.line else source
-        raise ProgramError(f"{where}: {error}.") from None
+        return None, [(error.line, error.column, f"{where}: {error}.")], []
     model, problems, lost = _validated(document)
     if model is None:
-        raise _error(problems, [], source)
+        return None, _said(problems, source), []
     program = build.program(document, model, text, source, version)
     problems += check.problems(document, model, {str(path[0]) for path in lost if len(path) <= 2})
     problems += payload.problems(document, model, {str(path[0]) for path in lost})
-    of_rules = _rule_problems(program, lost)
-    if problems or of_rules:
-        raise _error(problems, of_rules, source)
-    return program
+    return program, _said(problems, source), _rule_problems(program, lost)
 
 
 def json_schema() -> dict[str, Any]:
@@ -123,6 +131,5 @@ def _rule_problems(program: Program, lost: Set[Path]) -> list[Said]:
     ]
 
 
-def _error(problems: Sequence[words.Problem], of_rules: Sequence[Said], source: str) -> ProgramError:
-    said = [(one.line, one.column, one.text(source)) for one in problems]
-    return ProgramError("\n".join(sentence for *_, sentence in sorted([*said, *of_rules])))
+def _said(problems: Sequence[words.Problem], source: str) -> list[Said]:
+    return [(one.line, one.column, one.text(source)) for one in problems]

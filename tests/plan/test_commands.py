@@ -109,6 +109,20 @@ def test_findings_have_a_place_stop_an_apply_and_end_a_plan_with_1(
     assert {one["program"] for one in answered(capsys, "audit")} == {"first", "other"}
 
 
+def test_one_plan_tells_all_that_is_wrong_with_all_files(capsys: pytest.CaptureFixture[str]) -> None:
+    good = Path(P).read_text()
+    bad = good.replace("age >= 18", "agee >= 18").replace(
+        "offers:", "eligible: age > 5 AND age < 3\noffers:"
+    )
+    Path("other.yaml").write_text(bad.replace("program: first", "program: other"))
+    edit("age >= 18", "age >= 18 AND age < 16")
+    told = run(capsys, "plan", "other.yaml", P, code=2)
+    for words in ("Did you mean 'age'?", '"age > 5 AND age < 3" can never hold', f"{P} line"):
+        assert words in told, words
+    assert told.index("age < 3") < told.index("Did you mean 'age'?") < told.index(P)
+    assert "can never hold" in run(capsys, "plan", P, code=1)
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
