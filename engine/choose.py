@@ -132,8 +132,7 @@ def charged(live: Live, situations: Situations, weighed: Weighed) -> Floats | No
     share = live.policy.settings.get("spare", 0.0) if live.encoding.usual else 0.0
     if not share:
         return charge
-    usual = share * np.maximum(context.product(live.encoding.usual, weighed.X), 0.0)
-    spared = usual[:, None] * _contacts(live.actions)
+    spared = np.multiply.outer(share * context.usually(live.encoding, weighed.X), _contacts(live.actions))
     return spared if charge is None else charge + spared
 
 

@@ -153,10 +153,18 @@ def encode(encoding: Encoding, situations: Situations) -> Floats:
     return snap(X)
 
 
-def product(weights: Sequence[float], X: Floats) -> Floats:
-    """(n,) [1, x] times (1 + d) weights: row i depends on row i only, bit for bit."""
-    found: Floats = grid.product(np.insert(X, 0, 1.0, axis=1), np.array(weights)[:, None])[:, 0]
+def usually(encoding: Encoding, X: Floats) -> Floats:
+    """(n,) what contacts usually earn, 0 or more: row i depends on row i only, bit for bit."""
+    base, weights = _weights(encoding)
+    found: Floats = np.maximum(X @ weights + base, 0.0)
     return found
+
+
+@once
+def _weights(encoding: Encoding) -> tuple[float, Floats]:
+    """Intercept and (d,) weights of `usual`, on the grid on which sums with contexts are exact."""
+    weights = grid.snap_weights(np.array(encoding.usual)[:, None])[:, 0]
+    return float(weights[0]), np.ascontiguousarray(weights[1:])
 
 
 def _numeric(name: str, column: Sequence[Any]) -> Numeric:

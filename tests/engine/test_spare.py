@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.choose import Live, choose, weigh
-from engine.context import product
+from engine.context import Encoding, usually
 from engine.erase import buried, erase
 from engine.live import live
 from engine.replay import replay
@@ -65,9 +65,11 @@ def test_known_shares(who: str, sent: str, charged: float) -> None:
 
 def test_rows_are_multiplied_alike_alone_and_together() -> None:
     rng = np.random.Generator(np.random.PCG64(1))
-    X, weights = snap(rng.standard_normal((50, 31))), rng.standard_normal(32).tolist()
-    together = product(weights, X)
-    assert all(product(weights, X[i : i + 1])[0] == together[i] for i in range(50))
+    X, made = snap(rng.standard_normal((50, 31))), Encoding((), usual=tuple(rng.standard_normal(32).tolist()))
+    together = usually(made, X)
+    assert all(usually(made, X[i : i + 1])[0] == together[i] for i in range(50))
+    expected = np.maximum(made.usual[0] + X @ np.array(made.usual[1:]), 0.0)
+    np.testing.assert_allclose(together, expected, atol=1e-6)
 
 
 def test_a_contact_is_charged_what_contacts_usually_earn_and_nothing_else_is(lived: Store) -> None:
@@ -76,7 +78,7 @@ def test_a_contact_is_charged_what_contacts_usually_earn_and_nothing_else_is(liv
         rows = learning.newest(connection, NAME, 2**62, 200)
     situations = columns(current.program, [decode(row.situation) for row in rows])
     made, free = (choose(one, situations) for one in (current, unpriced(current)))
-    usual = np.maximum(product(current.encoding.usual, weigh(current, situations).X), 0.0)
+    usual = usually(current.encoding, weigh(current, situations).X)
     assert made.charge is not None and free.charge is None and usual.max() > 0.0
     np.testing.assert_array_equal(made.charge[:, 0], 0.0)
     np.testing.assert_array_equal(made.charge[:, 1:], np.repeat(usual[:, None], made.charge.shape[1] - 1, 1))
