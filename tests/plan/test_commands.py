@@ -111,9 +111,7 @@ def test_findings_have_a_place_stop_an_apply_and_end_a_plan_with_1(
 
 def test_one_plan_tells_all_that_is_wrong_with_all_files(capsys: pytest.CaptureFixture[str]) -> None:
     good = Path(P).read_text()
-    bad = good.replace("age >= 18", "agee >= 18").replace(
-        "offers:", "eligible: age > 5 AND age < 3\noffers:"
-    )
+    bad = good.replace("age >= 18", "agee >= 18").replace("offers:", "eligible: age > 5 AND age < 3\noffers:")
     Path("other.yaml").write_text(bad.replace("program: first", "program: other"))
     edit("age >= 18", "age >= 18 AND age < 16")
     told = run(capsys, "plan", "other.yaml", P, code=2)
