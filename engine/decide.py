@@ -22,8 +22,8 @@ from engine.gather import gather
 from engine.logbook import log_rows
 from engine.request import Request, fingerprint
 from engine.situation import columns
-from engine.store import decisions
-from engine.store.rows import DecisionRow
+from engine.store import assignments, decisions
+from engine.store.rows import AssignmentRow, DecisionRow
 from engine.values import checked
 
 
@@ -56,11 +56,16 @@ class Batch:
 
 
 class Log:
-    """Decisions on their way into the log: written before anything is read that depends on them."""
+    """Decisions and arms on their way into the store: written before what depends on them is read."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._rows: list[DecisionRow] = []
+        self._arms: list[AssignmentRow] = []
+
+    def assign(self, rows: Sequence[AssignmentRow]) -> None:
+        """The arms of who is new to a program."""
+        self._arms.extend(rows)
 
     def add(self, rows: Sequence[DecisionRow]) -> None:
         """More of them."""
@@ -68,13 +73,15 @@ class Log:
 
     def write(self) -> None:
         """Append what is not written yet. Raises `StoreError`; nothing is to be committed then."""
-        rows, self._rows = self._rows, []
+        (rows, arms), self._rows, self._arms = (self._rows, self._arms), [], []
+        if arms:
+            assignments.put_assignments(self._connection, arms)
         if rows:
             decisions.append_decisions(self._connection, rows)
 
     def drop(self) -> None:
         """Take back what is not written yet."""
-        self._rows = []
+        self._rows, self._arms = [], []
 
 
 def decide(
@@ -198,7 +205,7 @@ def _decide_turn(
 ) -> Iterator[tuple[list[DecisionRow], Choices]]:
     """Decide and log a turn: whole, or until a person comes up again under another id, and on from there."""
     ids, contexts = [r.customer for r in requests], [r.context for r in requests]
-    enrolled = enrol(connection, current.program, ids, requests[0].at, contexts)
+    enrolled = enrol(connection, current.program, ids, requests[0].at, contexts, log.assign)
     if enrolled.people is ids:
         yield from _decide_people(connection, current, requests, enrolled, book, log)
         return

@@ -7,7 +7,7 @@ looked up once; the rest is asked only for those who are new to the program.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -24,6 +24,7 @@ from engine.store.rows import AssignmentRow
 
 EVERYWHERE = "everywhere"  # the name of the lot of the global holdout
 _TOGETHER = "everywhere together"  # and of that of a household or account, which its members share
+Put = Callable[[Sequence[AssignmentRow]], None]
 HELD, FREE = "held", "free"  # what is drawn there
 
 
@@ -41,11 +42,13 @@ def enrol(
     ids: Sequence[str],
     at: datetime,
     contexts: Sequence[Mapping[str, Any]] | None = None,
+    put: Put | None = None,
 ) -> Enrolled:
     """The stored arm of each customer; whoever is new is assigned now, and for ever.
 
     Args:
         contexts: what the requests say, before what is stored; where they may name the unit.
+        put: takes the arms of who is new, to be stored before anybody asks for them; stored here if None.
     """
     known = cast(dict[str, ArmName], assignments.assignments(connection, program.name, ids))
     new = [customer for customer in dict.fromkeys(ids) if customer not in known]
@@ -57,7 +60,7 @@ def enrol(
         new = [customer for customer in dict.fromkeys(ids) if customer not in known]
     if new:
         said = dict(zip(ids, contexts, strict=True)) if contexts and program.unit else {}
-        known |= _assigned(connection, program, new, said, microseconds(at))
+        known |= _assigned(connection, program, new, said, microseconds(at), put)
     return Enrolled([known[customer] for customer in ids], ids)
 
 
@@ -72,6 +75,7 @@ def _assigned(
     new: Sequence[str],
     said: Mapping[str, Mapping[str, Any]],
     at_us: int,
+    put: Put | None,
 ) -> dict[str, ArmName]:
     units = _units(connection, program, new, said)
     arms: dict[str, ArmName] = dict.fromkeys(_held(connection, units, at_us), "global_holdout")
@@ -82,20 +86,16 @@ def _assigned(
     left_over = [one for one in new if one not in arms]
     drawn = _drawn(connection, program, [units[one] for one in left_over], at_us)
     arms |= {one: drawn[units[one]] for one in left_over}
-    assignments.put_assignments(
-        connection,
-        [
-            AssignmentRow(
-                program.name,
-                one,
-                arms[one],
-                program.salt,
-                signed(unit_hash(program.salt, units[one])),
-                at_us,
-            )
-            for one in new
-        ],
-    )
+    rows = [
+        AssignmentRow(
+            program.name, one, arms[one], program.salt, signed(unit_hash(program.salt, units[one])), at_us
+        )
+        for one in new
+    ]
+    if put is None:
+        assignments.put_assignments(connection, rows)
+    else:
+        put(rows)
     return arms
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
+import msgspec
 from sqlalchemy import Connection
 
 from engine.calendar import microseconds
@@ -63,7 +64,7 @@ def merge(connection: Connection, gone: str, into: str, at: datetime, how: str) 
     assigned, mixed = [], []
     for program, found in groupby(rows, key=lambda row: row.program):
         arms, noted = _settled(list(found), before.get(program, []), held, program in lost)
-        assigned.append(replace(arms, customer=person))
+        assigned.append(msgspec.structs.replace(arms, customer=person))
         mixed += [ContaminatedRow(program, person, *one, at_us) for one in noted]
     merges.move(connection, gone, person, assigned, mixed)
     merges.note(connection, gone, person, at_us, how)
@@ -120,6 +121,6 @@ def _settled(
     arm = "global_holdout" if held else arm
     under = {arm, *(row.arm for row in rows), *(old for one in noted for old in one.arms.split(","))}
     if len(under) == 1:
-        return replace(first, arm=arm), []
+        return msgspec.structs.replace(first, arm=arm), []
     counted = next((one.arm for one in noted if one.customer == first.customer), first.arm)
-    return replace(first, arm=arm), [(counted, ",".join(sorted(under)))]
+    return msgspec.structs.replace(first, arm=arm), [(counted, ",".join(sorted(under)))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import fields
 from operator import attrgetter
 
 from sqlalchemy import Connection, bindparam, select
@@ -12,12 +11,13 @@ from engine.store import folds
 from engine.store.rows import AssignmentRow
 from engine.store.sqlite import among, insert_new
 from engine.store.sqlite import ids as as_ids
-from engine.store.statement import prepare, prepare_insert, run, run_many, stream
+from engine.store.statement import insert_together, prepare, prepare_insert, run, run_many, stream
 from engine.store.tables import table
 
 _assignment = table("assignment")
-_COLUMNS = [one.name for one in fields(AssignmentRow)]
+_COLUMNS = AssignmentRow.__struct_fields__
 _values = attrgetter(*_COLUMNS)
+_FEW = 256  # rows that are inserted many a statement
 _SELECT = prepare(
     select(_assignment.c.customer, _assignment.c.arm).where(
         _assignment.c.program == bindparam("program"), among(_assignment.c.customer)
@@ -33,7 +33,7 @@ _INSERT = prepare_insert(_assignment, _COLUMNS, insert_new(_assignment))
 
 def put_assignments(c: Connection, rows: Sequence[AssignmentRow]) -> None:
     """Store arms; a customer who has one in the program keeps it."""
-    run_many(c, _INSERT, [_values(row) for row in rows])
+    (insert_together if len(rows) <= _FEW else run_many)(c, _INSERT, [_values(row) for row in rows])
 
 
 def assignments(c: Connection, program: str, ids: Collection[str]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -44,7 +43,7 @@ def put_customers(c: Connection, rows: Sequence[CustomerRow], replace: bool = Fa
     an id that was merged stands for its person.
     """
     people = merges.people(c, [row.id for row in rows])
-    rows = [dataclasses.replace(row, id=people.get(row.id, row.id)) for row in rows] if people else rows
+    rows = [msgspec.structs.replace(row, id=people.get(row.id, row.id)) for row in rows] if people else rows
     final = {row.id: row for row in rows} if replace else _merged(c, rows)
     run_many(
         c,

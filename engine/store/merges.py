@@ -48,7 +48,7 @@ _MEMBERS = prepare(
         select(_member.c.program, _person, _member.c.unit).where(_member.c.customer == _gone),
     )
 )
-_FIELDS = [one.name for one in fields(AssignmentRow)]
+_FIELDS = AssignmentRow.__struct_fields__
 _ARMS = prepare(
     select(*(_assignment.c[name] for name in _FIELDS))
     .where(

@@ -13,8 +13,7 @@ from typing import Any
 import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerRow:
+class CustomerRow(msgspec.Struct, frozen=True):
     """What is known of a customer: JSON values by name, and an IANA time zone."""
 
     id: str
@@ -68,8 +67,7 @@ class ModelVersionRow:
     received_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class AssignmentRow:
+class AssignmentRow(msgspec.Struct, frozen=True):
     """The arm a customer is in, with the salted hash that chose it (signed 64 bit)."""
 
     program: str
@@ -130,8 +128,7 @@ class DecisionRow(msgspec.Struct, frozen=True):
     withdrawn: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ContactRow:
+class ContactRow(msgspec.Struct, frozen=True):
     """One contact of a customer, for caps and contact history; `at_us` is when it is sent."""
 
     customer: str

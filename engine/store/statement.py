@@ -79,8 +79,9 @@ def insert_together(connection: Connection, statement: Statement, rows: Sequence
 @cache
 def _repeated(text: str, size: int) -> str:
     """An insert with the parameters of so many rows."""
-    start, word, row = text.partition(" VALUES ")
-    return start + word + ", ".join([row] * size)
+    start, _, rest = text.partition(" VALUES (")
+    row, _, end = rest.partition(")")
+    return f"{start} VALUES {', '.join([f'({row})'] * size)}{end}"
 
 
 def stream(connection: Connection, statement: Statement, **values: Any) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -23,7 +23,7 @@ from engine.store.tables import table
 _fold, _decision, _pending = table("fold"), table("decision"), table("pending")
 _assignment, _customer, _learnt = table("assignment"), table("customer"), table("learnt")
 _GIVEN = DecisionRow.__struct_fields__[:-2]
-_ARM = [one.name for one in fields(AssignmentRow)]
+_ARM = AssignmentRow.__struct_fields__
 _PROFILE = list(_customer.columns.keys())
 _FOLD = prepare(select(*_fold.columns).where(_fold.c.number == bindparam("number")))
 _THERE = prepare(

@@ -23,10 +23,10 @@ from engine.reply import reply
 from engine.request import Request
 from engine.service import Service
 from engine.store import Store, decisions, open_store
-from engine.store.learning import due
 from engine.unsent import told_nothing, withdraw
 from policies import kernel
 from tests.engine.programs import applied, people, spring
+from tests.store.made import due
 
 AT = datetime(2026, 11, 24, 9, tzinfo=UTC)
 GENEROUS_MS = 30_000

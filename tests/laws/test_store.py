@@ -15,11 +15,12 @@ from engine.store import Store, open_store
 from engine.store.assignments import assignments, put_assignments
 from engine.store.customers import customer_ids, customers, put_customers
 from engine.store.decisions import append_decisions, contacts, decision, decisions_by_key, decisions_iter
-from engine.store.learning import changed, due, mark_learnt
+from engine.store.learning import changed, mark_learnt
 from engine.store.outcomes import append_outcomes, outcomes_iter, outcomes_of
 from engine.store.predictions import predictions, put_predictions
 from engine.store.rows import ContactRow, CustomerRow, DecisionRow, DueRow, LearntRow, OutcomeRow
 from tests.store import made
+from tests.store.made import due
 
 quick = settings(deadline=None, max_examples=60)
 ids = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=128)
