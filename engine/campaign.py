@@ -11,7 +11,7 @@ import polars as pl
 from engine.domain import Program
 from engine.errors import InputError, nearest
 from engine.profiles import customer_table, profiles
-from engine.tables import read_table, require
+from engine.tables import read_table, require, require_ids
 from engine.warm import PastDecision
 from policies.base import NO_ACTION
 
@@ -38,7 +38,8 @@ def read_campaign(
         InputError: a column that is not there, or a value that means nothing; names the row.
     """
     frame = read_table(path)
-    require(frame, [customer, action, *outcomes.values()], path)
+    require_ids(frame, customer, path)
+    require(frame, [action, *outcomes.values()], path)
     known = profiles(program, customer_table(program, frame, path, customer), at_us)
     names = _actions(program)
     actions = [_action(names, means, one, f"{path}, row {i}") for i, one in enumerate(frame[action], 1)]

@@ -12,7 +12,7 @@ from engine.calendar import known_zone
 from engine.domain import AttributeType, Program
 from engine.errors import InputError
 from engine.store.rows import CustomerRow
-from engine.tables import ID_RULE, require, unsound
+from engine.tables import ID_RULE, require_ids, unsound
 from engine.values import EXACT, LARGEST, types
 
 CONSENT = "consent."
@@ -51,7 +51,7 @@ def customer_table(
     Raises:
         InputError: no id column, an id missing or repeated, or a value of another type; names the row.
     """
-    require(frame, [customer], source)
+    require_ids(frame, customer, source)
     place, kinds = _Source(str(source), before), _kinds(program, frame, customer)
     ids = frame[customer].cast(pl.String)
     _refuse(ids.is_null() | (ids == ""), ids, place, customer, "must be given")

@@ -69,11 +69,16 @@ def as_said(path: Path) -> Iterator[None]:
         ) from None
 
 
-def require(frame: pl.DataFrame, columns: Iterable[str], source: str | Path) -> None:
+def require(frame: pl.DataFrame, columns: Iterable[str], source: str | Path, remedy: str = "") -> None:
     """Raise `InputError` for the first column that is not there, with the nearest one that is."""
     for name in columns:
         if name not in frame.columns:
-            raise InputError(f"{source}: there is no column '{name}'.{nearest(name, frame.columns)}")
+            raise InputError(f"{source}: there is no column '{name}'.{nearest(name, frame.columns)}{remedy}")
+
+
+def require_ids(frame: pl.DataFrame, customer: str, source: str | Path) -> None:
+    """Raise `InputError` if the column of the customers' ids is not there."""
+    require(frame, [customer], source, " Name the column of the customers' ids with --customer.")
 
 
 def unsound(ids: pl.Series) -> pl.Series:

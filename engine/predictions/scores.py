@@ -14,7 +14,7 @@ from engine.api.moments import EARLIEST, LATEST
 from engine.calendar import microseconds
 from engine.errors import InputError
 from engine.store.rows import PredictionRow
-from engine.tables import ID_RULE, read_table, require, unsound
+from engine.tables import ID_RULE, read_table, require, require_ids, unsound
 from engine.values import LARGEST, check_id
 
 
@@ -39,7 +39,8 @@ def read_scores(
     check_id(model, "model", "--model")
     check_id(version, "version", "--version")
     frame = read_table(path)
-    require(frame, [columns.customer, columns.score, *([columns.as_of] if columns.as_of else [])], path)
+    require_ids(frame, columns.customer, path)
+    require(frame, [columns.score, *([columns.as_of] if columns.as_of else [])], path)
     ids = frame[columns.customer].cast(pl.String)
     _refuse(ids.is_null() | (ids == ""), frame[columns.customer], path, "must be given")
     _refuse(unsound(ids), ids, path, ID_RULE)

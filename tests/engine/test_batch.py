@@ -275,3 +275,10 @@ def test_rows_that_hold_much_are_written_a_few_together(tmp_path: Path) -> None:
         take(pl.DataFrame({"feasible": ["sale/email/now " * 20_000] * 300}))
     rows = group_rows(tmp_path / "out.parquet")
     assert sum(rows) == 300 and len(rows) > 1
+
+
+def test_a_file_without_the_column_of_ids_is_told_how_to_name_it() -> None:
+    with pytest.raises(
+        InputError, match=r"no column 'customer'.*Name the column of the customers' ids with --customer"
+    ):
+        customer_table(PROGRAM, FRAME.rename({"customer": "account"}), "leads.csv")
