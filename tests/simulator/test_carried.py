@@ -20,6 +20,7 @@ from policies.base import Actions, Floats
 from simulator.carried import Arms, carried
 from simulator.logs import Log, log_of
 from simulator.readers.own import stored_log
+from simulator.remake import remade
 from simulator.what_if import WhatIf, what_if
 from simulator.what_if_told import lines
 from tests.engine.programs import AT, applied, ask, people, settled
@@ -38,7 +39,7 @@ channels:
   email: {consent: marketing}
 slots:
   now: {}
-caps: [2 per 7 days]
+caps: [2 per 3 days]
 goal: {outcomes: {purchase: {share: 1}}, window: 7 days}
 arms: {random: 0.8, policy: 0.2}
 policy: {kind: linear, waves: 0}
@@ -101,40 +102,40 @@ def test_where_customers_have_one_decision_it_is_the_mixture_over_the_arms() -> 
     assert carried(log, one, [one])[1][0] == pytest.approx(one.mixed)
 
 
-def buying(contacted: int, before: int) -> float:
-    """Chance of a purchase after a decision: contacts help, and help less the more came before."""
-    return 0.1 + contacted * (0.5 if before == 0 else 0.25 if before == 1 else -0.1)
+def buying(contacted: int, recent: int) -> float:
+    """Chance of a purchase after a decision: contacts help, and hurt when two came in the last two days."""
+    return 0.2 + contacted * (0.5 if recent == 0 else 0.1) - 0.1 * (recent == 2)
 
 
-def truth(cap: int, days: int = 4) -> tuple[float, float]:
+def truth(cap: int, days: int = 5) -> tuple[float, float]:
     """Purchases and contacts a decision, exact, when each contact that the cap leaves is drawn with 1/2."""
     value, sent = 0.0, 0.0
     for path in product((0, 1), repeat=days):
-        chance, bought, before = 1.0, 0.0, 0
-        for one in path:
-            chance *= 0.5 if before < cap else float(one == 0)
-            bought += buying(one, before)
-            before += one
-        value, sent = value + chance * bought, sent + chance * before
+        chance, bought = 1.0, 0.0
+        for day, one in enumerate(path):
+            recent = sum(path[max(0, day - 2) : day])
+            chance *= 0.5 if recent < cap else float(one == 0)
+            bought += buying(one, recent)
+        value, sent = value + chance * bought, sent + chance * sum(path)
     return value / days, sent / days
 
 
 def logged(connection: Connection, n: int, seed: int, text: str = SMALL) -> Log:
-    """Four days of decisions, drawn half and half as far as caps let them, and what they brought."""
+    """Five days of decisions, drawn half and half as far as caps let them, and what they brought."""
     program = applied(connection, text)
     names, rng = people(connection, n), np.random.default_rng(seed)
-    before = dict.fromkeys(names, 0)
-    for day in range(4):
+    sent: dict[str, list[int]] = {name: [] for name in names}
+    for day in range(5):
         at = AT + day * DAY
         for one in settled(ask(connection, names, at, f"day{day}-{seed}")):
             row = one.row
-            contacted = int(row.contact)
-            if rng.random() < buying(contacted, before[row.customer]):
+            chance = buying(int(row.contact), sum(sent[row.customer][-2:]))
+            if rng.random() < chance:
                 told = OutcomeRow(
                     row.id, row.id, row.customer, "purchase", 1.0, microseconds(at + DAY / 2), 0
                 )
                 outcomes.append_outcomes(connection, [told])
-            before[row.customer] += contacted
+            sent[row.customer].append(int(row.contact))
     return stored_log(connection, program, LATER)
 
 
@@ -147,13 +148,16 @@ def test_a_lower_cap_is_told_what_it_brings_over_all_decisions_of_a_customer(sto
     even = SMALL.replace("arms: {random: 0.8, policy: 0.2}", "arms: {random: 1}")
     with store.write() as connection:
         log = logged(connection, 700, 1, even)
-        found = changed(connection, log, "2 per 7 days", "1 per 7 days", even)
+        found = changed(connection, log, "2 per 3 days", "1 per 3 days", even)
+        tighter = loads(even.replace("2 per 3 days", "1 per 3 days").encode(), "spring.yaml")
+        (stood,) = remade(connection, log, [tighter]).pmf
     (before, sent), (after, fewer) = truth(2), truth(1)
     assert found.forward and found.reward is not None and found.contacts is not None
     apart, contacts = found.reward.difference, found.contacts.difference
-    assert apart.low < after - before < apart.high and apart.high - apart.low < 0.12
+    assert apart.low < after - before < apart.high and apart.high - apart.low < 0.2
     assert contacts.low < fewer - sent < contacts.high < 0
-    assert found.contacts.before == pytest.approx(sent, abs=0.03)
+    as_it_stood = 1.0 - stood[:, log.actions.names.index("no_action")].mean()
+    assert found.contacts.before == pytest.approx(sent, abs=0.03) and as_it_stood < fewer - 0.04
     told = "\n".join(lines(found))
     assert "taken forward over each customer's decisions" in told and "As it stood" not in told
 
@@ -161,7 +165,7 @@ def test_a_lower_cap_is_told_what_it_brings_over_all_decisions_of_a_customer(sto
 def test_a_higher_cap_is_unsupported_in_words(store: Store) -> None:
     with store.write() as connection:
         log = logged(connection, 300, 2)
-        found = changed(connection, log, "2 per 7 days", "3 per 7 days")
+        found = changed(connection, log, "2 per 3 days", "3 per 3 days")
     assert (found.reward, found.contacts, found.reach, found.verdict) == (None, None, None, "refused")
     told = "\n".join(lines(found))
     assert told.count("unsupported") == 4 and "contacts beyond a cap" in told and "nan" not in told.lower()
@@ -175,7 +179,7 @@ def test_a_longer_cap_counts_contacts_from_before_what_the_log_had_looked_at(sto
         settled(ask(connection, names, AT + 12 * DAY, "second"))
         rows = stored_log(connection, applied(connection, SMALL), LATER)
         log = replace(rows, reward=np.random.default_rng(1).random(len(rows)))
-        found = changed(connection, log, "2 per 7 days", "1 per 30 days")
+        found = changed(connection, log, "2 per 3 days", "1 per 30 days")
     assert found.contacts is not None and found.reach is not None
     assert found.contacts.difference.high < -0.1
     assert found.reach.difference.low <= 0.0 <= found.reach.difference.high
@@ -183,7 +187,7 @@ def test_a_longer_cap_counts_contacts_from_before_what_the_log_had_looked_at(sto
 
 def test_a_pause_after_what_was_never_looked_at_is_unsupported(store: Store) -> None:
     new = SMALL.replace(
-        "caps: [2 per 7 days]", 'caps: [2 per 7 days]\ncooldowns: ["complaint: pause 14 days"]'
+        "caps: [2 per 3 days]", 'caps: [2 per 3 days]\ncooldowns: ["complaint: pause 14 days"]'
     )
     with store.write() as connection:
         log = logged(connection, 200, 3)
