@@ -38,7 +38,7 @@ from engine.store import (
 from engine.store.directory import Directory, hashes, id_hashes
 from engine.store.rows import OutcomeRow
 from engine.store.sent import sent
-from tests.engine.programs import AT, applied, ask, settled
+from tests.engine.programs import AT, TEXT, applied, ask, settled
 
 NEED_NONE = {  # modules that name these tables and never have to look in folds, and why
     "unfolding": "it makes the rows",
@@ -254,3 +254,19 @@ def test_the_newest_fold_of_each_customer_is_found(store: Store) -> None:
         old, new, again, nobody = parts.newest(c, ["n0", "n5", "n2", "n9"]).tolist()
     assert (old, nobody) == (first, 0)
     assert {new, again} == set(later)
+
+
+@pytest.mark.parametrize("kind", ["text", "number", "boolean", "timestamp"])
+def test_an_attribute_that_changed_its_type_goes_out_the_same_from_columns_and_rows(
+    store: Store, kind: str
+) -> None:
+    batch(store, 6)
+    with store.write() as c:
+        text = TEXT.replace("age: integer", f"age: {kind}").replace(
+            "eligible: age >= 18", "eligible: spend > 0"
+        )
+        program, ripe = applied(c, text), AT + timedelta(days=9)
+        columns = pl.concat(decision_tables(c, program, AT, ripe))
+        folds.everyone(c)
+        rows = pl.concat(decision_tables(c, program, AT, ripe))
+    assert columns.equals(rows) and columns.height == 6
