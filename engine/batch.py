@@ -110,7 +110,8 @@ def _order(store: Store, program: Program, table: pl.DataFrame) -> pl.Series | N
         if program.budgets or not customers.seen(connection, sample):
             return None
         fold = parts.newest(connection, table["customer"].to_list())
-    order = pl.DataFrame({"beside": fold // (CHUNK // lane.FOLD), "customer": table["customer"]})
+    beside = fold // max(CHUNK // lane.FOLD, 1)  # folds of one chunk
+    order = pl.DataFrame({"beside": beside, "customer": table["customer"]})
     return order.select(pl.arg_sort_by("beside", "customer")).to_series()
 
 

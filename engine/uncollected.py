@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,11 +26,6 @@ def uncollected() -> Iterator[None]:
             gc.freeze()
             gc.enable()
             gc.unfreeze()
-
-
-def keep_columns_memory() -> None:
-    """Have the allocator of polars keep what columns give back; said before polars is imported."""
-    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:-1,muzzy_decay_ms:-1")
 
 
 def keep_freed_memory() -> None:

@@ -17,7 +17,7 @@ from engine.commands.shared import (
     moment,
     show_json,
 )
-from engine.uncollected import keep_columns_memory, uncollected
+from engine.uncollected import uncollected
 
 
 @uncollected()  # the imports alone make a hundred thousand objects that stay
@@ -38,7 +38,6 @@ def batch(
     json: JsonOption = False,
 ) -> None:
     """Decide for every customer of a file, log the decisions and write them to a file."""
-    keep_columns_memory()
     from engine.batch import Batch, run
     from engine.commands.progress import bar
     from engine.outbox import check_out, outbox
