@@ -5,6 +5,7 @@ The grammar is sqlglot's own, with every function taken as a plain call: none ha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from engine.rules.functions import FUNCTIONS
 from engine.rules.lookups import LOOKUPS
 
 MAX_LENGTH = 10_000
+EXACT = 2**53  # integers up to here are exact in double precision
 CALLS = (*FUNCTIONS, "COALESCE", "NULLIF", *(name.upper() for name in LOOKUPS))
 _LANGUAGE = (
     f"AND, OR, NOT, = <> < <= > >=, IN, BETWEEN, LIKE, IS NULL, IS TRUE, + - * /, CASE, {', '.join(CALLS)}"
@@ -69,6 +71,22 @@ def syntax(text: str) -> exp.Expr:
 def offset(node: exp.Expr) -> int:
     """The first character of the text that belongs to `node`; 0 where sqlglot does not say."""
     return min((one.meta["start"] for one in node.walk() if "start" in one.meta), default=0)
+
+
+def number_of(literal: exp.Expr) -> int | float:
+    """The number that a literal spells: an int where it is spelt in digits alone.
+
+    Raises:
+        Fault: the number is larger than what is exact, or its exponent is missing, as in 1E.
+    """
+    spelt, whole = literal.this, literal.this.isdecimal()
+    try:
+        number = float(spelt)
+    except ValueError:
+        raise Fault(f"{spelt} is no number; write such as 1.5 or 1e3", offset(literal)) from None
+    if not math.isfinite(number) or (whole and int(spelt) > EXACT):
+        raise Fault(f"{spelt} is too large, numbers are exact up to {EXACT}", offset(literal))
+    return int(spelt) if whole else number
 
 
 def only(sql: exp.Expr, *arguments: str) -> None:

@@ -5,7 +5,6 @@ Types are checked here once, so that neither execution ever meets a value it can
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -16,7 +15,7 @@ from sqlglot import exp
 from engine.errors import nearest
 from engine.rules.calls import DOTTED, column_name, looked_up
 from engine.rules.functions import FUNCTIONS
-from engine.rules.grammar import CALLS, Fault, foreign, offset, only, quote, syntax
+from engine.rules.grammar import CALLS, Fault, foreign, number_of, offset, only, quote, syntax
 from engine.rules.kinds import ARTICLE, a, instant, kind_of, timed
 from engine.rules.like import PatternError, split
 from engine.rules.lookups import LOOKUPS
@@ -47,7 +46,6 @@ from engine.rules.tree import (
 MAX_DEPTH = 40
 MAX_NODES = 5000
 Operand: TypeAlias = "tuple[Node, exp.Expr]"  # what it means, and its text for messages
-EXACT = 2**53  # integers up to here are exact in double precision
 _COMPARISONS: Mapping[type[exp.Expr], Comparison] = {
     exp.LT: "<",
     exp.LTE: "<=",
@@ -141,11 +139,8 @@ class _Reader:
     def literal(self, sql: exp.Expr) -> Node:
         if sql.is_string:
             return Value(sql.this, "text")
-        number = float(sql.this)
-        whole = sql.this.isdecimal()
-        if not math.isfinite(number) or (whole and abs(int(sql.this)) > EXACT):
-            raise Fault(f"{sql.this} is too large, numbers are exact up to {EXACT}", offset(sql))
-        return Value(int(sql.this), "integer") if whole else Value(number, "number")
+        number = number_of(sql)
+        return Value(number, "integer" if isinstance(number, int) else "number")
 
     def negative(self, sql: exp.Expr) -> Node:
         node = self.typed(sql.this, "number")

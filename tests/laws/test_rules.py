@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pysqlite3 import dbapi2 as sqlite
 
@@ -105,13 +105,15 @@ def test_rules_in_conflict_let_no_customer_pass_both(one: str, other: str, rows:
 TOKENS = (
     "i1 n1 t1 b1 d1 nosuch ( ) , . ; = <> < AND OR NOT IN BETWEEN LIKE IS NULL TRUE CASE WHEN THEN ELSE END "
     "SELECT FROM EXISTS ANY CAST INTERVAL ABS COUNT * + - / % || :: ? :x $1 @v { } [ ] -> ' '' \" ` -- /* */ "
-    "1 -2 1.5 1e5 1e999 'a' '2026-01-01' \\ \n # ! \x00 é"
+    "1 -2 1.5 1e5 0E 1e999 'a' '2026-01-01' \\ \n # ! \x00 é"
 )
 tokens = st.sampled_from(TOKENS.split(" "))
 
 
 @settings(max_examples=500, deadline=None)
 @given(st.lists(tokens, max_size=10).map(" ".join) | st.text(max_size=30))
+@example("n1 < 0E")
+@example("n1 < " + "9" * 5000)
 def test_any_text_is_a_rule_or_is_refused_in_one_sentence(text: str) -> None:
     try:
         one = rule(text)
