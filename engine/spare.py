@@ -6,11 +6,11 @@ has to earn more than what contacts with this customer usually earn, times the s
 left for later, would earn about that. It is charged like the price of any other scarce thing, before the
 draw, and told with it.
 
-What contacts usually earn is a regression: over the policy's newest decisions, the best that is expected of
-a contact over sending nothing, on the columns of the context that tell customers apart. Columns that change
-from one decision of a customer to the next (the contact history, days left) are left out, so it is what a
-customer's contacts earn on the average of moments. It is found anew at each lesson and stands in the
-snapshot.
+What contacts usually earn is a regression: over the newest decisions of some of the policy's customers, the
+best that is expected of a contact over sending nothing, on the columns of the context that tell customers
+apart. Columns that change from one decision of a customer to the next (the contact history, days left) are
+left out, so it is what a customer's contacts earn on the average of moments. It is found anew at each lesson
+and stands in the snapshot.
 
 Room that is left is worth something if there are other moments to use it. Where customers are decided for
 only as often as they are written to, nothing is charged; where nothing is sent at half of the moments or
@@ -30,6 +30,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from engine import arbitrate, context
+from engine.assign import unit_hash
 from engine.choose import Live, scorer
 from engine.context import Encoding
 from engine.situation import columns, decode
@@ -37,7 +38,9 @@ from engine.store import entries, learning
 from engine.store.rows import DueRow
 from policies.base import Floats, Mask
 
-AMONG = 3_000  # newest decisions that are looked at
+AMONG = 3_000  # newest decisions whose customers are looked at
+CUSTOMERS = 400  # of these so many, by a hash of their names
+EACH = 8  # newest decisions of each
 LEAST = 200  # decisions that had a choice; fewer say nothing
 _SHRINK = 10.0  # decisions that each column's weight is held to 0 by
 _EVER = 2**62
@@ -49,25 +52,23 @@ def with_usual(connection: Connection, current: Live, without: str = "") -> Enco
     Args:
         without: a customer who is not looked at.
     """
-    rows = [
-        row
-        for row in _sampled(connection, current, without)
-        if row.program_version == current.program.version
-    ]
+    rows = _sampled(connection, current, without)
     usual = _usual(current, rows) if scorer(current) is not None and len(rows) >= LEAST else ()
     return msgspec.structs.replace(current.encoding, usual=usual)
 
 
 def _sampled(connection: Connection, current: Live, without: str) -> Sequence[DueRow]:
-    """The policy's newest decisions by the program as it is, of those that stand in rows."""
+    """The newest decisions, of those in rows and by the program as it is, of some of the newest customers.
+
+    Each customer is looked at over several moments however many customers there are: the newest decisions
+    of a large program would each be of somebody else.
+    """
     name, version = current.program.name, current.program.version
     newest = entries.newest(connection, name, _EVER, AMONG)
-    rows = learning.rows(connection, newest.seq[newest.fold == 0].tolist())
-    return [
-        row
-        for row in rows
-        if row.arm == "policy" and row.program_version == version and row.customer != without
-    ]
+    customers = learning.customers_of(connection, newest.seq[newest.fold == 0].tolist(), "policy")
+    by_lot = sorted(customers, key=lambda one: unit_hash(f"spare {name}", one))
+    some = [one for one in by_lot if one != without][:CUSTOMERS]
+    return learning.newest_of_each(connection, name, version, "policy", some, EACH)
 
 
 def _usual(current: Live, rows: Sequence[DueRow]) -> tuple[float, ...]:

@@ -98,6 +98,29 @@ _placed = (
     .subquery()
 )
 _BEYOND = prepare(select(_placed.c.seq).where(_placed.c.place > bindparam("most"), among(_placed.c.seq)))
+_of_each = (
+    select(
+        _decision.c.seq,
+        func.row_number()
+        .over(partition_by=_decision.c.customer, order_by=_decision.c.seq.desc())
+        .label("place"),
+    )
+    .where(
+        among(_decision.c.customer),
+        _decision.c.program == bindparam("program"),
+        _decision.c.program_version == bindparam("version"),
+        _decision.c.arm == bindparam("arm"),
+        _decision.c.fallback.is_(None),
+        ~is_withdrawn(),
+    )
+    .subquery()
+)
+_OF_EACH = prepare(
+    select(_of_each.c.seq).where(_of_each.c.place <= bindparam("each")).order_by(_of_each.c.seq.desc())
+)
+_CUSTOMERS = prepare(
+    select(_decision.c.customer).distinct().where(among(_decision.c.seq), _decision.c.arm == bindparam("arm"))
+)
 _NONE_LEARNT = prepare(
     delete(_learnt).where(
         _learnt.c.decision.in_(select(_decision.c.seq).where(_decision.c.program == bindparam("program")))
@@ -151,6 +174,19 @@ def newest_of_arm(c: Connection, program: str, arm: str, limit: int) -> list[Due
     """The last `limit` decisions made in an arm, matured or not, newest first; see `entries.matured`."""
     folds.program(c, program)
     return due_rows(c, run(c, _OF_ARM, program=program, arm=arm, limit=limit))
+
+
+def customers_of(c: Connection, decisions: Sequence[int], arm: str) -> list[str]:
+    """The customers of those decisions of an arm that stand in rows, in no order."""
+    return [name for (name,) in run(c, _CUSTOMERS, wanted=ids(decisions), arm=arm)]
+
+
+def newest_of_each(
+    c: Connection, program: str, version: int, arm: str, customers: Sequence[str], each: int
+) -> list[DueRow]:
+    """The last `each` decisions in rows of each of some customers, newest first; see `entries.matured`."""
+    found = run(c, _OF_EACH, program=program, version=version, arm=arm, wanted=ids(customers), each=each)
+    return rows(c, [seq for (seq,) in found])
 
 
 def beyond(c: Connection, program: str, decisions: Sequence[int], most: int, window_us: int) -> set[int]:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine import spare
 from engine.choose import Live, choose, weigh
 from engine.context import Encoding, usually
 from engine.erase import buried, erase
@@ -91,6 +92,37 @@ def test_what_contacts_earn_stands_beside_other_prices_in_the_reasons_and_is_rep
     with lived.read() as connection:
         rows = [row for row in decisions.decisions_iter(connection, NAME, 0, 10_000) if row.snapshot_version]
         assert not any(replay(connection, row.id).differences for row in rows[:: len(rows) // 40])
+
+
+def test_the_charge_does_not_depend_on_how_many_customers_the_newest_decisions_are_of(
+    lived: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lived.read() as connection:
+        current = live(connection, NAME)
+        whole = with_usual(connection, current).usual
+        monkeypatch.setattr(spare, "AMONG", 200)  # one day's: each of another customer
+        of_one_day = with_usual(connection, current).usual
+        situations = columns(
+            current.program, [decode(row.situation) for row in learning.newest(connection, NAME, 2**62, 200)]
+        )
+    X = weigh(current, situations).X
+    earned = [usually(Encoding((), usual=one), X).mean() for one in (whole, of_one_day)]
+    assert earned[1] == pytest.approx(earned[0], rel=0.3)
+
+
+def test_customers_are_looked_at_for_their_newest_decisions(lived: Store) -> None:
+    with lived.read() as connection:
+        version = live(connection, NAME).program.version
+        every = [row for row in learning.newest(connection, NAME, 2**62, 10_000) if row.arm == "policy"]
+        names = sorted({row.customer for row in every})[:20]
+        found = learning.newest_of_each(connection, NAME, version, "policy", names, 3)
+        assert set(names) <= set(learning.customers_of(connection, [row.seq for row in every], "policy"))
+    expected = [
+        row.seq
+        for i, row in enumerate(every)
+        if row.customer in names and sum(one.customer == row.customer for one in every[:i]) < 3
+    ]
+    assert [row.seq for row in found] == expected
 
 
 def test_before_anything_is_learnt_nothing_is_charged(lived: Store) -> None:
