@@ -107,7 +107,7 @@ _of_each = (
     )
     .where(
         among(_decision.c.customer),
-        _decision.c.program == bindparam("program"),
+        _decision.c.program.concat("") == bindparam("program"),  # found by customer, not by program
         _decision.c.program_version == bindparam("version"),
         _decision.c.arm == bindparam("arm"),
         _decision.c.fallback.is_(None),

@@ -48,8 +48,8 @@ MODULES = (
     snapshots,
     watched,
 )
-WHOLE = (  # statements meant to read a whole table
-    *("_AGES", "_ANY", "_BEYOND", "_IDS", "_LINES", "_NAMES"),
+WHOLE = (  # statements meant to read a whole table, or all of what a query within them found
+    *("_AGES", "_ANY", "_BEYOND", "_IDS", "_LINES", "_NAMES", "_OF_EACH"),
     "_SPANNING",
 )
 STATEMENTS = [
@@ -78,6 +78,7 @@ def test_no_statement_reads_a_whole_table(store: Store, module: ModuleType, name
         (predictions._SELECT, "SEARCH other USING PRIMARY KEY (customer=? AND model=?)"),
         (decisions._BY_KEY, "(program=? AND key=?)"),
         (decisions._CONTACTS, "SEARCH decision USING COVERING INDEX decision_customer (customer=?)"),
+        (learning._OF_EACH, "SEARCH decision USING INDEX decision_customer (customer=?)"),
         (happened._NAMED, "SEARCH outcome USING INDEX outcome_customer (customer=? AND at_us>?)"),
         (happened._NAMED, "SEARCH decision USING INDEX sqlite_autoindex_decision_1 (id=?) LEFT-JOIN"),
         (happened._UNNAMED, "SEARCH outcome USING INDEX outcome_customer (customer=? AND at_us>?)"),
