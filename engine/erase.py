@@ -22,7 +22,7 @@ from engine.logged import of_rows
 from engine.sources import moved
 from engine.spare import with_usual
 from engine.store import candidates, customers, erasures, merges, programs, snapshots
-from engine.store.sources import learn_again
+from engine.store.late import queue_by
 from engine.teach import seen_of, teach
 from policies.base import Additive
 
@@ -87,7 +87,7 @@ def erase(
     customer = merges.person_of(connection, customer)
     at_us, published, due = microseconds(at), dict[str, int](), list[str]()
     every = [stored_program(connection, name) for name in programs.program_names(connection)]
-    learn_again(connection, moved(connection, every, customer))
+    queue_by(connection, moved(connection, every, customer))
     for name, (count, first_us) in erasures.programs_of(connection, customer).items():
         taken = _current(connection, name, customer, (prepared or {}).get(name))
         if taken is not None and taken.body is not None:

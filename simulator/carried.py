@@ -60,7 +60,7 @@ def carried(log: Log, drawn: Arms, programs: Sequence[Arms]) -> tuple[Log, list[
         ratio of the customer's path up to that row: 1 on average.
     """
     n = len(log)
-    unit = np.arange(n) if log.cluster is None else log.cluster
+    unit = units_of(log)
     units = int(unit.max()) + 1
     behind = np.repeat(drawn.share[:, None], units, axis=1)  # (a, units) arms given the path, as logged
     weight = [np.repeat(one.share[:, None], units, axis=1) for one in programs]  # ... over the log's chance
@@ -76,10 +76,21 @@ def carried(log: Log, drawn: Arms, programs: Sequence[Arms]) -> tuple[Log, list[
     return replace(log, propensity=propensity, logging=None), pmf
 
 
+def units_of(log: Log) -> Ints:
+    """(n,) the customer of each row; where the log has no clusters, each row is another."""
+    return np.arange(len(log)) if log.cluster is None else log.cluster
+
+
+def customer_by_customer(log: Log, unit: Ints) -> Ints:
+    """(n,) the rows, those of a customer together and by time."""
+    at = np.arange(len(log)) if log.at is None else log.at
+    order: Ints = np.lexsort((np.arange(len(log)), at, unit))
+    return order
+
+
 def _in_turn(log: Log, unit: Ints) -> Iterator[Ints]:
     """The rows that are the first of their customers, then the second ones, and so on."""
-    at = np.arange(len(log)) if log.at is None else log.at
-    order = np.lexsort((np.arange(len(log)), at, unit))
+    order = customer_by_customer(log, unit)
     sorted_unit = unit[order]
     first = np.searchsorted(sorted_unit, sorted_unit, side="left")
     turn = np.arange(len(log)) - first

@@ -24,7 +24,7 @@ from engine.domain import Program
 from engine.errors import InputError, RefusedError
 from engine.happened import wanted
 from policies.base import NO_ACTION, Floats, Ints, Mask
-from simulator.carried import Arms, carried
+from simulator.carried import Arms, carried, customer_by_customer, units_of
 from simulator.diagnose import LEAST_COVERAGE
 from simulator.estimators.base import Rows, value
 from simulator.evaluate import Judged, fit, judge, paired
@@ -218,7 +218,7 @@ def _reach(
     log: Log, its: Rows, found: Rows, before: Floats, after: Floats, forward: bool, level: float
 ) -> Beside:
     """Share of customers with at least one contact over their decisions."""
-    unit = np.arange(len(log)) if log.cluster is None else log.cluster
+    unit = units_of(log)
     silent = _silent(log)
     if forward:  # by the customers whom the log never contacted, and how likely their paths are
         last, never = _last(log, unit), np.bincount(unit, ~silent[log.action]) == 0
@@ -232,8 +232,7 @@ def _reach(
 
 def _last(log: Log, unit: Ints) -> Ints:
     """The last row of each customer."""
-    at = np.arange(len(log)) if log.at is None else log.at
-    order = np.lexsort((np.arange(len(log)), at, unit))
+    order = customer_by_customer(log, unit)
     found: Ints = order[np.flatnonzero(np.diff(unit[order], append=-1))]
     return found
 

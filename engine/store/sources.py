@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, select
 
-from engine.store.late import queue_by
 from engine.store.sqlite import ids, wanted
 from engine.store.statement import prepare, run
 from engine.store.tables import table
@@ -67,8 +66,3 @@ def sent_for(c: Connection, customer: str) -> dict[str, list[int]]:
     for source, received_us in run(c, _SENT_FOR, person=customer, nobody=""):
         times.setdefault(source, []).append(received_us)
     return times
-
-
-def learn_again(c: Connection, outcomes: Sequence[int]) -> None:
-    """Queue the learnt decisions that some outcomes, by number, belong to."""
-    queue_by(c, outcomes)
