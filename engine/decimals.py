@@ -54,7 +54,8 @@ def _restored(column: pl.Series) -> pl.Series:
 
 def _whole(number: Floats, digits: int) -> Whole | None:
     """The numbers times ten to the digits, in the smaller type; None if they do not come back."""
-    scaled = np.rint(number * 10.0**digits)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite is too large, and no number is none
+        scaled = np.rint(number * 10.0**digits)
     largest = np.abs(scaled).max(initial=0.0)
     for kind in (np.int16, np.int32):
         if largest <= np.iinfo(kind).max:

@@ -43,6 +43,7 @@ def test_every_number_comes_back_bit_for_bit(values: list[float | None]) -> None
         ([math.inf], pl.Float64),
         ([math.nan], pl.Float64),
         ([3e9], pl.Float64),
+        ([1.797693134862316e304], pl.Float64),
         ([None], pl.Int16),
         (["12.5"], pl.String),
         ([7], pl.Int64),
