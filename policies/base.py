@@ -102,8 +102,8 @@ class Policy(Protocol):
 class Additive(Protocol):
     """A policy whose memory is a sum: learners merge, and a row of weight -1 is taken back, both exactly."""
 
-    def merge(self, other: Any) -> None:
-        """Take in all another learner with the same settings has learnt."""
+    def merge(self, other: Any, weight: float = 1.0) -> None:
+        """Take in all another learner with the same settings has learnt; with weight -1 take it out again."""
         ...
 
 

@@ -118,13 +118,22 @@ class Epochs:
         self._before, self.now, self.watch.blocks = self.now, self._make(), Watch().blocks
         return True
 
-    def merge(self, other: Epochs) -> None:
-        """Take in what another learner saw. Raises `PolicyError` if its changes are not at the same times."""
+    def merge(self, other: Epochs, weight: float) -> None:
+        """Take in what another learner saw, or out with weight -1.
+
+        Raises:
+            PolicyError: its changes are at other times, or as `Memory.check_merge`; nothing has changed.
+        """
         if self._cuts != other._cuts or (self._before is None) != (other._before is None):
             raise PolicyError("learners that saw a change at different times do not merge; learn one afresh.")
-        self.now.merge(other.now)
+        pairs = [(self.now, other.now)]
         if self._before and other._before:
-            self._before.merge(other._before)
+            pairs.append((self._before, other._before))
+        for memory, its in pairs:
+            memory.check_merge(its, weight)
+        for memory, its in pairs:
+            memory.merge(its, weight)
+        if self._before:
             self.now.solve_anew()
         self._clock = max(self._clock, other._clock)
 

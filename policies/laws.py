@@ -169,9 +169,12 @@ def merging_equals_learning_alone(make_policy: MakePolicy, case: Case) -> None:
     one, other = make_policy(), make_policy()
     one.learn(part(case.feedback, slice(half)))
     other.learn(part(case.feedback, slice(half, None)))
+    before = _pmf(one, case)
     if isinstance(one, Additive):
         one.merge(other)
-    _same(_pmf(_learnt(make_policy, case), case), _pmf(one, case), "merged learners equal one learner")
+        _same(_pmf(_learnt(make_policy, case), case), _pmf(one, case), "merged learners equal one learner")
+        one.merge(other, -1.0)
+        _same(before, _pmf(one, case), "what was merged is taken out again with weight -1")
 
 
 def snapshot_brings_back_the_same_bits(make_policy: MakePolicy, case: Case) -> None:

@@ -162,17 +162,17 @@ class Linear:
             return np.zeros((len(actions), 0))
         return self._tables(actions)[1]
 
-    def merge(self, other: Linear) -> None:
-        """Take in all that a learner with the same settings has learnt; the other one is left as it is.
+    def merge(self, other: Linear, weight: float = 1.0) -> None:
+        """Take in all that a learner with the same settings has learnt, or out with weight -1.
 
         Raises:
-            PolicyError: the settings or the number of context columns differ.
+            PolicyError: settings, context columns, an action's factors, or times of changes differ.
         """
         if dict(self.settings) != dict(other.settings):
             raise PolicyError("only learners with equal settings merge; make both with the same ones.")
         if other._waves is None or other._epochs is None:
             return
-        self._started(len(other._waves.frequency))[1].merge(other._epochs)
+        self._started(len(other._waves.frequency))[1].merge(other._epochs, weight)
         self._weights = None
 
     def state(self) -> State:

@@ -17,6 +17,7 @@ from policies.base import Actions, Floats, Ints
 from policies.moments import Moments, Response
 from policies.optimism import Doubt
 from policies.pool import Solution
+from policies.settings import PolicyError
 from policies.solver import Solved, Solver, joined
 from policies.stakes import totals
 from policies.state import State
@@ -94,20 +95,32 @@ class Memory:
             self._loading[name] = {
                 actions.factors[j]: float(actions.features[a, j]) for j in np.flatnonzero(actions.features[a])
             }
-            if moments.n < _NOTHING and (np.abs(np.diagonal(moments.G)) < _NOTHING).all():
-                del self._unpacked[name], self._loading[name]
+            self._drop_empty(name, moments)
         self._solved = self._seen = None
 
-    def merge(self, other: Memory) -> None:
-        """Take in what another learner saw."""
+    def check_merge(self, other: Memory, weight: float) -> None:
+        """Raise `PolicyError` if an action is made of other factors, or more would go out than was learnt."""
         self.age(other.era)
         other.age(self.era)
+        for name, there in other._loading.items():
+            here = self._loading.get(name, there)
+            if here != there:
+                raise PolicyError(
+                    f"action {name!r} is made of {', '.join(here)} in one learner, of {', '.join(there)} in "
+                    "another; merge learners of the same actions."
+                )
+            if self.rows(name) + weight * other.rows(name) < -_NOTHING:
+                raise PolicyError(f"action {name!r}: more would be taken out than was learnt.")
+
+    def merge(self, other: Memory, weight: float) -> None:
+        """Take in what another learner saw, or out with weight -1; after `check_merge`."""
         for name, moments in other._unpacked.items():
             if name not in self._unpacked:
                 self._unpacked[name] = Moments.empty(sum(self._shape))
-            self._unpacked[name].merge(moments)
+            self._unpacked[name].merge(moments, weight)
             self._loading[name] = dict(other._loading[name])
             self._forget(name)
+            self._drop_empty(name, self._unpacked[name])
         self._solved = self._seen = None
 
     def solve(self, carried: Carried | None = None) -> Solved:
@@ -192,6 +205,10 @@ class Memory:
             self._sums = {name: Moments.of_half(*one) for name, *one in zip(names, *parts, strict=True)}
             self._packed = None
         return self._sums
+
+    def _drop_empty(self, name: str, moments: Moments) -> None:
+        if moments.n < _NOTHING and (np.abs(np.diagonal(moments.G)) < _NOTHING).all():
+            del self._unpacked[name], self._loading[name]
 
     def _forget(self, name: str) -> None:
         """Drop what was worked out from an action's sums."""

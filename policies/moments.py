@@ -52,11 +52,11 @@ class Response:
         self.square = exact.add_products(self.square, one, w * y * y)
         self.lift = exact.add_products(self.lift, one, w * y * y * reach)
 
-    def merge(self, other: Response) -> None:
-        """Take in what another learner saw."""
-        self.b = exact.merge(self.b, other.b)
-        self.square = exact.merge(self.square, other.square)
-        self.lift = exact.merge(self.lift, other.lift)
+    def merge(self, other: Response, weight: float) -> None:
+        """Take in what another learner saw, or out with weight -1."""
+        self.b = exact.merge(self.b, weight * other.b)
+        self.square = exact.merge(self.square, weight * other.square)
+        self.lift = exact.merge(self.lift, weight * other.lift)
 
     def scale(self, by: float) -> None:
         """Let every row count that much."""
@@ -138,11 +138,11 @@ class Moments:
         """(D, D) G with both halves."""
         return np.tril(self.G) + np.tril(self.G, -1).T
 
-    def merge(self, other: Moments) -> None:
-        """Take in what another learner saw."""
-        self.G += other.G
-        self.n += other.n
-        self.first.merge(other.first)
+    def merge(self, other: Moments, weight: float) -> None:
+        """Take in what another learner saw, or out with weight -1."""
+        self.G += weight * other.G
+        self.n += weight * other.n
+        self.first.merge(other.first, weight)
         if other.rest is not None:
             self.rest = self.rest or Response.empty(len(self.G))
-            self.rest.merge(other.rest)
+            self.rest.merge(other.rest, weight)

@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from policies import explore, grid
 from policies.base import Actions, FeedbackError, feedback
-from policies.laws import make_case
+from policies.laws import make_case, part
 from policies.linear import Linear
 from policies.settings import PolicyError
+from policies.snapshot import pack, unpack
 from policies.waves import draw_waves, expand
 
 CASE = make_case(3, n=60)
@@ -140,9 +143,49 @@ def test_learners_merge_to_the_same_bits() -> None:
     assert np.array_equal(one.weights(CASE.actions), whole.weights(CASE.actions))
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**32), cuts=st.lists(st.integers(0, 60), min_size=4, max_size=4), signs=st.booleans()
+)
+def test_learners_that_began_alike_merge_to_what_one_learner_would_have_learnt(
+    seed: int, cuts: list[int], signs: bool
+) -> None:
+    f = make_case(seed, n=60, signs=signs).feedback
+    first, gone, *edges = sorted(cuts)
+    base, whole = Linear(waves=8), Linear(waves=8)
+    base.learn(part(f, slice(gone)))
+    whole.learn(part(f, slice(first)))
+    workers = [unpack(pack(base)) for _ in range(3)]
+    for worker, start, end in zip(workers, (gone, *edges), (*edges, 60), strict=True):
+        worker.learn(part(f, slice(start, end)))
+        whole.learn(part(f, slice(start, end)))
+    wrong = part(f, slice(first, gone))  # one of them takes back some rows of the beginning
+    workers[2].learn(replace(wrong, weight=-wrong.weight))
+    one, *others = workers
+    for other in others:
+        one.merge(other)
+        one.merge(base, -1.0)
+    np.testing.assert_allclose(one.weights(CASE.actions), whole.weights(CASE.actions), rtol=0, atol=1e-9)
+
+
 def test_learners_of_different_settings_do_not_merge() -> None:
     with pytest.raises(PolicyError, match="settings"):
         Linear(ridge=2.0).merge(Linear())
+
+
+def test_learners_of_other_actions_under_the_same_name_do_not_merge_and_none_takes_out_more_than_it_has() -> (
+    None
+):
+    one, other = Linear(waves=8), Linear(waves=8)
+    one.learn(CASE.feedback)
+    before = one.weights(CASE.actions)
+    names = tuple("channel=push" if factor == "channel=sms" else factor for factor in CASE.actions.factors)
+    other.learn(replace(CASE.feedback, actions=replace(CASE.actions, factors=names)))
+    with pytest.raises(PolicyError, match=r"sms/now' is made of .*channel=sms.* in one learner, of .*push"):
+        one.merge(other)
+    with pytest.raises(PolicyError, match="more would be taken out"):
+        Linear(waves=8).merge(one, -1.0)
+    assert np.array_equal(one.weights(CASE.actions), before)
 
 
 def test_taking_everything_back_leaves_a_new_learner() -> None:
