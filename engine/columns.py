@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -99,7 +100,11 @@ def numbers(columns: Sequence[Sequence[Any]], n: int) -> Floats:
             else:
                 row[:] = np.array(one, dtype=np.float64)
         return value
-    return np.array(columns, dtype=np.float64).reshape(len(columns), n)
+    try:
+        every = np.fromiter(chain.from_iterable(columns), np.float64, len(columns) * n)
+    except TypeError:  # None among them
+        every = np.array([*chain.from_iterable(columns)], dtype=np.float64)
+    return every.reshape(len(columns), n)
 
 
 def from_series(series: pl.Series, kind: AttributeType) -> Column:

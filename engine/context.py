@@ -107,13 +107,15 @@ def fit(program: Program, values: Mapping[str, Sequence[Any]]) -> Encoding:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where the features stand in X: m numbers; each text with its first column and its levels' places."""
+    """Where the features stand in X: m numbers; each text with its first column and its levels' places; and
+    where each offer stands among the last columns."""
 
     numbers: tuple[str, ...]
     center: Floats
     scale: Floats
     at: Ints
     texts: tuple[tuple[str, int, Mapping[Any, int]], ...]
+    offers: Mapping[str, int]
     width: int
 
 
@@ -133,6 +135,7 @@ def _layout(encoding: Encoding) -> _Layout:
         np.array([feature.scale for feature, _ in numbers], dtype=np.float64),
         np.array([start for _, start in numbers], dtype=np.int64),
         tuple(texts),
+        {offer: 2 + j for j, offer in enumerate(encoding.offers)},
         at + len(encoding.history),
     )
 
@@ -149,8 +152,8 @@ def encode(encoding: Encoding, situations: Situations) -> Floats:
         level = np.array([place.get(value, -1) for value in column], dtype=np.int64)
         known = np.flatnonzero(level >= 0)
         X[known, start + level[known]] = 1.0
-    _history(encoding.offers, situations, X)
-    return snap(X)
+    _history(layout.offers, situations, X)
+    return snap(X, out=X)
 
 
 def usually(encoding: Encoding, X: Floats) -> Floats:
@@ -214,9 +217,8 @@ def _standardise(number: Floats, center: Floats, scale: Floats, at: Ints, X: Flo
             X[i, at[m] + 1] = 1.0 if unknown else 0.0
 
 
-def _history(offers: Sequence[str], situations: Situations, X: Floats) -> None:
+def _history(place: Mapping[str, int], situations: Situations, X: Floats) -> None:
     """Fill the last columns of X, all 0 so far, with the contacts of the customers who had any."""
-    place = {offer: 2 + j for j, offer in enumerate(offers)}
     if nothing_in(situations.contacts):
         return
     if isinstance(situations.contacts, Pasts):
@@ -224,7 +226,7 @@ def _history(offers: Sequence[str], situations: Situations, X: Floats) -> None:
         return
     for i, contacts in enumerate(situations.contacts):
         if contacts:
-            X[i, -2 - len(offers) :] = _pressure(place, contacts, situations.at_us[i])
+            X[i, -2 - len(place) :] = _pressure(place, contacts, situations.at_us[i])
 
 
 def _pressures(place: Mapping[str, int], pasts: Pasts, at_us: Ints, X: Floats) -> None:

@@ -23,11 +23,14 @@ _KEPT = 4
 MANY = 64  # rows, from which on it is worth looking for columns of zeros
 
 
-def snap(X: Floats) -> Floats:
-    """X clipped to +-8 and rounded to 2**-12: the grid `product` is exact on. NaN stays what it is."""
-    X = np.asarray(X, dtype=np.float64)
-    snapped = np.empty(X.shape)
-    _snap(np.ascontiguousarray(X).reshape(-1), snapped.reshape(-1))
+def snap(X: Floats, out: Floats | None = None) -> Floats:
+    """X clipped to +-8 and rounded to 2**-12: the grid `product` is exact on. NaN stays what it is.
+
+    `out` is where to, such as X itself; a new array if None.
+    """
+    X = np.ascontiguousarray(X, dtype=np.float64)
+    snapped = np.empty(X.shape) if out is None else out
+    _snap(X.reshape(-1), snapped.reshape(-1))
     return snapped
 
 

@@ -1,7 +1,8 @@
 """Rules side by side: what 64 customers are told is one word, a bit each.
 
 Comparisons of a number with a literal are made by a kernel (`policies.kernel`), and the same kernel joins
-their words: AND is `&`, OR is `|`. Any other condition is asked customer by customer for a few
+their words by gates of two: AND is `&`, and OR is that of what is not, so that a gate has no branch. What
+rules have in common is asked once. Any other condition is asked customer by customer for a few
 (`engine.rules.one`), by columns for many (`engine.rules.many`). As there, a condition is written as what is
 TRUE and as what is FALSE, so no NULL is carried along. One customer is a word of one bit.
 """
@@ -24,11 +25,11 @@ from policies.kernel import kernel
 
 FEW = 64  # up to here asking customer by customer is quicker than by columns
 _WORD = 64
+_ALL = 2**64 - 1
 _TOGETHER = 8192  # customers whose columns and masks stay in the processor's cache
 _OPERATORS = ("<", "<=", ">", ">=", "=")  # none is passed by NaN, which is NULL here
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
 _NUMBERS = ("number", "integer")
-_TAKE, _AND, _OR, _AND_BOTH, _OR_BOTH, _SAID = range(6)  # the first three are of a word, the next of two kept
 Columns = Mapping[str, Sequence[Any]]
 Words = NDArray[np.uint64]
 
@@ -42,81 +43,92 @@ def passes(trees: Sequence[Node], kinds: Mapping[str, AttributeType]) -> Callabl
         kinds: the type of every name.
     """
     written = _Writer()
-    for each in trees:
-        written.say(each)
+    roots = [written.word(each, True) for each in trees]
     held_by = _Others(written.others, kinds)
     names = sorted({name for _, name, _ in written.atoms})
-    place = {name: i for i, name in enumerate(names)}
-    operator = np.array([op for op, _, _ in written.atoms], dtype=np.int64)
-    row = np.array([place[name] for _, name, _ in written.atoms], dtype=np.int64)
-    literal = np.array([value for _, _, value in written.atoms], dtype=np.float64)
-    code, depth = np.array(written.code, dtype=np.int64).reshape(-1, 2), written.depth
+    circuit = _circuit(written, roots, names)
 
     def passed(columns: Columns, n: int) -> Mask:
         said, value = np.empty((n, len(trees)), dtype=np.bool_), numbers([columns[name] for name in names], n)
-        _pass(operator, row, literal, value, held_by(columns, n), code, depth, said)
+        _pass(*circuit, value, held_by(columns, n), said)
         return said
 
     return passed
 
 
+Atom = tuple[int, str, float]  # operator, name, literal
+Gate = tuple["Wire", "Wire", bool]  # two words, and whether they are joined by OR
+Wire = tuple[str, int]  # a word: of which kind, and its place among those
+
+
 @dataclass(slots=True)
 class _Writer:
-    """Writes trees as steps over words: those of comparisons, then of other conditions.
+    """Writes trees as gates over words, each of which is there once.
 
     Attributes:
-        atoms: comparisons as (operator, name, literal), each with its place.
+        atoms: comparisons, each with its place.
         others: any other conditions.
-        code: (step, word); words of conditions other than comparisons are counted from -1 down.
-        depth: how many words have to be kept at once.
+        gates: each with its place; they stand after those they read.
     """
 
-    atoms: dict[tuple[int, str, float], int] = field(default_factory=dict)
+    atoms: dict[Atom, int] = field(default_factory=dict)
     others: list[Node] = field(default_factory=list)
-    code: list[tuple[int, int]] = field(default_factory=list)
-    depth: int = 1
+    gates: dict[Gate, int] = field(default_factory=dict)
 
-    def say(self, condition: Node) -> None:
-        """Write whether a condition is true."""
-        self._write(condition, True, 1)
-        self.code.append((_SAID, 0))
-
-    def _write(self, node: Node, truth: bool, kept: int) -> None:
-        """Write for whom the condition is TRUE, or for whom it is FALSE, on top of `kept` - 1 words."""
-        self.depth = max(self.depth, kept)
+    def word(self, node: Node, truth: bool) -> Wire:
+        """Write for whom a condition is TRUE, or for whom it is FALSE."""
         match node:
             case And(parts):
-                self._join(parts, truth, _AND if truth else _OR, kept)
+                return self._join(parts, truth, not truth)
             case Or(parts):
-                self._join(parts, truth, _OR if truth else _AND, kept)
+                return self._join(parts, truth, truth)
             case Not(part):
-                self._write(part, not truth, kept)
+                return self.word(part, not truth)
             case IsTruth(part, wanted) if truth:
-                self._write(part, wanted, kept)
+                return self.word(part, wanted)
             case Compare(op, left, right) if found := _number(op if truth else one.OPPOSITE[op], left, right):
-                self._compare(*found, kept)
-            case _:
-                self.others.append(node if truth else Not(node))
-                self.code.append((_TAKE, -len(self.others)))
+                return self._compare(*found)
+        self.others.append(node if truth else Not(node))
+        return "other", len(self.others) - 1
 
-    def _join(self, parts: Sequence[Node], truth: bool, step: int, kept: int) -> None:
-        self._write(parts[0], truth, kept)
-        for part in parts[1:]:
-            self._further(part, truth, step, kept)
+    def _join(self, parts: Sequence[Node], truth: bool, either: bool) -> Wire:
+        first, *rest = (self.word(part, truth) for part in parts)
+        for further in rest:
+            first = self._gate(first, further, either)
+        return first
 
-    def _further(self, part: Node, truth: bool, step: int, kept: int) -> None:
-        start = len(self.code)
-        self._write(part, truth, kept + 1)
-        if len(self.code) == start + 1:  # a word as it stands
-            self.code[start] = (step, self.code[start][1])
-        else:
-            self.code.append((step + _AND_BOTH - _AND, 0))
+    def _gate(self, left: Wire, right: Wire, either: bool) -> Wire:
+        return "gate", self.gates.setdefault((left, right, either), len(self.gates))
 
-    def _compare(self, op: str, name: str, literal: float, kept: int) -> None:
-        ways = ("<", ">") if op == "<>" else (op,)
-        for step, way in zip((_TAKE, _OR), ways, strict=False):
-            atom = (_OPERATORS.index(way), name, literal)
-            self.code.append((step, self.atoms.setdefault(atom, len(self.atoms))))
+    def _compare(self, op: str, name: str, literal: float) -> Wire:
+        if op == "<>":
+            return self._gate(self._compare("<", name, literal), self._compare(">", name, literal), True)
+        atom = (_OPERATORS.index(op), name, literal)
+        return "atom", self.atoms.setdefault(atom, len(self.atoms))
+
+
+def _circuit(
+    written: _Writer, roots: Sequence[Wire], names: Sequence[str]
+) -> tuple[Ints, Ints, Floats, Ints, Words, Ints]:
+    """What `_pass` reads: comparisons by operator, then the places of words among all of them.
+
+    Returns:
+        (6,) where the comparisons of each operator start, and their end; (a,) the place among `names` and
+        (a,) the literal of each; (g, 2) what each gate reads, and (g,) its flips; (r,) what is said of rules.
+    """
+    atoms = sorted(written.atoms)
+    place: dict[Wire, int] = {("atom", written.atoms[atom]): at for at, atom in enumerate(atoms)}
+    place |= {("other", o): len(atoms) + o for o in range(len(written.others))}
+    place |= {("gate", g): len(atoms) + len(written.others) + g for g in range(len(written.gates))}
+    operators, column = [op for op, _, _ in atoms], {name: i for i, name in enumerate(names)}
+    return (
+        np.searchsorted(np.array(operators, dtype=np.int64), np.arange(len(_OPERATORS) + 1)),
+        np.array([column[name] for _, name, _ in atoms], dtype=np.int64),
+        np.array([literal for _, _, literal in atoms], dtype=np.float64),
+        np.array([(place[a], place[b]) for a, b, _ in written.gates], dtype=np.int64).reshape(-1, 2),
+        np.array([_ALL if either else 0 for _, _, either in written.gates], dtype=np.uint64),
+        np.array([place[root] for root in roots], dtype=np.int64),
+    )
 
 
 def _number(op: str, left: Node, right: Node) -> tuple[str, str, float] | None:
@@ -161,63 +173,63 @@ class _Others:
         return truths
 
 
-@kernel("void(i8[::1], i8[::1], f8[::1], f8[:,::1], u8[:,::1], i8[:,::1], i8, b1[:,::1])", writes=1)
+@kernel(
+    "void(i8[::1], i8[::1], f8[::1], i8[:,::1], u8[::1], i8[::1], f8[:,::1], u8[:,::1], b1[:,::1])", writes=1
+)
 def _pass(
-    operator: Ints,
+    starts: Ints,
     row: Ints,
     literal: Floats,
+    gate: Ints,
+    flip: Words,
+    root: Ints,
     value: Floats,
     other: Words,
-    code: Ints,
-    depth: int,
     said: Mask,
 ) -> None:
-    n, atoms = len(said), len(operator)
-    word, kept = np.empty(atoms + len(other), np.uint64), np.empty(depth + 1, np.uint64)
+    n, atoms = len(said), len(row)
+    gates = atoms + len(other)
+    word = np.empty(gates + len(gate), np.uint64)
     for start in range(0, n, _WORD):
         size = min(_WORD, n - start)
-        for a in range(atoms):
-            word[a] = _bits(operator[a], value[row[a], start : start + size], literal[a])
+        _compare(starts, row, literal, value, start, size, word)
         for o in range(len(other)):
             word[atoms + o] = other[o, start // _WORD]
-        top, rule = -1, 0
-        for at in range(len(code)):
-            step, place = code[at]
-            place = place if place >= 0 else atoms - 1 - place
-            if step == _TAKE:
-                top += 1
-                kept[top] = word[place]
-            elif step == _AND:
-                kept[top] &= word[place]
-            elif step == _OR:
-                kept[top] |= word[place]
-            elif step == _SAID:
-                for i in range(size):
-                    said[start + i, rule] = (kept[top] >> np.uint64(i)) & np.uint64(1)
-                top, rule = top - 1, rule + 1
-            else:
-                top -= 1
-                both = kept[top] & kept[top + 1], kept[top] | kept[top + 1]
-                kept[top] = both[0] if step == _AND_BOTH else both[1]
+        for g in range(len(gate)):
+            word[gates + g] = ((word[gate[g, 0]] ^ flip[g]) & (word[gate[g, 1]] ^ flip[g])) ^ flip[g]
+        for r in range(len(root)):
+            held = word[root[r]]
+            for i in range(size):
+                said[start + i, r] = (held >> np.uint64(i)) & np.uint64(1)
 
 
-@kernel("u8(i8, f8[::1], f8)")
-def _bits(operator: int, value: Floats, literal: float) -> np.uint64:
-    """Bit i is whether the comparison holds for the i-th value."""
-    word = np.uint64(0)
-    if operator == 0:
-        for i in range(len(value)):
-            word |= np.uint64(value[i] < literal) << np.uint64(i)
-    elif operator == 1:
-        for i in range(len(value)):
-            word |= np.uint64(value[i] <= literal) << np.uint64(i)
-    elif operator == 2:
-        for i in range(len(value)):
-            word |= np.uint64(value[i] > literal) << np.uint64(i)
-    elif operator == 3:
-        for i in range(len(value)):
-            word |= np.uint64(value[i] >= literal) << np.uint64(i)
-    else:
-        for i in range(len(value)):
-            word |= np.uint64(value[i] == literal) << np.uint64(i)
-    return word
+@kernel("void(i8[::1], i8[::1], f8[::1], f8[:,::1], i8, i8, u8[::1])", writes=1)
+def _compare(
+    starts: Ints, row: Ints, literal: Floats, value: Floats, start: int, size: int, word: Words
+) -> None:
+    """Bit i of each word is whether its comparison holds for customer `start` + i, of up to 64."""
+    for a in range(starts[0], starts[1]):
+        held, known, than = np.uint64(0), value[row[a], start : start + size], literal[a]
+        for i in range(size):
+            held |= np.uint64(known[i] < than) << np.uint64(i)
+        word[a] = held
+    for a in range(starts[1], starts[2]):
+        held, known, than = np.uint64(0), value[row[a], start : start + size], literal[a]
+        for i in range(size):
+            held |= np.uint64(known[i] <= than) << np.uint64(i)
+        word[a] = held
+    for a in range(starts[2], starts[3]):
+        held, known, than = np.uint64(0), value[row[a], start : start + size], literal[a]
+        for i in range(size):
+            held |= np.uint64(known[i] > than) << np.uint64(i)
+        word[a] = held
+    for a in range(starts[3], starts[4]):
+        held, known, than = np.uint64(0), value[row[a], start : start + size], literal[a]
+        for i in range(size):
+            held |= np.uint64(known[i] >= than) << np.uint64(i)
+        word[a] = held
+    for a in range(starts[4], starts[5]):
+        held, known, than = np.uint64(0), value[row[a], start : start + size], literal[a]
+        for i in range(size):
+            held |= np.uint64(known[i] == than) << np.uint64(i)
+        word[a] = held

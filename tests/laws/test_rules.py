@@ -64,6 +64,15 @@ def test_one_customer_many_customers_and_sqlite_agree(text: str, rows: list[Cust
     assert together(often, 30 * len(rows)).tolist() == [[it, it] for it in true] * 30
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.lists(condition(2), max_size=6), many_customers)
+def test_rules_that_have_parts_in_common_are_told_apart(texts: list[str], rows: list[Customer]) -> None:
+    every = [rule(text) for text in (*texts, *(f"NOT ({text})" for text in texts), *texts)]
+    values = {name: [row[name] for row in rows] for name in SCHEMA}
+    held = bits.passes([one.tree for one in every], SCHEMA)(values, len(rows))
+    assert held.tolist() == [[one.holds(row) is True for one in every] for row in rows]
+
+
 @settings(max_examples=120, deadline=None)
 @given(condition(2), many_customers)
 def test_a_finding_is_true_of_every_customer(text: str, rows: list[Customer]) -> None:
