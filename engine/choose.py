@@ -25,10 +25,9 @@ from engine.once import once
 from engine.ramp import ramped
 from engine.screen import Screen
 from engine.situation import Situations
-from policies.base import NO_ACTION, Actions, Floats, Ints, Mask, Policy, draw
+from policies.base import NO_ACTION, Actions, Floats, Ints, Mask, Policy, drawn
 from policies.explore import greedy
 from policies.fixed import Formula, Uniform
-from policies.kernel import kernel
 from policies.state import Kept
 
 
@@ -99,30 +98,18 @@ def choose(live: Live, situations: Situations) -> Choices:
     weighed = weigh(live, situations)
     charge = charged(live, situations, weighed)
     made, pmf = chances(live, situations, weighed, charge)
-    drawn, propensity = draw(pmf, uniforms(live.program.name, situations.key))
-    explored = np.empty(len(drawn), dtype=np.bool_)
-    _explored(np.ascontiguousarray(pmf), propensity, explored)
+    action, propensity, explored = drawn(pmf, uniforms(live.program.name, situations.key))
     held = where(situations.arm, NEVER_CONTACTED)
     return Choices(
         made,
         pmf,
         weighed.value,
-        drawn,
-        np.where(held, 0, drawn),
+        action,
+        np.where(held, 0, action),
         np.where(held, 1.0, propensity),
         explored,
         charge,
     )
-
-
-@kernel("void(f8[:,::1], f8[::1], b1[::1])", writes=1)
-def _explored(pmf: Floats, propensity: Floats, explored: Mask) -> None:
-    """Whether another action had a higher probability than the one drawn."""
-    n, k = pmf.shape
-    for i in range(n):
-        explored[i] = False
-        for j in range(k):
-            explored[i] |= pmf[i, j] > propensity[i]
 
 
 def charged(live: Live, situations: Situations, weighed: Weighed) -> Floats | None:

@@ -204,6 +204,12 @@ def _refuse(bad: Mask, name: str, column: Floats | Ints, rule: str) -> None:
 
 
 def draw(pmf: Floats, u: Floats) -> tuple[Ints, Floats]:
+    """Draw one action a row: `drawn`, without whether it was explored."""
+    action, propensity, _ = drawn(pmf, u)
+    return action, propensity
+
+
+def drawn(pmf: Floats, u: Floats) -> tuple[Ints, Floats, Mask]:
     """Draw one action a row. The only sampler in the code, so no logged propensity can differ from it.
 
     Args:
@@ -211,26 +217,53 @@ def draw(pmf: Floats, u: Floats) -> tuple[Ints, Floats]:
         u: (n,) uniform numbers in [0, 1), one a row.
 
     Returns:
-        (n,) drawn action, never one of probability 0, and (n,) the probability it had.
+        (n,) drawn action, never one of probability 0, (n,) the probability it had, and (n,) whether another
+        action had a higher one.
     """
     n = len(pmf)
-    action, propensity = np.empty(n, dtype=np.int64), np.empty(n)
-    _draw(np.ascontiguousarray(pmf, dtype=np.float64), np.ascontiguousarray(u), action, propensity)
-    return action, propensity
+    action, propensity, explored = np.empty(n, dtype=np.int64), np.empty(n), np.empty(n, dtype=np.bool_)
+    pmf, u = np.ascontiguousarray(pmf, dtype=np.float64), np.ascontiguousarray(u)
+    _draw(pmf, u, action, propensity, explored)
+    return action, propensity, explored
 
 
-@kernel("void(f8[:,::1], f8[::1], i8[::1], f8[::1])", writes=2)
-def _draw(pmf: Floats, u: Floats, action: Ints, propensity: Floats) -> None:
+@kernel("void(f8[:,::1], f8[::1], i8[::1], f8[::1], b1[::1])", writes=3)
+def _draw(pmf: Floats, u: Floats, action: Ints, propensity: Floats, explored: Mask) -> None:
     n, k = pmf.shape
-    cumulative = np.empty(k)
-    for i in range(n):
-        total = 0.0
-        for j in range(k):
-            total += pmf[i, j]
-            cumulative[j] = total
-        threshold, first = u[i] * total, 0
-        for j in range(k):  # it grows, so as many are not beyond as stand before the first that is
-            first += cumulative[j] <= threshold
-        while first >= k or pmf[i, first] == 0.0:  # u * total was rounded up to the total
-            first -= 1
-        action[i], propensity[i] = first, pmf[i, first]
+    cumulative = np.empty((4, k))
+    for start in range(0, n, 4):
+        if start + 4 <= n:
+            _cumulate_four(pmf, start, cumulative)
+        else:
+            for i in range(start, n):
+                _cumulate(pmf, i, cumulative[i - start])
+        for i in range(start, min(start + 4, n)):
+            threshold, first = u[i] * cumulative[i - start, k - 1], 0
+            for j in range(k):  # it grows, so as many are not beyond as stand before the first that is
+                first += cumulative[i - start, j] <= threshold
+            while first >= k or pmf[i, first] == 0.0:  # u * total was rounded up to the total
+                first -= 1
+            action[i], propensity[i], more = first, pmf[i, first], 0
+            for j in range(k):
+                more += pmf[i, j] > pmf[i, first]
+            explored[i] = more > 0
+
+
+@kernel("void(f8[:,::1], i8, f8[:,::1])", writes=1)
+def _cumulate_four(pmf: Floats, i: int, cumulative: Floats) -> None:
+    """The cumulated probabilities of four rows: each sum waits for its last term, but four wait together."""
+    a = b = c = d = 0.0
+    for j in range(pmf.shape[1]):
+        a += pmf[i, j]
+        b += pmf[i + 1, j]
+        c += pmf[i + 2, j]
+        d += pmf[i + 3, j]
+        cumulative[0, j], cumulative[1, j], cumulative[2, j], cumulative[3, j] = a, b, c, d
+
+
+@kernel("void(f8[:,::1], i8, f8[::1])", writes=1)
+def _cumulate(pmf: Floats, i: int, cumulative: Floats) -> None:
+    total = 0.0
+    for j in range(pmf.shape[1]):
+        total += pmf[i, j]
+        cumulative[j] = total

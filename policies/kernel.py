@@ -10,7 +10,8 @@ only, for numba tells by a module's file whether what it kept is still true.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import update_wrapper
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar, cast
@@ -46,16 +47,32 @@ class Kernel(Generic[P, R]):
         return self._compiled
 
     def _compile(self, cache: bool) -> Callable[..., R]:
+        """Machine code that was kept is read without the kernels that it calls: it holds theirs."""
+        from numba.core.errors import NumbaError
+
+        if cache and self._calls:
+            with suppress(NumbaError):  # nothing was kept: what it calls is not there
+                return self._made(cache, dict.fromkeys(self._calls))
+        return self._made(cache, {name: one.compiled() for name, one in self._calls.items()})
+
+    def _made(self, cache: bool, called: Mapping[str, Any]) -> Callable[..., R]:
         import numba
 
         code, known = self.plain.__code__, self.plain.__globals__
-        scope = {name: _inside(known[name], self) for name in code.co_names if name in known}
-        made = FunctionType(code, {"__name__": known["__name__"], **scope}, code.co_name)
+        scope = {name: known[name] for name in code.co_names if name in known}
+        made = FunctionType(code, {"__name__": known["__name__"], **scope, **called}, code.co_name)
         compiled = numba.njit(cache=cache, error_model="numpy")(made)  # 1 / 0 is infinite, as in numpy
         made.__globals__[code.co_name] = compiled  # it may call itself
         compiled.compile(self._types())
         compiled.disable_compile()
         return cast(Callable[..., R], compiled)
+
+    @property
+    def _calls(self) -> dict[str, Kernel[..., Any]]:
+        """Other kernels it calls, by name."""
+        known = self.plain.__globals__
+        named = {name: known.get(name) for name in self.plain.__code__.co_names}
+        return {name: one for name, one in named.items() if isinstance(one, Kernel) and one is not self}
 
     def _types(self) -> Any:
         from numba.core import sigutils, types
@@ -81,7 +98,3 @@ def kernel(signature: str, writes: int = 0) -> Callable[[Callable[P, R]], Kernel
 
 
 _made: list[Kernel[..., Any]] = []
-
-
-def _inside(value: object, caller: Kernel[..., Any]) -> object:
-    return value.compiled() if isinstance(value, Kernel) and value is not caller else value

@@ -213,28 +213,27 @@ class Linear:
 
     def _explored(self, scores: Floats, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
         """(n, k) probabilities, whatever exploring costs."""
-        chosen, how = self.settings, self.settings["explore"]
+        chosen, how, learnt = self.settings, self.settings["explore"], bool(self._learnt_names())
         if how == "greedy":
             return exploration.greedy(scores, mask, self.floor)
-        rows, spread, half = stakes(mask, prior, chosen["trust"], *self._totals())
-        doubt = self._doubt(X, actions, spread, half)
+        if how == "squarecb":
+            unknown = self._variances(X, actions) if learnt else np.zeros(mask.shape)
+            return optimism.squarecb(scores, mask, prior, unknown, actions, self._totals(), chosen)
+        _, spread, half = stakes(mask, prior, chosen["trust"], *self._totals())
+        doubt = (
+            optimism.bonus(self._variances(X, actions), spread, half)
+            if learnt
+            else np.repeat(half[:, None], len(actions), axis=1)  # half the range of the predictions
+        )
         if how == "thompson":
             return thompson(scores, doubt, mask, chosen["samples"], self.floor)
-        if self._learnt_names() and chosen["optimism"]:
+        if learnt and chosen["optimism"]:
             scores = scores + chosen["optimism"] * optimism.beyond(doubt, mask, actions)
-        if how == "softmax":
-            temperature = np.where(spread > 0.0, chosen["temperature"] * spread, 1.0)
-            return exploration.softmax(scores, mask, temperature, self.floor)
-        steepness = chosen["gamma"] * np.sqrt(rows)
-        gamma = np.divide(steepness, spread, out=np.zeros_like(spread), where=spread > 0.0)
-        return exploration.squarecb(scores, mask, gamma, self.floor)
+        temperature = np.where(spread > 0.0, chosen["temperature"] * spread, 1.0)
+        return exploration.softmax(scores, mask, temperature, self.floor)
 
-    def _doubt(self, X: Floats, actions: Actions, spread: Floats, half: Floats) -> Floats:
-        """(n, k) standard deviations of the scores; before learning half the range of the predictions."""
-        if not self._learnt_names():
-            return np.repeat(half[:, None], len(actions), axis=1)
-        unknown = optimism.variances(X, self._tables(actions)[3], self._carried(X))
-        return optimism.bonus(unknown, spread, half)
+    def _variances(self, X: Floats, actions: Actions) -> Floats:
+        return optimism.variances(X, self._tables(actions)[3], self._carried(X))
 
     def _learnt(self, X: Floats, actions: Actions) -> Floats:
         waves, W = self._waves_for(X.shape[1]), self._tables(actions)[2]

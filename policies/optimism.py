@@ -27,10 +27,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from policies import grid
+from policies import grid, rowwise
 from policies.base import NO_ACTION, Actions, Floats, Mask
 from policies.kernel import kernel
 
@@ -103,7 +104,7 @@ def bonus(variance: Floats, spread: Floats, half: Floats) -> Floats:
         half: (n,) half the range of the predictions; 0 where nothing is predicted.
     """
     doubt = np.empty(variance.shape)
-    _bonus(variance, spread, half, doubt)
+    rowwise.deviations(variance, spread, half, doubt)
     return doubt
 
 
@@ -113,27 +114,39 @@ def beyond(doubt: Floats, mask: Mask, actions: Actions) -> Floats:
     They are what they were where there is no such action.
     """
     if NO_ACTION in actions.names:
-        _beyond(np.ascontiguousarray(mask), actions.names.index(NO_ACTION), doubt)
+        rowwise.beyond_least(np.ascontiguousarray(mask), actions.names.index(NO_ACTION), doubt)
     return doubt
 
 
-@kernel("void(b1[:,::1], i8, f8[:,::1])", writes=1)
-def _beyond(mask: Mask, nothing: int, doubt: Floats) -> None:
-    n, k = doubt.shape
-    for i in range(n):
-        least = np.inf
-        for j in range(k):
-            if mask[i, j] and j != nothing and doubt[i, j] < least:
-                least = doubt[i, j]
-        for j in range(k):
-            doubt[i, j] = doubt[i, j] - least if mask[i, j] and j != nothing else 0.0
+def squarecb(
+    scores: Floats,
+    mask: Mask,
+    prior: Floats,
+    variance: Floats,
+    actions: Actions,
+    totals: tuple[float, float],
+    settings: Mapping[str, Any],
+) -> Floats:
+    """(n, k) pmf by `policies.explore.squarecb` of scores with doubts in their favour, in one pass over rows.
 
-
-@kernel("void(f8[:,::1], f8[::1], f8[::1], f8[:,::1])", writes=1)
-def _bonus(variance: Floats, spread: Floats, half: Floats, doubt: Floats) -> None:
-    n, k = variance.shape
-    for i in range(n):
-        noise, most = spread[i] * spread[i], half[i] * half[i]
-        for j in range(k):
-            v = variance[i, j] * noise
-            doubt[i, j] = np.sqrt(v * most / (v + most) if most > 0.0 else v)
+    Args:
+        scores, mask, prior: (n, k) as of `policies.base.Policy`.
+        variance: (n, k) of the scores in units of the noise; 0 for all before anything was learnt.
+        totals: rows learnt and their squared deviations, as of `policies.stakes.totals`.
+        settings: `trust`, `optimism`, `gamma` and `floor` of the policy.
+    """
+    names, pmf = actions.names, np.empty(mask.shape)
+    rowwise.hopeful_squarecb(
+        np.ascontiguousarray(scores),
+        np.ascontiguousarray(mask),
+        np.ascontiguousarray(prior, dtype=np.float64),
+        variance,
+        settings["trust"],
+        *totals,
+        settings["optimism"],
+        names.index(NO_ACTION) if NO_ACTION in names else -1,
+        settings["gamma"],
+        settings["floor"],
+        pmf,
+    )
+    return pmf

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from policies import rowwise
 from policies.base import Floats, Mask
-from policies.kernel import kernel
 
 
 def totals(sums: Iterable[tuple[float, float, float]]) -> tuple[float, float]:
@@ -33,42 +33,8 @@ def stakes(mask: Mask, prior: Floats, trust: float, n: float, about: float) -> t
         n: rows learnt.
         about: their squared deviations.
     """
-    rows, spread, half = np.empty(len(mask)), np.empty(len(mask)), np.empty(len(mask))
-    _stakes(
-        np.ascontiguousarray(mask),
-        np.ascontiguousarray(prior, dtype=np.float64),
-        trust,
-        n,
-        about,
-        rows,
-        spread,
-        half,
-    )
-    return rows, spread, half
-
-
-@kernel("void(b1[:,::1], f8[:,::1], f8, f8, f8, f8[::1], f8[::1], f8[::1])", writes=3)
-def _stakes(
-    mask: Mask,
-    prior: Floats,
-    trust: float,
-    learnt: float,
-    about: float,
-    rows: Floats,
-    spread: Floats,
-    half: Floats,
-) -> None:
-    n, k = mask.shape
-    above, below = np.empty(k), np.empty(k)
-    for i in range(n):
-        for j in range(k):
-            above[j] = prior[i, j] if mask[i, j] else -np.inf
-            below[j] = prior[i, j] if mask[i, j] else np.inf
-        high, low = -np.inf, np.inf
-        for j in range(k):
-            high = above[j] if above[j] > high else high
-            low = below[j] if below[j] < low else low
-        half[i] = (high - low) / 2.0
-        worth = trust if half[i] > 0.0 else 0.0
-        rows[i] = learnt + worth
-        spread[i] = np.sqrt((about + worth * half[i] * half[i]) / max(rows[i], 1.0))
+    half = np.empty(len(mask))
+    rowwise.half_ranges(np.ascontiguousarray(mask), np.ascontiguousarray(prior, dtype=np.float64), half)
+    worth = np.where(half > 0.0, trust, 0.0)
+    rows = n + worth
+    return rows, np.sqrt((about + worth * half * half) / np.maximum(rows, 1.0)), half

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies import explore, optimism, waves
-from policies.base import Floats, Mask, draw
+from policies import explore, optimism, rowwise, waves
+from policies.base import NO_ACTION, Actions, Floats, Mask, draw, drawn
 from policies.kernel import Kernel, kernel
 from policies.stakes import stakes
 
-MODULES = ("policies.base", "policies.explore", "policies.grid", "policies.optimism", "policies.stakes")
+MODULES = ("policies.base", "policies.grid", "policies.optimism", "policies.rowwise")
 MODULES += ("policies.waves", "engine.context", "engine.feasible", "engine.rules.bits")
 
 
@@ -41,7 +41,7 @@ def test_a_kernel_calls_kernels_of_its_own_module_only(module: str) -> None:
         assert {other.__module__ for other in [one, *called]} == {module}
 
 
-@pytest.mark.parametrize("one", [waves._bend, optimism._bonus, _sum_of_products])
+@pytest.mark.parametrize("one", [waves._bend, rowwise._deviations, _sum_of_products])
 def test_no_kernel_fuses_a_multiplication_with_an_addition(one: Kernel[..., object]) -> None:
     compiled = one._compile(cache=False)
     (machine_code,) = compiled.inspect_asm().values()  # type: ignore[attr-defined]
@@ -107,10 +107,50 @@ def test_what_is_at_stake_is_what_plain_numpy_says(seed: int, k: int) -> None:
         assert math.isclose(spread[i], math.sqrt((30.0 + worth * reach**2) / (7.0 + worth)), rel_tol=1e-12)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    k=st.integers(1, 300),
+    feasible=st.sampled_from([0.0, 0.02, 0.5]),
+    predicted=st.booleans(),
+    nothing=st.booleans(),
+)
+def test_squarecb_with_optimism_in_one_pass_gives_the_bits_of_its_steps(
+    seed: int, k: int, feasible: float, predicted: bool, nothing: bool
+) -> None:
+    chance = np.random.default_rng(seed)
+    scores, mask = chance.normal(size=(5, k)).round(1), chance.random((5, k)) < feasible
+    mask[:, 0] = True
+    prior = chance.normal(size=(5, k)) if predicted else np.zeros((5, k))
+    unknown, totals = chance.random((5, k)), (40.0, 30.0)
+    actions = Actions.plain((NO_ACTION if nothing else "x", *map(str, range(k - 1))))
+    chosen = {"trust": 10.0, "optimism": 2.0, "gamma": 100.0, "floor": 0.01}
+    made = optimism.squarecb(scores, mask, prior, unknown, actions, totals, chosen)
+    rows, spread, half = stakes(mask, prior, 10.0, *totals)
+    hoped = scores + 2.0 * optimism.beyond(optimism.bonus(unknown, spread, half), mask, actions)
+    assert (made == explore.squarecb(hoped, mask, 100.0 * np.sqrt(rows) / spread, 0.01)).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32), n=st.integers(1, 11), k=st.integers(1, 300))
+def test_what_is_drawn_says_whether_another_action_was_likelier_and_rows_do_not_meet(
+    seed: int, n: int, k: int
+) -> None:
+    chance = np.random.default_rng(seed)
+    pmf, u = chance.integers(0, 4, (n, k)) + 0.0, chance.random(n)
+    pmf[:, 0] += 1.0
+    pmf /= pmf.sum(axis=1, keepdims=True)
+    action, propensity, explored = drawn(pmf, u)
+    assert (explored == (pmf > propensity[:, None]).any(axis=1)).all()
+    alone = [drawn(pmf[i : i + 1], u[i : i + 1]) for i in range(n)]
+    assert [one[0][0] for one in alone] == action.tolist()
+    assert [one[1][0] for one in alone] == propensity.tolist()
+
+
 def test_the_exponential_is_right_to_the_last_digits() -> None:
     for x in np.linspace(-700.0, 0.0, 5001).tolist():
-        assert math.isclose(explore._exp(x), math.exp(x), rel_tol=1e-15)
-    assert explore._exp(-math.inf) == 0.0
+        assert math.isclose(rowwise._exp(x), math.exp(x), rel_tol=1e-15)
+    assert rowwise._exp(-math.inf) == 0.0
 
 
 def _squarecb(scores: Floats, mask: Mask, gamma: Floats, floor: float) -> Floats:
