@@ -5,12 +5,15 @@ of another country, of a log that was imported into another store, or with other
 decide, and learns nothing while it waits: what is judged is, to the byte, what would serve. It is judged by
 decisions made after it was taken in alone, so never by what it has learnt from.
 
-Once promoted it learns on: all matured decisions of the program that are not in it yet.
+Once promoted it learns on: all matured decisions of the program that are not in it yet. Which are is known of
+snapshots that were saved with their lessons; of others it can be said.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,26 +24,44 @@ from engine.applied import Signature, stored_program
 from engine.calendar import microseconds
 from engine.canary import check_canary
 from engine.domain import PolicySpec, Program
-from engine.errors import InputError, NotFoundError, nearest
+from engine.errors import InputError, NotFoundError, RefusedError, nearest
 from engine.learn import issue
 from engine.lesson import Learnt
-from engine.live import live, thaw
+from engine.lessons import Lessons, learnt
+from engine.live import freeze, live, thaw
+from engine.logged import pieces
 from engine.promote import Promotion, with_policy_applied
 from engine.relearn import PROMOTED
+from engine.saved import opened
 from engine.settle import settle
-from engine.store import candidates, entries, learning, programs, quarantine, snapshots, watched
+from engine.store import candidates, entries, learning, named, programs, quarantine, snapshots, watched
 from engine.store.candidates import CandidateRow
+from engine.teach import seen_of, teach
+from policies.base import Additive, FeedbackError
 from policies.settings import PolicyError
 from policies.snapshot import SnapshotError
 
-
-def sealed(body: bytes) -> bytes:
-    """The body of a snapshot as a file holds it: after its own SHA-256."""
-    return hashlib.sha256(body).digest() + body
+_EVER, _NO_OUTCOME = 2**62, 0  # later than all decisions; learnt again if any outcome belongs to them
 
 
-def read(connection: Connection, program: Program, source: str) -> tuple[bytes, str, str]:
-    """The body of a snapshot, the program it was learnt for, and where it came from in words.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A snapshot that was learnt elsewhere.
+
+    Attributes:
+        origin: the program it was learnt for, where that is of this store, else "".
+        source: where it came from, in words.
+        lessons: packed; None if nobody knows.
+    """
+
+    body: bytes
+    origin: str
+    source: str
+    lessons: bytes | None
+
+
+def read(connection: Connection, program: Program, source: str) -> Found:
+    """The snapshot that was meant.
 
     Args:
         source: a file, or another program of the store, with @N for its snapshot N.
@@ -50,7 +71,8 @@ def read(connection: Connection, program: Program, source: str) -> tuple[bytes, 
         NotFoundError: there is neither such a file nor such a program or snapshot.
     """
     if Path(source).is_file():
-        return _opened(Path(source)), "", f"file {Path(source).name}"
+        held = opened(Path(source))
+        return Found(held.body, "", f"file {Path(source).name}", held.lessons)
     name, _, number = source.partition("@")
     known = programs.program_names(connection)
     if name not in known:
@@ -66,24 +88,15 @@ def read(connection: Connection, program: Program, source: str) -> tuple[bytes, 
     row = snapshots.snapshot(connection, name, chosen) if chosen else None
     if row is None or not row.body:
         raise NotFoundError(f"--from {source}: program '{name}' has no such snapshot; let it learn first.")
-    return row.body, name, f"{name}@{chosen}"
-
-
-def _opened(file: Path) -> bytes:
-    held = file.read_bytes()
-    if hashlib.sha256(held[32:]).digest() != held[:32]:
-        raise InputError(
-            f"--from {file}: no snapshot that `nextbest learn --save` wrote, or it was cut or changed since; "
-            "save it again."
-        )
-    return held[32:]
+    lessons = learnt(connection, name) if chosen == snapshots.newest_version(connection, name) else None
+    return Found(row.body, name, f"{name}@{chosen}", None if lessons is None else lessons.packed())
 
 
 def take_in(
     connection: Connection,
     program: Program,
     name: str,
-    found: tuple[bytes, str, str],
+    found: Found,
     at: datetime,
     until: datetime | None = None,
 ) -> CandidateRow:
@@ -91,29 +104,29 @@ def take_in(
 
     Args:
         found: what `read` gave.
-        until: decisions of the program made before then are in what it has learnt.
+        until: decisions of the program made before then are in what it has learnt, known or not.
 
     Raises:
         InputError: the name is taken, it is no snapshot, or it looks at what the program does not know.
         RefusedError: it cannot decide for the newest customers of the log.
     """
-    body, origin, source = found
     taken = {one.name for one in program.shadows} | {
         one.name for one in candidates.listed(connection, program.name)
     }
     if name in taken:
         raise InputError(f"program '{program.name}' has a shadow '{name}' already; choose another name.")
-    digest = hashlib.sha256(body).hexdigest()
+    digest = hashlib.sha256(found.body).hexdigest()
     own = [one.version for one in snapshots.listed(connection, program.name) if one.sha256 == digest]
-    if own and until is None:
+    if own and until is None and found.lessons is None:
         raise InputError(
-            f"{source}: that is snapshot {own[0]} of program '{program.name}' itself and would learn its log "
-            "twice; say with --learnt-until which decisions are in it."
+            f"{found.source}: that is snapshot {own[0]} of program '{program.name}' itself and would learn "
+            "its log twice; say with --learnt-until which decisions are in it."
         )
-    check_fits(program, body, source)
-    check_canary(connection, program, body)
+    check_fits(program, found.body, found.source)
+    check_canary(connection, program, found.body)
     until_us = None if until is None else microseconds(until)
-    row = CandidateRow(program.name, name, origin, source, digest, body, microseconds(at), until_us)
+    came = (found.origin, found.source, digest, found.body, microseconds(at), until_us, None, found.lessons)
+    row = CandidateRow(program.name, name, *came)
     candidates.put(connection, row)
     return row
 
@@ -154,16 +167,41 @@ def promote(connection: Connection, row: CandidateRow, at: datetime, by: Signatu
     reason = f"{PROMOTED} candidate {row.name}: {row.source}"
     snapshot = issue(connection, name, row.body, at, reason)
     learning.unlearn_all(connection, name)
-    learnt = 0 if row.until_us is None else _pass_over(connection, program, row.until_us, at)
+    own = _own(connection, row)
+    before = own.listed.at_us < (row.until_us or 0)
+    settle(connection, program, own.only(before | ~np.isnan(own.reward)), _NO_OUTCOME, at)
     quarantine.clear(connection, name)
     watched.remember(connection, name, ())
-    candidates.serve(connection, name, row.name, microseconds(at))
-    return Promotion(with_policy_applied(connection, name, policy, at, by), snapshot, learnt)
+    candidates.serve(connection, _parted(connection, row, own), microseconds(at))
+    learnt_of = int((before | ~np.isnan(own.reward)).sum())
+    return Promotion(with_policy_applied(connection, name, policy, at, by), snapshot, learnt_of)
 
 
-def _pass_over(connection: Connection, program: Program, until_us: int, at: datetime) -> int:
-    """Decisions made before a moment wait no more; how many there are."""
-    listed = entries.matured(connection, program.name, until_us)
-    never = Learnt(listed, np.full(len(listed), np.nan), np.zeros(len(listed)))
-    settle(connection, program, never, learning.newest_outcome(connection), at)
-    return len(listed)
+def _own(connection: Connection, row: CandidateRow) -> Learnt:
+    """The program's own decisions with what the candidate has learnt of each, NaN for nothing."""
+    listed = entries.matured(connection, row.program, _EVER)
+    known = Lessons.unpacked(row.lessons) if row.lessons else Lessons.none()
+    return Learnt(listed, *known.of_decisions(named.hashes(connection, listed)))
+
+
+def _parted(connection: Connection, row: CandidateRow, own: Learnt) -> CandidateRow:
+    """The candidate without what it has learnt of the program itself, where it can be taken back."""
+    known = own.only(~np.isnan(own.reward))
+    encoding, policy, seen = thaw(row.body)
+    if not len(known) or not row.lessons or not isinstance(policy, Additive):
+        return row
+    current = replace(live(connection, row.program, snapshot=0), encoding=encoding, policy=policy)
+    gone: Mapping[str, int] = {}
+    try:
+        for some, logged in pieces(connection, current.program, known.listed):
+            teach(current, logged, known.reward[some], known.rest[some], -1.0)
+            gone = seen_of(replace(current, seen=gone), logged)
+        left = {offer: n - gone.get(offer, 0) for offer, n in seen.items() if n > gone.get(offer, 0)}
+        body, lessons = freeze(encoding, policy, left), Lessons.unpacked(row.lessons)
+    except (FeedbackError, PolicyError) as error:
+        raise RefusedError(
+            f"candidate '{row.name}' says it has learnt decisions of program '{row.program}', but not as "
+            f"they stand in its log ({error}); save it again, and take that in."
+        ) from None
+    foreign = lessons.only(~lessons.among(named.hashes(connection, known.listed)))
+    return replace(row, body=body, sha256=hashlib.sha256(body).hexdigest(), lessons=foreign.packed())

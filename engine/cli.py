@@ -34,6 +34,7 @@ VERBS: dict[str, str] = {
     "track": "engine.commands.track:track",
     "predict": "engine.commands.predict:predict",
     "learn": "engine.commands.learn:learn",
+    "combine": "engine.commands.combine:combine",
     "merge": "engine.commands.merge:merge",
     "holdout": "engine.commands.holdout:holdout",
     "erase": "engine.commands.erase:erase",

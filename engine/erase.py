@@ -17,11 +17,12 @@ from engine.calendar import microseconds
 from engine.errors import NotFoundError
 from engine.learn import issue
 from engine.lesson import Learnt
+from engine.lessons import Lessons
 from engine.live import freeze, live
 from engine.logged import of_rows
 from engine.sources import moved
 from engine.spare import with_usual
-from engine.store import candidates, customers, erasures, merges, programs, snapshots
+from engine.store import candidates, customers, erasures, merges, named, programs, snapshots
 from engine.store.late import queue_by
 from engine.teach import seen_of, teach
 from policies.base import Additive
@@ -98,13 +99,25 @@ def erase(
             due.append(name)
         settled = None if name in due else at_us
         erasures.note(connection, name, at_us, first_us, count, settled)
-        for other, since_us in candidates.forget(connection, name, first_us).items():
+        tainted = candidates.forget(connection, name, first_us) | _forget_own(connection, name, customer)
+        for other, since_us in tainted.items():
             due.append(other)
             erasures.note(connection, other, at_us, since_us, count, None)
     gone = erasures.erase(connection, customer, tombstone)
     return Erased(
         *gone, published, {name: erasures.learnt_count(connection, name) for name in dict.fromkeys(due)}
     )
+
+
+def _forget_own(connection: Connection, name: str, customer: str) -> dict[str, int]:
+    """Drop candidates that have learnt of a customer; the program, if it serves one, and since when."""
+    hashes, serving = named.hashes_of(connection, name, customer), dict[str, int]()
+    for row in candidates.listed(connection, name):
+        if row.lessons and Lessons.unpacked(row.lessons).among(hashes).any():
+            candidates.drop(connection, name, row.name)
+            if row.served_us is not None:
+                serving[name] = row.served_us
+    return serving
 
 
 def _current(

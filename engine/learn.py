@@ -29,7 +29,7 @@ from engine.lesson import FITTED, SIGNS, Learnt, fitted, judged, taught, taught_
 from engine.live import freeze, live
 from engine.settle import settle
 from engine.spare import with_usual
-from engine.store import Store, entries, erasures, folds, learning, quarantine, snapshots, watched
+from engine.store import Store, candidates, entries, erasures, folds, learning, quarantine, snapshots, watched
 from engine.store.entries import Entries
 from engine.teach import Reasons, looks_at_rows, set_aside, watch_on, watched_by, with_signs
 from engine.uncollected import uncollected
@@ -215,6 +215,8 @@ def _parted(connection: Connection, current: Live, due: Entries, late: Learnt) -
     first = due.only(slice(SIGNS))
     if not isinstance(current.policy, Additive) or not signs.are_due(among, learnt, learnt + len(first)):
         return current, late
+    if candidates.serving(connection, current.program.name) is not None:
+        return current, late  # what it learnt elsewhere is parted by the signs it came with
     looked = judged(connection, current.program, first)
     contacts = learnt + sum(int((one.taught & one.sent).sum()) for one in looked)
     if not signs.are_due(among, learnt, contacts):

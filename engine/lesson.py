@@ -15,7 +15,7 @@ from engine.logged import Keep, everything, pieces
 from engine.store.entries import Entries, of_rows
 from engine.store.rows import DueRow
 from engine.teach import Earned, Reasons, earned_by, seen_of, teach
-from policies.base import Floats, Ints
+from policies.base import Floats, Ints, Mask
 
 FITTED = 50_000  # an encoding is fitted to so many decisions
 SIGNS = 20_000  # early signs are looked for among so many of them
@@ -31,6 +31,10 @@ class Learnt:
 
     def __len__(self) -> int:
         return len(self.listed)
+
+    def only(self, some: Mask) -> Learnt:
+        """Some of them."""
+        return Learnt(self.listed.only(some), self.reward[some], self.rest[some])
 
     @classmethod
     def of_rows(cls, rows: Sequence[DueRow]) -> Learnt:

@@ -20,14 +20,19 @@ from engine.commands.shared import (
     moment,
     show_json,
 )
-from engine.errors import InputError, RefusedError
+from engine.errors import InputError
 
 if TYPE_CHECKING:
+    from engine.domain import Program
     from engine.store import Store
 
 NEWEST = 1000  # decisions of the quarantine that are told
 AfreshOption = Annotated[
     bool, typer.Option("--afresh", help="Learn the whole log again, by the program as it is now.")
+]
+AloneOption = Annotated[
+    bool,
+    typer.Option("--alone", help="With --afresh: without what a promoted candidate had learnt elsewhere."),
 ]
 SnapshotsOption = Annotated[bool, typer.Option("--snapshots", help="List what was published; learn nothing.")]
 QuarantineOption = Annotated[
@@ -52,6 +57,7 @@ def learn(
     program: ProgramOption,
     at: AtOption = None,
     afresh: AfreshOption = False,
+    alone: AloneOption = False,
     snapshots: SnapshotsOption = False,
     quarantine: QuarantineOption = False,
     rollback: RollbackOption = None,
@@ -67,6 +73,8 @@ def learn(
             "--afresh, --snapshots, --quarantine, --guard, --apprentice, --save and --rollback do different "
             "things; give one of them."
         )
+    if alone and not afresh:
+        raise InputError("--alone says how to learn afresh; give it with --afresh.")
     when = moment(at)
     with at_work(store, program, when) as (its_store, loaded):
         if snapshots:
@@ -76,13 +84,13 @@ def learn(
         elif rollback is not None:
             _go_back(its_store, loaded.name, rollback, when, json)
         elif save is not None:
-            _save(its_store, loaded.name, save, json)
+            _save(its_store, loaded, save, json)
         elif apprentice:
             _tell_apprentice(its_store, loaded.name, json)
         elif guard:
             return _guard(its_store, loaded.name, when, json)
         elif afresh:
-            _learn_afresh(its_store, loaded.name, when, json)
+            _learn_afresh(its_store, loaded.name, when, alone, json)
         else:
             _learn_on(its_store, loaded.name, when, json)
     return 0
@@ -109,20 +117,21 @@ def _tell_held(held: Mapping[str, int]) -> None:
         print(f"{count:,} outcomes of source {source} not learnt: it sent more than the goal's per_source.")
 
 
-def _learn_afresh(store: Store, name: str, when: datetime, json: bool) -> None:
+def _learn_afresh(store: Store, name: str, when: datetime, alone: bool, json: bool) -> None:
     from engine.relearn import republish, restudy
 
     start = perf_counter()
     with store.read() as connection:
-        done = restudy(connection, name, when)
+        done = restudy(connection, name, when, alone=alone)
     with store.write() as connection:
         lesson = republish(connection, done, when)
     seconds = perf_counter() - start
     if json:
         return show_json({**dataclasses.asdict(lesson), "seconds": round(seconds, 3)})
     skipped = f", {lesson.skipped:,} skipped: the program has their actions no more" if lesson.skipped else ""
+    kept = f" on top of {lesson.begun}" if lesson.begun else ""
     print(
-        f"{lesson.decisions:,} decisions learnt afresh in {seconds:.1f} s{skipped}; "
+        f"{lesson.decisions:,} decisions learnt afresh{kept} in {seconds:.1f} s{skipped}; "
         f"snapshot {lesson.snapshot} is published."
     )
     _tell_held(lesson.held)
@@ -179,22 +188,21 @@ def _go_back(store: Store, name: str, number: int, when: datetime, json: bool) -
     return None
 
 
-def _save(store: Store, name: str, file: Path, json: bool) -> None:
-    from engine.candidates import sealed
-    from engine.live import live
-    from engine.store import snapshots
+def _save(store: Store, program: Program, file: Path, json: bool) -> None:
+    from engine.saved import saved, seal
 
     with store.read() as connection:
-        version = live(connection, name).snapshot_version
-        row = snapshots.snapshot(connection, name, version) if version else None
-    if row is None:
-        raise RefusedError(f"program '{name}': nothing is published yet; let it learn first.")
+        found = saved(connection, program)
     if file.exists():
         raise InputError(f"--save {file}: the file is there already; name another one.")
-    file.write_bytes(sealed(row.body))
+    written, lessons = file.write_bytes(seal(found)), found.learnt()
+    known = None if lessons is None else len(lessons)
     if json:
-        return show_json({"snapshot": version, "file": str(file), "bytes": len(row.body)})
-    print(f"Snapshot {version} of {name} is in {file}, {len(row.body):,} bytes; it holds what people did.")
+        return show_json({"snapshot": found.version, "file": str(file), "bytes": written, "decisions": known})
+    print(
+        f"Snapshot {found.version} of {program.name} is in {file}, {written:,} bytes, learnt from "
+        f"{'nobody knows which' if known is None else f'{known:,}'} decisions; it holds what people did."
+    )
     return None
 
 

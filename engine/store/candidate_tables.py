@@ -10,7 +10,8 @@ class Candidate(SQLModel, table=True):
     """A snapshot that was learnt elsewhere: judged beside the one that serves, from when it was taken in.
 
     `origin` is the program it was learnt for, where that is of this store, else ""; `served_us` when it was
-    promoted, None before that and once the policy has learnt afresh without it.
+    promoted, None before that and once the policy has learnt afresh without it. `lessons` are the decisions
+    that it has learnt, None if nobody knows; see `engine.lessons`.
     """
 
     program: str = Field(primary_key=True)
@@ -22,3 +23,4 @@ class Candidate(SQLModel, table=True):
     taken_us: int = Field(sa_type=BigInteger)
     until_us: int | None = Field(sa_type=BigInteger)
     served_us: int | None = Field(sa_type=BigInteger)
+    lessons: bytes | None

@@ -22,6 +22,8 @@ class CandidateRow:
         taken_us: when it was taken in; it is judged by what was decided from then on.
         until_us: decisions of the program made before it are in what it has learnt; None if none is.
         served_us: when it was promoted, None if it was not.
+        lessons: packed `engine.lessons.Lessons` of what it has learnt, None if nobody knows; once it was
+            promoted those alone that are not the program's own, where they could be taken out.
     """
 
     program: str
@@ -32,7 +34,8 @@ class CandidateRow:
     body: bytes
     taken_us: int
     until_us: int | None
-    served_us: int | None = None
+    served_us: int | None
+    lessons: bytes | None
 
 
 _COLUMNS = [one.name for one in fields(CandidateRow)]
@@ -44,7 +47,16 @@ _LISTED = prepare(
     .order_by(_candidate.c.taken_us, _candidate.c.name)
 )
 _DROP = prepare(delete(_candidate).where(*_this))
-_SERVE = prepare(update(_candidate).where(*_this).values(served_us=bindparam("at_us")))
+_SERVE = prepare(
+    update(_candidate)
+    .where(*_this)
+    .values(
+        served_us=bindparam("at_us"),
+        body=bindparam("left"),
+        sha256=bindparam("digest"),
+        lessons=bindparam("known"),
+    )
+)
 _RETIRE = prepare(
     delete(_candidate).where(
         _candidate.c.program == bindparam("program_"), _candidate.c.served_us.is_not(None)
@@ -57,7 +69,7 @@ _may_hold = or_(
 _SERVING = prepare(
     select(_candidate.c.program, _candidate.c.served_us).where(_may_hold, _candidate.c.served_us.is_not(None))
 )
-_FORGET = prepare(delete(_candidate).where(_may_hold, _candidate.c.served_us.is_(None)))
+_FORGET = prepare(delete(_candidate).where(_may_hold))
 
 
 def put(c: Connection, row: CandidateRow) -> None:
@@ -75,10 +87,16 @@ def drop(c: Connection, program: str, name: str) -> bool:
     return execute(c, _DROP, program_=program, name_=name) > 0
 
 
-def serve(c: Connection, program: str, name: str, at_us: int) -> None:
-    """Note that a candidate serves now; one that did before serves no more."""
-    execute(c, _RETIRE, program_=program)
-    execute(c, _SERVE, program_=program, name_=name, at_us=at_us)
+def serve(c: Connection, row: CandidateRow, at_us: int) -> None:
+    """Note that a candidate serves now, by the body and the lessons of the row; another serves no more."""
+    execute(c, _RETIRE, program_=row.program)
+    given = {"at_us": at_us, "left": row.body, "digest": row.sha256, "known": row.lessons}
+    execute(c, _SERVE, program_=row.program, name_=row.name, **given)
+
+
+def serving(c: Connection, program: str) -> CandidateRow | None:
+    """The candidate that what a program serves was begun by, if any."""
+    return next((one for one in listed(c, program) if one.served_us is not None), None)
 
 
 def retire(c: Connection, program: str) -> None:
@@ -90,7 +108,8 @@ def forget(c: Connection, program: str, first_us: int) -> dict[str, int]:
     """Drop candidates that may have somebody in them for whom a program decided from then on.
 
     Returns:
-        The programs that serve such a one, and since when.
+        The programs that serve such a one, and since when: they have to learn afresh without it.
     """
+    due = dict(run(c, _SERVING, decided_by=program, first_us=first_us))
     execute(c, _FORGET, decided_by=program, first_us=first_us)
-    return dict(run(c, _SERVING, decided_by=program, first_us=first_us))
+    return due

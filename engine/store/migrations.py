@@ -184,6 +184,8 @@ _TAUGHT: Step = (
         seen INTEGER NOT NULL, reward BLOB NOT NULL, rest BLOB NOT NULL) STRICT""",
 )
 
+_LESSONS: Step = ("ALTER TABLE candidate ADD COLUMN lessons BLOB",)
+
 STEPS: tuple[Step, ...] = (
     _FIRST,
     _MODEL_VERSIONS,
@@ -202,6 +204,7 @@ STEPS: tuple[Step, ...] = (
     _CANDIDATES,
     _SIGNS,
     _TAUGHT,
+    _LESSONS,
 )
 
 

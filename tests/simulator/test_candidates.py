@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from sqlalchemy import Connection
 
 from engine import cli
 from engine.applied import stored_program
-from engine.candidates import promote, read, sealed, take_in
+from engine.candidates import promote, read, take_in
 from engine.commands.shared import signed
 from engine.domain import Program
 from engine.erase import buried, erase
@@ -21,6 +23,7 @@ from engine.live import live
 from engine.published import roll_back
 from engine.relearn import relearn
 from engine.replay import replay
+from engine.saved import Saved, saved, seal
 from engine.store import Store, candidates, open_store, snapshots
 from engine.store.candidates import CandidateRow
 from simulator.challengers import bout
@@ -114,7 +117,7 @@ def test_who_is_erased_is_in_no_candidate_and_what_serves_one_learns_afresh(stor
         learn(c, "spring", LATER)
         gone = erase(c, "c3", buried(), LATER)
         assert list(gone.due) == ["spring"] and gone.snapshots.keys() == {"autumn", "spring"}
-        assert [one.name for one in candidates.listed(c, "spring")] == ["serving"] != [waiting.name]
+        assert waiting.served_us is None and candidates.listed(c, "spring") == []
         afresh = relearn(c, "spring", LATER)
         assert candidates.listed(c, "spring") == []
         held = [one.version for one in snapshots.listed(c, "spring") if one.bytes]
@@ -144,10 +147,11 @@ def test_a_damaged_file_and_an_unknown_attribute_are_refused(store: Store, tmp_p
     with store.write() as c:
         elsewhere(c, 40)
         program = applied(c, CHANCE)
-        whole = body(c, "autumn")
-        kept = sealed(whole)
+        kept = seal(saved(c, stored_program(c, "autumn")))
         turned = bytes([*kept[:-9], kept[-9] ^ 1, *kept[-8:]])
-        for broken in (kept[:-1], kept[:40], b"", turned, kept[1:], sealed(b"something else")):
+        odd = seal(Saved("autumn", 1, {}, b"something else", None))
+        other = hashlib.sha256(b"other").digest() + b"other"
+        for broken in (kept[:-1], kept[:40], b"", turned, kept[1:], odd, other):
             (tmp_path / "f").write_bytes(broken)
             with pytest.raises(InputError, match=r"file f|cut or changed"):
                 take_in(c, program, "one", read(c, program, str(tmp_path / "f")), AT)
@@ -164,8 +168,9 @@ def test_a_damaged_file_and_an_unknown_attribute_are_refused(store: Store, tmp_p
 def test_a_snapshot_of_the_program_itself_says_what_it_has_learnt(store: Store, tmp_path: Path) -> None:
     with store.write() as c:
         elsewhere(c, 40)
-        (tmp_path / "f").write_bytes(sealed(body(c, "autumn")))
         program, when = stored_program(c, "autumn"), AT + 8 * DAY
+        unknown = msgspec.structs.replace(saved(c, program), lessons=None)
+        (tmp_path / "f").write_bytes(seal(unknown))
         found = read(c, program, str(tmp_path / "f"))
         with pytest.raises(InputError, match="snapshot 1 of program 'autumn' itself"):
             take_in(c, program, "own", found, when)
