@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from policies.base import Floats, Ints
+from simulator.gaps import Gap, Search, search
 from simulator.interval.base import Evidence
 from simulator.interval.gamma import gamma, quantile
 from simulator.logs import Log
@@ -23,9 +24,10 @@ LEAST_SIZE = 50.0  # effective sample size below which there is no value
 FIRM_SIZE = 200.0  # ... and above which it is not called weak
 LEAST_COVERAGE = 0.95  # of the target's probability, on actions the log has tried
 LARGEST_SHARE = 0.05  # of all weight, on one unit
-LEAST_BEARING = 10.0  # effective number of units that carry the variance
-FEWEST_MET = 3.0  # how much fewer of them the target may have met than it could expect
+LEAST_BEARING = 3.0  # effective number of units with a reward
+LEAST_AMOUNTS = 10.0  # effective number of rewards, where few large ones make up for many others
 STRICT = 0.999  # level of the tests: one false alarm in a thousand healthy logs
+SURE = 0.98  # two-sided level at which a mean weight below the least coverage is believed
 MISFIT = 0.05  # how far a mean weight may surely be from 1
 
 
@@ -62,29 +64,30 @@ def diagnose(log: Log, pmf: Floats | None, weight: Floats, evidence: Evidence) -
         Search Engines".
     """
     size = _size(_by_unit(weight, log.cluster))
-    balance = gamma(Evidence(weight, weight, np.ones(len(log)), log.cluster), STRICT)
-    covered = _covered(log, pmf)
-    if balance.high < LEAST_COVERAGE:
+    once = Evidence(weight, weight, np.ones(len(log)), log.cluster)
+    balance = gamma(once, STRICT)
+    tried = None if pmf is None else _tried(log, pmf)
+    covered = 1.0 if tried is None else min(1.0, float(tried.sum()) / len(log))
+    found = Search(None, 0.0) if tried is None else search(log, tried, weight, 1.0 - covered)
+    if found.gap is not None:
+        covered = max(covered - found.gap.share, 0.0)
+    if gamma(once, SURE).high < LEAST_COVERAGE:
         covered = min(covered, balance.value)
-    refusals = list(_refusals(log, size, covered, balance.low))
+    refusals = list(_refusals(log, size, covered, balance.low, found.gap))
     if refusals:
         return Diagnosis(size, float(weight.max()), covered, "refused", refusals[0])
-    doubts = list(_doubts(log, pmf, weight, size, evidence))
+    doubts = list(_doubts(log, pmf, weight, size, evidence, found.unseen))
     return Diagnosis(size, float(weight.max()), covered, "weak" if doubts else "supported", " ".join(doubts))
 
 
-def _covered(log: Log, pmf: Floats | None) -> float:
-    """Share of the target's probability on actions that could be chosen in their row and some row tried."""
-    if pmf is None:
-        return 1.0
+def _tried(log: Log, pmf: Floats) -> Floats:
+    """The target's probability on actions that could be chosen in their row and some row tried; else 0."""
     tried = np.bincount(log.action, minlength=len(log.actions)) > 0
     possible = log.mask if log.logging is None else log.mask & (log.logging > 0)
-    if possible.all() and tried.all():
-        return 1.0
-    return min(1.0, float(pmf[possible & tried].sum()) / len(log))
+    return pmf if possible.all() and tried.all() else pmf * (possible & tried)
 
 
-def _refusals(log: Log, size: float, covered: float, least_mean: float) -> Iterator[str]:
+def _refusals(log: Log, size: float, covered: float, least_mean: float, gap: Gap | None) -> Iterator[str]:
     if np.ptp(log.reward) == 0:
         yield (
             f"Every reward in the log is {log.reward[0]:g}, so nothing tells how much rewards vary; "
@@ -94,6 +97,13 @@ def _refusals(log: Log, size: float, covered: float, least_mean: float) -> Itera
         yield (
             f"The propensities are the shares of the actions, but the actions follow {column}; log the "
             "probability with which each was drawn."
+        )
+    if gap is not None and gap.where is not None:
+        others = f" and {len(gap.actions) - 3} more" if len(gap.actions) > 3 else ""
+        yield (
+            f"The log never or hardly took {', '.join(gap.actions[:3])}{others} {gap.where}; at least "
+            f"{gap.share:.0%} of what this policy would do is untried, more than chance explains. Give these "
+            "actions a random share there, or leave them out of the policy."
         )
     if covered < LEAST_COVERAGE:
         yield (
@@ -114,7 +124,9 @@ def _refusals(log: Log, size: float, covered: float, least_mean: float) -> Itera
         )
 
 
-def _doubts(log: Log, pmf: Floats | None, weight: Floats, size: float, evidence: Evidence) -> Iterator[str]:
+def _doubts(
+    log: Log, pmf: Floats | None, weight: Floats, size: float, evidence: Evidence, unseen: float
+) -> Iterator[str]:
     if log.estimated:
         yield (
             "The propensities are the shares of the actions, not logged: right only if every row had the "
@@ -130,8 +142,15 @@ def _doubts(log: Log, pmf: Floats | None, weight: Floats, size: float, evidence:
     unit = _by_unit(weight, log.cluster)
     if (share := float(unit.max() / unit.sum())) > LARGEST_SHARE:
         yield f"One unit carries {share:.0%} of all weight; log more, or explore its action more."
-    if (bearing := bearing_units(log, weight, evidence)) < LEAST_BEARING:
+    if unseen > 1 - LEAST_COVERAGE:
+        yield (
+            f"So few rows of each action could hide that {unseen:.0%} of what this policy would do was never "
+            "tried in some contexts; log more."
+        )
+    if (bearing := bearing_units(log, weight)) < LEAST_BEARING:
         yield f"The result rests on the rewards of about {bearing:.0f} units; log more of them."
+    if few_amounts(log):
+        yield "A few large rewards outweigh all others; log more, or cap rewards where the goal allows it."
     if not log.reward.min() <= evidence.term.mean() <= log.reward.max():
         yield "The estimate lies outside the rewards that were seen; log more."
     if pmf is not None and (names := miscalibrated(log, pmf)):
@@ -147,22 +166,30 @@ def _doubts(log: Log, pmf: Floats | None, weight: Floats, size: float, evidence:
         )
 
 
-def bearing_units(log: Log, weight: Floats, evidence: Evidence) -> float:
+def bearing_units(log: Log, weight: Floats) -> float:
     """Effective number of units that the result rests on, had the rewards fallen on any of them.
 
-    The least of three: units whose weighted rewards stand off from the least reward (the buyers among the
-    many who do not buy), or from the largest, and units whose weighted surprises carry the variance. Weights
-    and rewards count apart, not row by row: a verdict that knew which rows were rewarded would call the very
-    logs supported in which the heavy rows happened to earn nothing. Only a target that hardly met a reward
-    is told so by the rows themselves.
+    Units whose rewards stand off from the least reward (the buyers among the many who do not buy), or from
+    the largest if those are fewer, as far as the weights use them; none if the target met no such reward.
+    Weights and rewards count apart, and few are enough: a verdict that asked for many would call the very
+    logs supported in which more rewards fell than usual, and their estimates are too high.
     """
     w = _by_unit(weight, log.cluster)
+    sides = (log.reward - log.reward.min(), log.reward.max() - log.reward)
+    if not all(weight @ side > 0 for side in sides):
+        return 0.0
+    return min(_size(w) * _size(_by_unit(side, log.cluster)) for side in sides) / len(w)
+
+
+def few_amounts(log: Log) -> bool:
+    """Whether rewards are of such unlike sizes that a few of the largest are most of all.
+
+    Rewards of one size never are, however rare: that few have come is luck, and a verdict that knew it would
+    prefer lucky logs.
+    """
     above = _by_unit(log.reward - log.reward.min(), log.cluster)
-    below = _by_unit(log.reward.max() - log.reward, log.cluster)
-    surprise = _by_unit(evidence.surprise, log.cluster)
-    whole = min(_size(w) * _size(above), _size(w) * _size(below), _size(w * w) * _size(surprise * surprise))
-    met = _size(_by_unit(weight * (log.reward - log.reward.min()), log.cluster))
-    return min(whole / len(w), FEWEST_MET * met)
+    size = _size(above)
+    return size < LEAST_AMOUNTS and size < int((above > 0).sum()) / 2
 
 
 def _by_unit(x: Floats, cluster: Ints | None) -> Floats:

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.base import Floats
-from simulator.diagnose import Diagnosis, bearing_units, diagnose, miscalibrated
+from policies.base import Floats, draw
+from simulator.diagnose import Diagnosis, bearing_units, diagnose, few_amounts, miscalibrated
 from simulator.estimators.base import evidence
 from simulator.estimators.dr import dr
 from simulator.evaluate import rows_of
-from simulator.interval.base import Evidence
+from simulator.gaps import search
 from simulator.logs import Log
 from simulator.targets import Target
 from tests.simulator.bandits import logged
@@ -142,17 +142,72 @@ def test_bearing_units_count_rare_rewards_rare_failures_and_clusters() -> None:
     bought = (np.arange(1000) < 20).astype(np.float64)
     once = np.ones(1000)
     for reward in (bought, 1 - bought, 7 * bought - 3):
-        rare = replace(log, reward=reward)
-        assert bearing_units(rare, once, Evidence(reward, once, reward)) == pytest.approx(20, rel=0.1)
-    home = np.arange(1000) // 4
-    grouped = replace(log, reward=bought, cluster=home)
-    assert bearing_units(grouped, once, Evidence(bought, once, bought, home)) == pytest.approx(5, rel=0.1)
+        assert bearing_units(replace(log, reward=reward), once) == pytest.approx(20, rel=0.1)
+    grouped = replace(log, reward=bought, cluster=np.arange(1000) // 4)
+    assert bearing_units(grouped, once) == pytest.approx(5, rel=0.1)
 
 
 def test_a_target_that_met_no_reward_is_weak() -> None:
     log, _ = logged(16, n=3000, base=0.05)
     found = verdict(replace(log, reward=log.reward * (log.action != 1)), always(log, 1))
     assert found.verdict == "weak" and "about 0 units" in found.reason
+
+
+def test_a_few_large_rewards_are_weak_but_few_of_one_size_are_not() -> None:
+    log, _ = logged(21, n=3000, base=0.05)
+    paid = np.flatnonzero(log.reward * (log.action == 0))
+    amounts = log.reward.copy()
+    amounts[paid[:2]] = 500.0
+    assert "few large rewards" in verdict(replace(log, reward=amounts), always(log, 0)).reason
+    few = np.zeros(len(log))
+    few[paid[:9]] = 1.0
+    assert not few_amounts(replace(log, reward=few))
+
+
+@pytest.mark.parametrize("hole", ["half", "tail", "quadrant", "other in each half"])
+def test_what_some_contexts_never_got_is_refused_and_named(hole: str) -> None:
+    """The rows alone tell: propensities are right wherever the log has any."""
+    log, _ = logged(22, n=4000, k=8)
+    low, high = log.X[:, 0] < 0, log.X[:, 1] < 0
+    never = np.zeros(log.mask.shape, dtype=np.bool_)
+    never[:, 3] = {"half": low, "tail": log.X[:, 0] < -0.5, "quadrant": low & high}.get(hole, low)
+    if hole == "other in each half":
+        never[:, 4] = ~low
+    chosen = never[np.arange(len(log)), log.action]
+    left = log.rows(~chosen)
+    kept = replace(left, propensity=1.0 / (8 - never[~chosen].sum(axis=1)))
+    wide = np.tile(np.array([0.05, 0.05, 0.05, 0.45, 0.25, 0.05, 0.05, 0.05]), (len(kept), 1))
+    found = verdict(kept, wide)
+    assert found.verdict == "refused" and "a3" in found.reason and "x0" in found.reason
+    assert verdict(log, wide[0] * np.ones((len(log), 1))).verdict == "supported"
+
+
+def test_honest_logs_are_seldom_said_to_have_gaps() -> None:
+    """A logging policy that follows the context strongly, with a floor of 1 % on each of ten actions."""
+    rng = np.random.Generator(np.random.PCG64(5))
+    refused = 0
+    for _ in range(150):
+        log, _ = logged(int(rng.integers(2**32)), n=1500, k=10, d=4)
+        pmf = np.full(log.mask.shape, 0.01)
+        pmf[np.arange(len(log)), (log.X @ rng.standard_normal((4, 10))).argmax(axis=1)] += 0.9
+        action, propensity = draw(pmf, rng.random(len(log)))
+        one = replace(log, action=action, propensity=propensity)
+        target = 0.7 * pmf + 0.03
+        weight = target[np.arange(len(log)), action] / propensity
+        refused += search(one, target, weight).gap is not None
+    assert refused <= 3
+
+
+def test_wrong_propensities_everywhere_are_not_called_a_gap() -> None:
+    log, _ = logged(23)
+    found = verdict(replace(log, propensity=np.full(len(log), 0.9)), always(log, 1))
+    assert found.verdict == "refused" and "its propensities are too large" in found.reason
+
+
+def test_too_few_rows_an_action_to_see_a_gap_are_weak() -> None:
+    log, _ = logged(24, n=300, k=40)
+    found = verdict(log, np.full(log.mask.shape, 1 / 40))
+    assert found.verdict == "weak" and "never tried in some contexts" in found.reason
 
 
 def test_clusters_count_once_in_the_effective_sample() -> None:
