@@ -16,6 +16,7 @@ from xxhash import xxh3_64_digest, xxh3_64_intdigest
 from engine.coded import Coded
 from engine.domain import ArmName, Program
 from policies.base import Floats
+from policies.kernel import kernel
 
 SPACE = 1 << 64
 _SEPARATOR = "\x1f"
@@ -28,9 +29,13 @@ def unit_hash(salt: str, unit: str) -> int:
 
 def unit_hashes(salt: str, units: Iterable[str]) -> NDArray[np.uint64]:
     """(n,) `unit_hash` of each unit."""
+    return np.frombuffer(_digests(salt, units), dtype=">u8").astype(np.uint64)
+
+
+def _digests(salt: str, units: Iterable[str]) -> bytes:
+    """The hashes one after the other, the highest byte of each first."""
     salted = f"{salt}{_SEPARATOR}".encode()
-    joined = b"".join([xxh3_64_digest(salted + unit.encode()) for unit in units])
-    return np.frombuffer(joined, dtype=">u8").astype(np.uint64)
+    return b"".join([xxh3_64_digest(salted + unit.encode()) for unit in units])
 
 
 def signed(hashed: int) -> int:
@@ -70,5 +75,17 @@ def uniforms(program: str, keys: Iterable[str]) -> Floats:
 
     A retry of the same key draws the same action; 53 bits of a hash that shares nothing with the arm's.
     """
-    hashed = unit_hashes(f"draw{_SEPARATOR}{program}", keys)
-    return (hashed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    digest = np.frombuffer(_digests(f"draw{_SEPARATOR}{program}", keys), dtype=np.uint8)
+    u = np.empty(len(digest) // 8)
+    _uniforms(digest, u)
+    return u
+
+
+@kernel("void(u1[::1], f8[::1])", writes=1)
+def _uniforms(digest: NDArray[np.uint8], u: Floats) -> None:
+    """The first 53 bits of every 8 bytes, as a fraction."""
+    for i in range(len(u)):
+        hashed = np.uint64(0)
+        for byte in range(8):
+            hashed = (hashed << np.uint64(8)) | np.uint64(digest[8 * i + byte])
+        u[i] = np.float64(hashed >> np.uint64(11)) * 2.0**-53

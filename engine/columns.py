@@ -10,9 +10,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 
 from engine.calendar import instant, microseconds
 from engine.domain import AttributeType
+from engine.once import once
 from policies.base import Floats, Mask
 
 if TYPE_CHECKING:
@@ -90,8 +93,76 @@ def column(values: Sequence[Any], kind: AttributeType) -> Column:
     return Column(kind, _coded(NEVER if one is None else microseconds(one) for one in values))
 
 
-def numbers(columns: Sequence[Sequence[Any]], n: int) -> Floats:
-    """(m, n) columns of numbers, NaN where unknown."""
+class Rows(Mapping[str, Sequence[Any]]):
+    """Values of n customers, known by customer; the column of a name is made when it is asked for."""
+
+    def __init__(self, names: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> None:
+        self._names, self._rows = names, rows
+        self._columns: dict[str, Sequence[Any]] = {}
+        self._asked: tuple[tuple[str, ...], Floats] | None = None
+
+    def __getitem__(self, name: str) -> Sequence[Any]:
+        found = self._columns.get(name)
+        if found is None:
+            if name not in self._names:
+                raise KeyError(name)
+            found = self._columns[name] = [row.get(name) for row in self._rows]
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*self._names, *self._columns)))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def put(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Have these columns, instead of the customers' own values where both are known."""
+        self._columns |= columns
+
+    def numbers(self, names: tuple[str, ...]) -> Floats:
+        """(m, n) columns of numbers, NaN where unknown; the last asked for are kept. Not to be written to."""
+        if self._asked is None or self._asked[0] != names:
+            self._asked = names, self._matrix(names)
+        return self._asked[1]
+
+    def _matrix(self, names: tuple[str, ...]) -> Floats:
+        pick = _picker(self._names, names)
+        if pick is not None and self._columns.keys().isdisjoint(names):
+            with suppress(KeyError):  # all are known of all, most often
+                each = list(chain.from_iterable(map(pick, self._rows)))
+                return np.ascontiguousarray(_numbers(each, len(self._rows), len(names)).T)
+        return _matrix([self[name] for name in names], len(self._rows))
+
+
+Picker = Callable[[Mapping[str, Any]], tuple[Any, ...]]
+
+
+def _picker(known: tuple[str, ...], names: tuple[str, ...]) -> Picker | None:
+    """What takes the values of those names together; None where not all are known, or there are not two."""
+    pickers = _pickers(known)
+    if names not in pickers:
+        pickers[names] = itemgetter(*names) if len(names) > 1 and {*names} <= {*known} else None
+    return pickers[names]
+
+
+@once
+def _pickers(known: tuple[str, ...]) -> dict[tuple[str, ...], Picker | None]:
+    return {}
+
+
+def numbers(columns: Mapping[str, Sequence[Any]], names: tuple[str, ...], n: int) -> Floats:
+    """(m, n) the columns of those names as numbers, NaN where unknown. Not to be written to.
+
+    Raises:
+        KeyError: there is no such column.
+        TypeError, ValueError: what is in one is not a number.
+    """
+    if isinstance(columns, Rows):
+        return columns.numbers(names)
+    return _matrix([columns[name] for name in names], n)
+
+
+def _matrix(columns: Sequence[Sequence[Any]], n: int) -> Floats:
     if Column in map(type, columns):
         value = np.empty((len(columns), n))
         for row, one in zip(value, columns, strict=True):
@@ -100,11 +171,15 @@ def numbers(columns: Sequence[Sequence[Any]], n: int) -> Floats:
             else:
                 row[:] = np.array(one, dtype=np.float64)
         return value
+    return _numbers(list(chain.from_iterable(columns)), len(columns), n)
+
+
+def _numbers(every: list[Any], m: int, n: int) -> Floats:
+    """(m, n) numbers that stand row by row, NaN for None."""
     try:
-        every = np.fromiter(chain.from_iterable(columns), np.float64, len(columns) * n)
+        return np.fromiter(every, np.float64, m * n).reshape(m, n)
     except TypeError:  # None among them
-        every = np.array([*chain.from_iterable(columns)], dtype=np.float64)
-    return every.reshape(len(columns), n)
+        return np.array(every, dtype=np.float64).reshape(m, n)
 
 
 def from_series(series: pl.Series, kind: AttributeType) -> Column:

@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.calendar import EPOCH
 from engine.coded import nothing_in
-from engine.columns import numbers
+from engine.columns import Column, numbers
 from engine.domain import Program
 from engine.once import once
 from engine.pasts import Pasts
@@ -145,15 +145,22 @@ def encode(encoding: Encoding, situations: Situations) -> Floats:
     layout, n = _layout(encoding), len(situations)
     X, unknown = np.zeros((n, layout.width)), [None] * n
     if layout.numbers:
-        number = _matrix([situations.values.get(name) or unknown for name in layout.numbers], n)
+        number = _matrix(situations.values, layout.numbers, n)
         _standardise(number, layout.center, layout.scale, layout.at, X)
     for name, start, place in layout.texts:
-        column = situations.values.get(name) or unknown
-        level = np.array([place.get(value, -1) for value in column], dtype=np.int64)
+        level = _level(situations.values.get(name) or unknown, place)
         known = np.flatnonzero(level >= 0)
         X[known, start + level[known]] = 1.0
     _history(layout.offers, situations, X)
     return snap(X, out=X)
+
+
+def _level(column: Sequence[Any], place: Mapping[Any, int]) -> Ints:
+    """(n,) the place of each text among the levels, -1 for one that is none of them or unknown."""
+    if isinstance(column, Column) and column.kind == "text":
+        of_level = np.array([*(place.get(one, -1) for one in column.levels), -1], dtype=np.int64)
+        return np.asarray(of_level[column.array])
+    return np.array([place.get(value, -1) for value in column], dtype=np.int64)
 
 
 def usually(encoding: Encoding, X: Floats) -> Floats:
@@ -198,12 +205,12 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _matrix(columns: Sequence[Sequence[Any]], n: int) -> Floats:
+def _matrix(values: Mapping[str, Sequence[Any]], names: tuple[str, ...], n: int) -> Floats:
     """(m, n) the columns as numbers, NaN where unknown."""
     try:
-        return numbers(columns, n)
-    except (TypeError, ValueError):  # times among them, or texts
-        return np.stack([_numeric_column(column) for column in columns])
+        return numbers(values, names, n)
+    except (KeyError, TypeError, ValueError):  # times among them, texts, or what the program knows no longer
+        return np.stack([_numeric_column(values.get(name) or [None] * n) for name in names])
 
 
 @kernel("void(f8[:,::1], f8[::1], f8[::1], i8[::1], f8[:,::1])", writes=1)

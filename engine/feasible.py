@@ -148,18 +148,20 @@ def _by_clock(lanes: Lanes, situations: Situations) -> tuple[Numbers, Sends]:
     """
     moments, row = _moments(situations.zone, situations.at_us)
     read = [clock.read(lanes, zone, at_us) for zone, at_us in moments]
-    closed = np.array([one for one, _ in read], dtype=np.int32)[row]
-    return closed, np.array([one for _, one in read], dtype=np.int64)[row]
+    closed = np.array([one for one, _ in read], dtype=np.int32)
+    sends = np.array([one for _, one in read], dtype=np.int64)
+    return (closed, sends) if row is None else (closed[row], sends[row])
 
 
 def _moments(
     zone: Sequence[str | None], at_us: Sequence[int]
-) -> tuple[Iterable[tuple[str | None, int]], Sequence[int] | Ints]:
-    """The zones and instants there are, and which of them each customer's is."""
+) -> tuple[Iterable[tuple[str | None, int]], Sequence[int] | Ints | None]:
+    """The zones and instants there are, and which of them each customer's is; None if all are different."""
     if isinstance(zone, Coded) and isinstance(at_us, Coded):
         return product(zone.levels, at_us.levels), zone.place * len(at_us.levels) + at_us.place
     moments: dict[tuple[str | None, int], int] = {}
-    return moments, [moments.setdefault(one, len(moments)) for one in zip(zone, at_us, strict=True)]
+    row = [moments.setdefault(one, len(moments)) for one in zip(zone, at_us, strict=True)]
+    return moments, None if len(moments) == len(row) else row
 
 
 def _by_consent(lanes: Lanes, situations: Situations, closed: Numbers) -> None:

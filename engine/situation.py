@@ -5,16 +5,16 @@ The same for one request and for a million, and what replay reads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from operator import itemgetter
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from engine import derived
+from engine.columns import Rows
 from engine.domain import ArmName, Program
 from engine.once import once
 from policies.base import Mask
@@ -112,36 +112,21 @@ class Situations:
 
 def columns(program: Program, rows: Sequence[Situation]) -> Situations:
     """Situations of one program in columns."""
-    values = _values(value_names(program), [r.values for r in rows])
-    for attribute in program.attributes:
-        if attribute.type == "timestamp":
-            values[attribute.name] = [as_instant(value) for value in values[attribute.name]]
-    at_us, zone, as_of = [r.at_us for r in rows], [r.zone for r in rows], [r.as_of for r in rows]
-    outcomes = [r.outcomes for r in rows]
-    values |= derived.columns(program, values, at_us, zone, as_of, outcomes)
+    fields: Iterable[Sequence[Any]] = (
+        zip(*map(astuple, rows), strict=True) if rows else ((),) * len(Situation.__struct_fields__)
+    )
+    customer, key, at_us, arm, known, consent, contacts, zone, outcomes, as_of, limits, explore = fields
+    values = Rows(value_names(program), known)
+    values.put({name: [as_instant(value) for value in values[name]] for name in _timestamps(program)})
+    values.put(derived.columns(program, values, at_us, zone, as_of, outcomes))
     return Situations(
-        [r.customer for r in rows],
-        [r.key for r in rows],
-        at_us,
-        [r.arm for r in rows],
-        values,
-        [r.consent for r in rows],
-        [r.contacts for r in rows],
-        zone,
-        outcomes,
-        as_of,
-        [r.limits for r in rows],
-        [r.explore for r in rows],
+        customer, key, at_us, arm, values, consent, contacts, zone, outcomes, as_of, limits, explore
     )
 
 
-def _values(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
-    """The values of n customers by name, None where unknown."""
-    if rows and len(names) > 1:
-        with suppress(KeyError):  # all are known of all, most often
-            return dict(zip(names, zip(*map(itemgetter(*names), rows), strict=True), strict=True))
-    known = [row.get for row in rows]
-    return {name: [get(name) for get in known] for name in names}
+@once
+def _timestamps(program: Program) -> tuple[str, ...]:
+    return tuple(attribute.name for attribute in program.attributes if attribute.type == "timestamp")
 
 
 @once

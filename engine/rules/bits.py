@@ -45,12 +45,13 @@ def passes(trees: Sequence[Node], kinds: Mapping[str, AttributeType]) -> Callabl
     written = _Writer()
     roots = [written.word(each, True) for each in trees]
     held_by = _Others(written.others, kinds)
-    names = sorted({name for _, name, _ in written.atoms})
+    asked = {name for _, name, _ in written.atoms}
+    names = tuple(name for name in kinds if name in asked)
     circuit = _circuit(written, roots, names)
 
     def passed(columns: Columns, n: int) -> Mask:
-        said, value = np.empty((n, len(trees)), dtype=np.bool_), numbers([columns[name] for name in names], n)
-        _pass(*circuit, value, held_by(columns, n), said)
+        said = np.empty((n, len(trees)), dtype=np.bool_)
+        _pass(*circuit, numbers(columns, names, n), held_by(columns, n), said)
         return said
 
     return passed
