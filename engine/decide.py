@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Connection
 
-from engine.arms import NEVER_CONTACTED
 from engine.budget.book import Book, Prices
 from engine.choose import Choices, Live, choose, leading
 from engine.domain import Program
@@ -227,13 +226,13 @@ def _decide_people(
     log: Log,
 ) -> Iterator[tuple[list[DecisionRow], Choices]]:
     """Decide and log for people who are all different: at once, or as far as a budget lasts and then on."""
-    arms, situations = enrolled.arms, gather(connection, current.program, requests, enrolled)
+    situations = gather(connection, current.program, requests, enrolled)
     while situations:
         if book is not None:
             situations = book.limited(situations)
         choices = choose(current, columns(current.program, situations))
         if book is not None:
-            choices = leading(choices, book.fits(choices, [arm in NEVER_CONTACTED for arm in arms]))
+            choices = leading(choices, book.fits(choices))
         n = len(choices.action)
         rows = log_rows(current, requests[:n], situations[:n], choices)
         log.add(rows)
@@ -241,7 +240,7 @@ def _decide_people(
             log.write()
             book.take(choices, rows)
         yield rows, choices
-        requests, arms, situations = requests[n:], arms[n:], situations[n:]
+        requests, situations = requests[n:], situations[n:]
 
 
 def _different(people: Sequence[str]) -> int:

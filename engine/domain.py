@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from engine.period import Period
 from policies.base import NO_ACTION, Actions
 
 AttributeType = Literal["number", "integer", "text", "boolean", "timestamp"]
@@ -53,9 +54,9 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Cooldown:
-    """After `count` times `kind` within any `window`, no contact for `pause` from the last of them.
+    """No contact for `pause` from the last of `count` times `kind` within any `window`.
 
-    `kind` is an outcome's kind, or "ignored": a contact that no outcome followed.
+    `kind` is an outcome's, or "ignored": a contact that no outcome followed.
     """
 
     kind: str
@@ -66,10 +67,10 @@ class Cooldown:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """At most `amount` in each calendar `period` of UTC; in the whole life of the program if None."""
+    """At most `amount` in each calendar `period`; in the whole life of the program if None."""
 
     amount: float
-    period: timedelta | None = None
+    period: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +273,7 @@ class Program:
     layer: Layer | None = None  # None: open to every customer
     shadows: tuple[Shadow, ...] = ()
     unit: str = ""  # the attribute that names who is given an arm together; "": each customer alone
+    zone: str = "UTC"  # whose calendar its budgets and the dates of its offers go by
 
     def lineage(self, group: str) -> tuple[Group, ...]:
         """The group of that name and those above it, innermost first; () for ""."""
@@ -291,9 +293,7 @@ class Program:
         column = {name: j for j, name in enumerate(factors)}
         features = np.zeros((len(self.actions), len(factors)))
         for i, action in enumerate(self.actions):
-            if not action.offer:
-                features[i, 0] = 1.0
-            else:
-                for factor in (f"offer={action.offer}", f"channel={action.channel}", f"slot={action.slot}"):
-                    features[i, column[factor]] = 1.0
+            parts = f"offer={action.offer}", f"channel={action.channel}", f"slot={action.slot}"
+            for factor in parts if action.offer else (NO_ACTION,):
+                features[i, column[factor]] = 1.0
         return Actions(tuple(a.name for a in self.actions), factors, features)

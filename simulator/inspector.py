@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.domain import Budget, Cap, Channel, Cooldown, Group, Offer, Program
+from engine.period import Period
 from engine.store.rows import DecisionRow
 from simulator.audit import is_quiet
 
@@ -72,7 +73,7 @@ class Inspector:
     _claims: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # by layer and person
     _names: dict[str, str] = field(default_factory=dict)
     _keys: dict[tuple[str, str], tuple[str, str, int | None]] = field(default_factory=dict)
-    _used: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    _used: Counter[tuple[str, str, object]] = field(default_factory=Counter)
 
     def person(self, name: str) -> Person:
         """What is known of a customer, to be changed as the engine is told."""
@@ -179,12 +180,28 @@ class Inspector:
         for budget in program.budgets:
             if _draws(budget, new):
                 each = round((offer.cost + channel.cost) * 1e6) if budget.unit == "money" else 1_000_000
-                period = (
-                    -1 if budget.quota.period is None else new.at_us // (budget.quota.period // _MICROSECOND)
-                )
+                period = _turn(budget.quota.period, program.zone, _moment(new.at_us))
                 place = (program.name, budget.name, period)
                 self._used[place] += each
                 self._count("budget", self._used[place] > round(budget.quota.amount * 1e6))
+
+
+def _turn(period: Period | None, zone: str, at: datetime) -> object:
+    """What names the period that a contact falls into: the same for all of one period."""
+    local = at.astimezone(ZoneInfo(zone)).date()
+    match period:
+        case None:
+            return None
+        case Period(count, "month"):
+            return (12 * local.year + local.month - 1) // count
+        case Period(1, "week"):
+            return local.isocalendar()[:2]
+        case Period(count, "week"):
+            return (local.toordinal() - date(1970, 1, 5).toordinal()) // (7 * count)
+        case Period(count, "day"):
+            return (local.toordinal() - date(1970, 1, 1).toordinal()) // count
+        case Period(count, unit):
+            return (at - _EPOCH) // timedelta(**{f"{unit}s": count})
 
 
 class _Counted:

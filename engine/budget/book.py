@@ -77,9 +77,9 @@ class Book:
     def _open(self, first_us: int, last_us: int) -> None:
         """Read every period that a contact of the group can fall into."""
         known = tariffs(self._program)
-        periodic = [one for one in known if one.period_us]
+        periodic = [one for one in known if one.period]
         starts = [one.start(first_us) for one in periodic]
-        ends = [one.start(last_us) + one.periods * one.period_us for one in periodic]
+        ends = [one.following(one.start(last_us))[-1] for one in periodic]
         rows = ledger.pages(
             self._connection, self._program.name, LIFE_US, min(starts, default=0), max(ends, default=-1)
         )
@@ -102,7 +102,7 @@ class Book:
         earlier = max(own, key=lambda page: page.start_us, default=None)
         if earlier is not None:
             return earlier.pace
-        return Pace() if row is None or not tariff.period_us else _page(tariff, row).pace
+        return Pace() if row is None or not tariff.period else _page(tariff, row).pace
 
     def limited(self, situations: Sequence[Situation]) -> list[Situation]:
         """The situations with what each budget has left now; those of one time share it."""
@@ -128,10 +128,10 @@ class Book:
     def _limit(self, tariff: Tariff, start_us: int) -> Limit:
         fresh = self.page(tariff, start_us)
         drawn = []
-        for period in range(tariff.periods):
-            page = self._pages.get((tariff.budget.name, start_us + period * tariff.period_us))
+        for number, start in enumerate(tariff.following(start_us)[: tariff.periods]):
+            page = self._pages.get((tariff.budget.name, start))
             if page is not None:
-                drawn.append((period, page.left, self._price(page)))
+                drawn.append((number, page.left, self._price(page)))
         return Limit(start_us, tariff.quota, self._price(fresh), drawn)
 
     def _price(self, page: Page) -> float:
@@ -139,32 +139,30 @@ class Book:
             return page.pace.price
         return self._prices.get((page.tariff.budget.name, page.start_us), 0.0)
 
-    def fits(self, choices: Choices, held: Sequence[bool]) -> int:
+    def fits(self, choices: Choices) -> int:
         """How many of n choices, all made with what was left before the first, stand: 1 at least.
 
         A choice stands if what those before it drew leaves enough for the dearest it could have drawn. That
         does not hang on what it did draw, so its propensity is exact, and one that does not stand can be made
-        again with what is left.
-
-        Args:
-            held: (n,) whether the customer is in the holdout and draws nothing whatever is chosen.
+        again with what is left. Who is held out draws nothing, but is to be logged with what would have been
+        possible, and counts like anybody.
         """
         stand = len(choices.action)
         for tariff in tariffs(self._program):
             if len(choices.action) * tariff.dearest > self._least(tariff):
-                stand = min(stand, self._stand(tariff, choices, held))
+                stand = min(stand, self._stand(tariff, choices))
         return stand
 
     def _least(self, tariff: Tariff) -> int:
         pages = self._pages.values()
         return min((page.left for page in pages if page.tariff is tariff), default=tariff.quota)
 
-    def _stand(self, tariff: Tariff, choices: Choices, held: Sequence[bool]) -> int:
+    def _stand(self, tariff: Tariff, choices: Choices) -> int:
         stand, sends = len(choices.action), choices.feasible.send_us
         starts, drawn = tariff.starts(sends[:, tariff.members]), tariff.cost[choices.action]
         chosen = tariff.starts(sends[np.arange(stand), choices.action])
         for start in np.unique(starts).tolist():
-            most = demand.worst(tariff, choices, starts == start, held)
+            most = demand.worst(tariff, choices, starts == start)
             here = np.where(chosen == start, drawn, 0)
             before = np.cumsum(here) - here
             over = before + most > self.page(tariff, start).left
@@ -218,7 +216,8 @@ class Book:
     def _moved(self, page: Page, until_us: int) -> Pace:
         """The pace of a period after the group."""
         tariff, n = page.tariff, sum(len(rows) for _, rows in self._taken)
-        memory = tariff.period_us or _MEMORY_US
+        first, after = tariff.following(page.start_us)[:2]
+        memory = after - first if tariff.period else _MEMORY_US
         pace = arrived(page.pace, n, self._taken[-1][1][-1].at_us, memory)
         coming = to_come(pace, until_us, memory)
         if page.at_first < tariff.cheapest:

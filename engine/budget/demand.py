@@ -18,11 +18,11 @@ from policies.base import Floats, Ints, Mask
 Decided = tuple[Choices, Sequence[DecisionRow]]
 
 
-def worst(tariff: Tariff, choices: Choices, here: Mask, held: Sequence[bool]) -> Ints:
-    """(n,) the most millionths that any feasible action would draw; 0 for who is held out."""
+def worst(tariff: Tariff, choices: Choices, here: Mask) -> Ints:
+    """(n,) the most millionths that any feasible action would draw."""
     possible = choices.feasible.mask[:, tariff.members] & here
-    most = np.where(possible, tariff.units, 0).max(axis=1)
-    return np.where(np.asarray(held, dtype=np.bool_), 0, most)
+    most: Ints = np.where(possible, tariff.units, 0).max(axis=1)
+    return most
 
 
 def expected(tariff: Tariff, pmf: Floats, here: Mask, served: Floats) -> float:

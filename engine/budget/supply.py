@@ -90,10 +90,10 @@ def _cells(tariff: Tariff, rows: Ints) -> tuple[Ints, Ints]:
 
 def _period(tariff: Tariff, limit: Limit, send_us: Ints, rows: Ints) -> Ints:
     """(r, m) which period of a limit each contact falls into; the last one stands for all beyond."""
-    if not tariff.period_us:
+    if tariff.period is None:
         return np.zeros((len(rows), len(tariff.members)), dtype=np.int64)
-    at = (send_us[_cells(tariff, rows)] - limit.start_us) // tariff.period_us
-    return np.clip(at, 0, tariff.periods)
+    later = tariff.following(limit.start_us)[1:]
+    return np.searchsorted(later, send_us[_cells(tariff, rows)], side="right")
 
 
 def _left(tariff: Tariff, limit: Limit) -> Ints:
@@ -114,6 +114,6 @@ def _prices(tariff: Tariff, limit: Limit) -> Floats:
 
 
 def _words(tariff: Tariff, limit: Limit, period: int, left: int) -> str:
-    start = limit.start_us + period * tariff.period_us
+    start = tariff.following(limit.start_us)[period]
     what = "used up" if left < tariff.cheapest else "too little left for this"
     return f"budget {tariff.budget.name}: {what}{tariff.in_words(start)}"

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
-from engine.calendar import MICROSECOND, instant, microseconds
+from engine import period
+from engine.calendar import MICROSECOND, instant, known_zone, microseconds
 from engine.domain import Action, Budget, Program
 from engine.once import once
+from engine.period import Period
 from policies.base import Ints
 
 MICRO = 1_000_000  # the ledger counts whole millionths of a unit: sums come out exact
 LARGEST = 2**53  # of an amount in millionths
 LIFE_US = -(2**62)  # where the one period of a budget for life starts
 _DAY_US = timedelta(days=1) // MICROSECOND
-_WEEK_US = 7 * _DAY_US
-_MONDAY_US = 4 * _DAY_US  # 5 January 1970
 _SLACK_US = 3 * 3_600_000_000  # a day with a changed clock is that much longer at most
 
 
@@ -28,7 +28,8 @@ class Tariff:
 
     Attributes:
         quota: millionths there are in each period.
-        period_us: length of a period in microseconds, 0 for the program's whole life.
+        period: of the calendar, None for the program's whole life.
+        zone: whose calendar.
         members: (m,) the actions that draw on it.
         units: (m,) millionths that each of them draws, > 0.
         cost: (k,) millionths that every action draws.
@@ -41,7 +42,8 @@ class Tariff:
 
     budget: Budget
     quota: int
-    period_us: int
+    period: Period | None
+    zone: str
     members: Ints
     units: Ints
     cost: Ints
@@ -53,31 +55,37 @@ class Tariff:
     ends_us: int | None
 
     def start(self, at_us: int) -> int:
-        """Where the period that an instant falls into starts: midnight UTC, Monday for weeks."""
-        if not self.period_us:
-            return LIFE_US
-        anchor = 0 if self.period_us % _WEEK_US else _MONDAY_US
-        return anchor + (at_us - anchor) // self.period_us * self.period_us
+        """Where the period that an instant falls into starts."""
+        return LIFE_US if self.period is None else period.start(self.period, self.zone, at_us)
 
     def starts(self, send_us: Ints) -> Ints:
         """Where the periods that contacts fall into start; of the same shape."""
-        if not self.period_us:
+        if self.period is None:
             return np.full(send_us.shape, LIFE_US)
-        first = self.start(0)
-        return first + (send_us - first) // self.period_us * self.period_us
+        return period.starts(self.period, self.zone, send_us)
+
+    def following(self, start_us: int) -> tuple[int, ...]:
+        """(periods + 1,) where a period, those that its contacts can fall into, and the next one start."""
+        if self.period is None:
+            return LIFE_US, -LIFE_US
+        return period.following(self.period, self.zone, start_us, self.periods)
 
     def open_until(self, start_us: int) -> int | None:
         """The last moment at which a decision can draw on a period; None if that is not known."""
-        if self.period_us:
-            return start_us + self.period_us - self.before_us
-        return self.ends_us
+        if self.period is None:
+            return self.ends_us
+        return self.following(start_us)[1] - self.before_us
+
+    def until(self, start_us: int) -> datetime | None:
+        """When a period ends, on the program's own clock; None for life."""
+        if self.period is None:
+            return None
+        return instant(self.following(start_us)[1]).astimezone(known_zone(self.zone))
 
     def in_words(self, start_us: int) -> str:
-        """`" until 2026-12-01"`: when a period ends; nothing for life."""
-        if not self.period_us:
-            return ""
-        ends = instant(start_us + self.period_us)
-        return f" until {ends:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+        """`" until 2026-12-01"`: when a period ends, on the program's own clock; nothing for life."""
+        ends = self.until(start_us)
+        return f" until {ends:%Y-%m-%d %H:%M}".removesuffix(" 00:00") if ends else ""
 
 
 @once
@@ -100,17 +108,18 @@ def _tariff(program: Program, budget: Budget) -> Tariff:
     later = [slot.days * _DAY_US for slot in program.slots if slot.name in used and slot.at is not None]
     at_once = any(slot.at is None for slot in program.slots if slot.name in used)
     ahead = max(later) + _DAY_US + _SLACK_US if later else 0
-    period = 0 if budget.quota.period is None else budget.quota.period // MICROSECOND
+    turn = budget.quota.period
     return Tariff(
         budget,
         micro(budget.quota.amount),
-        period,
+        turn,
+        program.zone,
         members,
         units,
         cost,
         int(units.min(initial=LARGEST)),
         int(units.max(initial=0)),
-        ahead // period + 2 if period and ahead else 1,
+        ahead // period.shortest_us(turn) + 2 if turn and ahead else 1,
         ahead,
         0 if at_once else min(later, default=0),
         _ends(program, [program.actions[j].offer for j in members]),

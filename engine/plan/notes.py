@@ -24,6 +24,10 @@ _NOTES: Mapping[tuple[str, str], Note] = {
         f"new customers are assigned by another lot, {_KEEP}: never change it while a program runs",
     ),
     ("program", "actions"): ("note", "ties and draws go by this order: the same chance may draw another"),
+    ("program", "zone"): (
+        "note",
+        "budgets per day, week and month start anew by the new calendar, and offers start and end by it",
+    ),
     ("program", "unit"): ("warning", f"new customers are given an arm by another unit, {_KEEP}"),
     ("program", "layer"): ("note", f"{_KEEP}; only new ones are looked for in the layer"),
     ("goal", ""): ("warning", _GOAL),
@@ -61,6 +65,7 @@ _NOTES: Mapping[tuple[str, str], Note] = {
     ("channel", "consent removed"): ("warning", "customers who never agreed can be contacted"),
     ("slot", RENAMED): ("warning", "nothing learnt of the old name carries over"),
     ("budget", RENAMED): ("warning", "what was used under the old name is forgotten: it starts full"),
+    ("budget", "quota"): ("note", "a new quota counts at once; a new day, week or month starts full"),
     ("budget", REMOVED): ("warning", "nothing limits what it limited"),
 }
 

@@ -8,6 +8,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from engine.domain import Cap, Cooldown, QuietHours, Quota, Weight
+from engine.period import Period
 from engine.plan.facts import Condition
 
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
@@ -35,7 +36,9 @@ def words(value: Any) -> str:
         case QuietHours(start, end):
             return f"{words(start)}-{words(end)}"
         case Quota(amount, period):
-            return f"{number(amount)} {'in all' if period is None else f'per {length(period)}'}"
+            return f"{number(amount)} {'in all' if period is None else f'per {words(period)}'}"
+        case Period(count, unit):
+            return unit if count == 1 else f"{count} {unit}s"
         case Cooldown(kind, count, window, pause):
             times = "once" if count == 1 else f"{count} times"
             return f"{kind} {times} in {length(window)}: pause {length(pause)}"

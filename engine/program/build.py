@@ -29,7 +29,7 @@ from engine.domain import (
     Unit,
     Weight,
 )
-from engine.program import fields, goal, lots, schema
+from engine.program import fields, forms, goal, lots, schema
 from engine.program.check import actions, drawing
 from engine.program.document import Document, Path
 from engine.program.policy import PolicyModel
@@ -52,7 +52,7 @@ def program(
             Attribute(name, one.type, tuple(one.levels), one.learn) for name, one in model.attributes.items()
         ),
         predictions={name: one.offer or "" for name, one in model.predictions.items()},
-        offers=tuple(_offer(document, name, one) for name, one in model.offers.items()),
+        offers=tuple(_offer(document, name, one, model.zone) for name, one in model.offers.items()),
         channels=tuple(_channel(document, name, one) for name, one in model.channels.items()),
         slots=tuple(Slot(name, one.at, one.days) for name, one in model.slots.items()),
         goal=_goal(model.goal),
@@ -77,6 +77,7 @@ def program(
         layer=Layer(model.layer.name, model.layer.share) if model.layer else None,
         shadows=tuple(Shadow(name, _policy(one)) for name, one in model.shadows.items()),
         unit=model.unit or "",
+        zone=model.zone,
     )
 
 
@@ -110,8 +111,8 @@ def _group(document: Document, name: str, model: schema.GroupModel) -> Group:
     )
 
 
-def _offer(document: Document, name: str, model: schema.OfferModel) -> Offer:
-    same = ("title", "group", "value", "cost", "priority", "lever", "starts", "ends", "creative")
+def _offer(document: Document, name: str, model: schema.OfferModel, zone: str) -> Offer:
+    same = ("title", "group", "value", "cost", "priority", "lever", "creative")
     path: Path = ("offers", name)
     return Offer(
         name=name,
@@ -121,6 +122,8 @@ def _offer(document: Document, name: str, model: schema.OfferModel) -> Offer:
         caps=tuple(model.caps),
         cooldowns=tuple(model.cooldowns),
         weight=_amount(document, (*path, "weight"), model.weight),
+        starts=forms.moment(model.starts, zone) if model.starts else None,
+        ends=forms.moment(model.ends, zone) if model.ends else None,
         ramp=Ramp(model.ramp.share, model.ramp.until) if model.ramp else None,
         **{field: getattr(model, field) for field in same},
     )

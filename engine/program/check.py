@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import product
 
+from engine.calendar import known_zone
 from engine.domain import Action
 from engine.errors import nearest
+from engine.program import forms
 from engine.program.compiled import TERMS
 from engine.program.document import Document, Path
 from engine.program.schema import ProgramModel
@@ -151,8 +153,11 @@ def _unit(model: ProgramModel) -> Found:
 
 def _dates(model: ProgramModel) -> Found:
     for name, offer in model.offers.items():
-        if offer.starts and offer.ends and offer.starts >= offer.ends:
-            yield ("offers", name, "ends"), f"must be after it starts, {offer.starts:%Y-%m-%d %H:%M} UTC."
+        if offer.starts and offer.ends:
+            starts, ends = (forms.moment(one, model.zone) for one in (offer.starts, offer.ends))
+            if starts >= ends:
+                at = starts.astimezone(known_zone(model.zone))
+                yield ("offers", name, "ends"), f"must be after it starts, {at:%Y-%m-%d %H:%M} {model.zone}."
 
 
 def _slots(model: ProgramModel) -> Found:

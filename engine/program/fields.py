@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from engine.domain import Cap, Cooldown, QuietHours, Quota
+from engine.period import Period
 from engine.program import forms
 
 
@@ -17,7 +18,7 @@ def _text(pattern: str) -> WithJsonSchema:
 
 def _amount(kind: str, pattern: str) -> WithJsonSchema:
     number = {"type": kind, "exclusiveMinimum": 0}
-    return WithJsonSchema({"anyOf": [number, {"type": "string", "pattern": f"^{pattern}( per {_LENGTH})?$"}]})
+    return WithJsonSchema({"anyOf": [number, {"type": "string", "pattern": f"^{pattern}( per {_PERIOD})?$"}]})
 
 
 def _several(given: Any) -> Any:
@@ -32,6 +33,7 @@ def nothing(given: Any) -> Any:
 _CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _DATE = "^[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _LENGTH = "([1-9][0-9]{0,4} )?(minute|hour|day|week)s?"
+_PERIOD = "([1-9][0-9]{0,4} )?(minute|hour|day|week|month)s?"
 _KIND = "[A-Za-z0-9_.-]{1,64}"
 NAME = f"^{_KIND}$"
 
@@ -47,6 +49,8 @@ CooldownText = Annotated[
     _text(f"^{_KIND}( [1-9][0-9]{{0,3}} times?)?( in {_LENGTH})?: pause {_LENGTH}$"),
 ]
 WindowText = Annotated[timedelta, PlainValidator(forms.window), _text(f"^{_LENGTH}$")]
+PeriodText = Annotated[Period, PlainValidator(forms.period), _text(f"^{_PERIOD}$")]
+ZoneText = Annotated[str, PlainValidator(forms.zone), _text("^[A-Za-z0-9_+/-]+$")]
 QuietText = Annotated[QuietHours, PlainValidator(forms.quiet), _text(f"^{_CLOCK} ?- ?{_CLOCK}$")]
 TimeText = Annotated[time, PlainValidator(forms.wall_time), _text(f"^{_CLOCK}$")]
 DayText = Annotated[date, PlainValidator(forms.day), _text(f"{_DATE}$")]

@@ -5,11 +5,17 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from typing import cast
+from zoneinfo import ZoneInfo, available_timezones
 
 from engine.domain import Cap, Cooldown, QuietHours, Quota
+from engine.errors import nearest
+from engine.period import Period, PeriodUnit
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 _LENGTH = re.compile(r"(?:([1-9][0-9]{0,4}) )?(minute|hour|day|week)s?")
+_PERIOD = re.compile(r"(?:([1-9][0-9]{0,4}) )?(minute|hour|day|week|month)s?")
+_MOST: dict[PeriodUnit, int] = {"minute": 5_270_400, "hour": 87_840, "day": 3660, "week": 522, "month": 120}
 _CAP = re.compile(r"([1-9][0-9]{0,3}) per (.+)")
 _FLOW = re.compile(r"([1-9][0-9]{0,8}) per (.+)")
 _QUOTA = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(?: per (.+))?")
@@ -24,11 +30,38 @@ def window(text: object) -> timedelta:
     """A length of time such as "14 days", "36 hours" or "week"."""
     found = _LENGTH.fullmatch(text) if isinstance(text, str) else None
     if not found:
-        raise ValueError('must be a length of time such as "14 days", "36 hours" or "2 weeks"')
+        months = isinstance(text, str) and re.fullmatch(r"([1-9][0-9]* )?(month|year)s?", text)
+        hint = "; months and years differ in length, so say how many days" if months else ""
+        raise ValueError(f'must be a length of time such as "14 days", "36 hours" or "2 weeks"{hint}')
     length = timedelta(seconds=int(found[1] or 1) * _UNITS[found[2]])
     if length > timedelta(days=3660):
         raise ValueError("must be at most 10 years")
     return length
+
+
+def period(text: object) -> Period:
+    """A stretch of the calendar such as "day", "week", "month" or "3 months"."""
+    found = _PERIOD.fullmatch(text) if isinstance(text, str) else None
+    if not found:
+        raise ValueError('must be a stretch of the calendar such as "day", "week", "month" or "14 days"')
+    count, unit = int(found[1] or 1), cast(PeriodUnit, found[2])
+    if count > _MOST[unit]:
+        raise ValueError("must be at most 10 years")
+    if unit == "day" and count % 7 == 0:
+        return Period(count // 7, "week")
+    return Period(count // 60, "hour") if unit == "minute" and count % 60 == 0 else Period(count, unit)
+
+
+def zone(text: object) -> str:
+    """A time zone by its IANA name, such as "Europe/Oslo"."""
+    if text == "UTC":
+        return "UTC"
+    known = available_timezones()
+    if isinstance(text, str) and text in known:
+        return text
+    hint = nearest(text, known) if isinstance(text, str) and text else ""
+    hint = f".{hint.rstrip('?')}?" if "Did you mean" in hint else ""
+    raise ValueError(f'must be the name of a time zone, such as "Europe/Oslo" or "UTC"{hint}')
 
 
 def cap(text: object) -> Cap:
@@ -61,14 +94,16 @@ def cooldown(text: object) -> Cooldown:
 
 
 def quota(given: object) -> Quota:
-    """An amount, in all or in each length of time: 500, or "5000 per week"."""
+    """An amount, in all or in each stretch of the calendar: 500, or "5000 per month"."""
     found = _QUOTA.fullmatch(given) if isinstance(given, str) else None
     if isinstance(given, bool) or not (found or isinstance(given, int | float)):
-        raise ValueError('must be an amount, such as 500, or an amount per length of time, "5000 per week"')
+        raise ValueError(
+            'must be an amount, such as 500, or one per day, week or month, such as "5000 per week"'
+        )
     amount = float(found[1]) if found else float(given)  # type: ignore[arg-type]
     if not 0 < amount < math.inf:
         raise ValueError("must be more than 0 and finite; leave the limit out for none")
-    return Quota(amount, window(found[2]) if found and found[2] else None)
+    return Quota(amount, period(found[2]) if found and found[2] else None)
 
 
 def whole(given: object) -> Quota:
@@ -109,12 +144,12 @@ def day(text: object) -> date:
 
 
 def start(text: object) -> datetime:
-    """The first moment: a date counts from its midnight, in UTC where no zone is written."""
+    """The first moment: a date counts from its midnight; without a zone where none is written."""
     return _instant(text)
 
 
 def end(text: object) -> datetime:
-    """The moment after the last: a date counts to its end."""
+    """The moment after the last: a date counts to its end; without a zone where none is written."""
     whole_day = isinstance(text, str) and _DATE.fullmatch(text)
     return _instant(text) + timedelta(days=1 if whole_day else 0)
 
@@ -122,6 +157,13 @@ def end(text: object) -> datetime:
 def _instant(text: object) -> datetime:
     try:
         at = datetime.fromisoformat(text if isinstance(text, str) else "")
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise ValueError('must be a date such as "2026-11-24" or a time "2026-11-24T08:00+01:00"') from None
+    if not 1900 <= at.year < 3000:
+        raise ValueError("must be from the year 1900 to 2999; leave it out for no such limit")
+    return at.astimezone(UTC) if at.tzinfo else at
+
+
+def moment(at: datetime, zone: str) -> datetime:
+    """The UTC instant of a moment, which is one of that zone's wall clock if it says no other."""
+    return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)

@@ -19,6 +19,7 @@ from engine.program.fields import (
     StartText,
     TimeText,
     WholeQuota,
+    ZoneText,
     nothing,
 )
 from engine.program.goal import GoalModel
@@ -93,7 +94,7 @@ class OfferModel(PausedModel):
     slots: list[str] = Field(default=[], description="Only these slots; all if left out.", examples=[["now"]])
     starts: StartText | None = Field(
         default=None,
-        description="First day or moment, UTC unless a zone is written.",
+        description="First day or moment, in the program's zone unless another is written.",
         examples=["2026-11-24"],
     )
     ends: EndText | None = Field(
@@ -121,7 +122,7 @@ class OfferModel(PausedModel):
     )
     stock: StockForm | None = Field(
         default=None,
-        description="How many there are, in all or per length of time; each contact takes one.",
+        description="How many there are, in all or per day, week or month; each contact takes one.",
         examples=["40 per day"],
     )
 
@@ -141,7 +142,7 @@ class ChannelModel(PausedModel):
     )
     capacity: WholeQuota | None = Field(
         default=None,
-        description="Most contacts with all customers together, in all or per length of time.",
+        description="Most contacts with all customers together, in all or per day, week or month.",
         examples=["200 per day"],
     )
     quiet: QuietText | None = Field(
@@ -175,6 +176,11 @@ class ProgramModel(PausedModel):
         max_length=64,
         description="Text that customers are assigned to arms by, the program's name if left out.",
         examples=["spring-2026"],
+    )
+    zone: ZoneText = Field(
+        default="UTC",
+        description="Time zone whose calendar budgets and the dates of offers go by.",
+        examples=["Europe/Oslo"],
     )
     attributes: dict[NameText, AttributeForm] = Field(
         default={}, description="Typed facts about a customer.", examples=[{"age": "integer"}]

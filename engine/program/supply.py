@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from engine.program import forms
-from engine.program.fields import Model, MoneyQuota, NameText, WholeQuota, WindowText
+from engine.program.fields import Model, MoneyQuota, NameText, PeriodText, WholeQuota, WindowText
 
 
 class SettledModel(Model):
@@ -29,9 +29,9 @@ class StockModel(SettledModel):
     """How many pieces of an offer there are: one is taken by each contact."""
 
     count: int = Field(gt=0, le=10**12, description="Pieces there are.", examples=[120])
-    per: WindowText | None = Field(
+    per: PeriodText | None = Field(
         default=None,
-        description="They come anew in each such stretch of time; once for all if left out.",
+        description="They come anew in each such stretch of the calendar; once for all if left out.",
         examples=["day"],
     )
 
@@ -42,7 +42,7 @@ class BudgetModel(SettledModel):
     money: MoneyQuota | None = Field(
         default=None,
         description="Most money spent, by the costs of offer and channel.",
-        examples=["5000 per week"],
+        examples=["5000 per month"],
     )
     contacts: WholeQuota | None = Field(
         default=None, description="Most contacts made.", examples=["200 per day"]
@@ -66,7 +66,7 @@ class BudgetModel(SettledModel):
 
 
 def _stocked(given: Any) -> Any:
-    """A number, or a number per length of time, is a stock that each contact uses up."""
+    """A number, or a number per stretch of the calendar, is a stock that each contact uses up."""
     if isinstance(given, dict):
         return given
     quota = forms.whole(given)

@@ -116,7 +116,8 @@ def _said(document: Document, error: Mapping[str, Any]) -> Problem:
         name, *_ = path[-2:]
         rule = _RULES["string_pattern_mismatch"]
         return _of(document, owner, f"{words(path[:-2])}: name == {shown(name)}, {rule}.")
-    return problem(document, path, f"{_rule(error)}{_example(path)}")
+    rule = _rule(error)
+    return problem(document, path, rule if rule.endswith("?") else f"{rule}{_example(path)}")
 
 
 def _of(document: Document, path: Path, sentence: str) -> Problem:

@@ -27,6 +27,7 @@ from engine.domain import (
     Weight,
 )
 from engine.errors import ProgramError
+from engine.period import Period
 from engine.program import arbitration_of, json_schema, load, loads, rules_of, weights_of
 from engine.program.document import read
 from engine.rules import findings
@@ -76,7 +77,9 @@ def test_every_field_of_the_retail_example_becomes_what_it_says() -> None:
     }
     sale = offers["winter_sale"]
     assert (sale.value, sale.priority, sale.lever, sale.group) == (24.0, 9.0, 1.0, "sales")
-    assert (sale.starts, sale.ends) == (datetime(2026, 11, 20, tzinfo=UTC), datetime(2027, 1, 16, tzinfo=UTC))
+    oslo = timedelta(hours=1)  # the program's dates are days there
+    assert sale.starts == datetime(2026, 11, 20, tzinfo=UTC) - oslo
+    assert sale.ends == datetime(2027, 1, 16, tzinfo=UTC) - oslo
     assert sale.creative["push"] == {"title": "Winter sale"}
     assert offers["come_back"].rules[-1].text == "COALESCE(churn, 0) > 0.4 AND clv > 50"
     assert channels["sms"].caps == (Cap(1, timedelta(days=7)), Cap(2, timedelta(days=30)))
@@ -119,8 +122,8 @@ def test_limits_become_budgets_that_are_settled_at_once_or_by_an_outcome() -> No
     )
     day = timedelta(days=1)
     assert program.budgets == (
-        Budget("january", "money", Quota(5000.5, 7 * day), ("a",), ("email",)),
-        Budget("stock a", "stock", Quota(40, day), ("a",)),
+        Budget("january", "money", Quota(5000.5, Period(1, "week")), ("a",), ("email",)),
+        Budget("stock a", "stock", Quota(40, Period(1, "day")), ("a",)),
         Budget("stock b", "stock", Quota(3), ("b",), (), "visit", day),
         Budget("capacity email", "contacts", Quota(200), (), ("email",)),
     )

@@ -28,10 +28,12 @@ from engine.domain import (
     Staleness,
     Weight,
 )
+from engine.period import Period
 
 T = TypeVar("T")
 NAMES = ("a", "b", "c")
 LENGTHS = (timedelta(hours=36), timedelta(days=7), timedelta(days=14))
+PERIODS = (None, Period(1, "day"), Period(1, "month"), Period(2, "month"))
 MOMENTS = (None, datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, 8, 30, tzinfo=UTC))
 CREATIVES: tuple[dict[str, Any], ...] = ({}, {"a": {}}, {"a": {"subject": "x y"}}, {"b": [], "a": "x"})
 
@@ -80,6 +82,7 @@ class _Lot:
                 staleness={n: self.staleness() for n in self.names()},
                 holidays=self.some(lambda: date(2026, 12, self.one([24, 25]))),
                 arbitration=self.one([None, self.rule()]),
+                zone=self.one(["UTC", "Europe/Oslo"]),
             )
         )
 
@@ -102,7 +105,7 @@ class _Lot:
         )
 
     def budget(self, name: str) -> Budget:
-        quota = Quota(self.one([5.0, 6.0]), self.one([None, *LENGTHS]))
+        quota = Quota(self.one([5.0, 6.0]), self.one(PERIODS))
         return Budget(name, self.one(["money", "stock"]), quota, self.names(), self.names(), self.text())
 
     def staleness(self) -> Staleness:

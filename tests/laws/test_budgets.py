@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -15,10 +16,10 @@ from engine.decide import Decided, decide
 from engine.live import live
 from engine.replay import replay
 from engine.request import Request
-from engine.store import customers, open_store, outcomes, predictions
+from engine.store import customers, decisions, open_store, outcomes, predictions
 from engine.store.rows import DecisionRow, OutcomeRow, PredictionRow
 from engine.store.withdrawn import withdraw
-from tests.engine.budget.scarce import TEXT, Ledger, hours, stored
+from tests.engine.budget.scarce import Ledger, hours, scarce, stored
 from tests.engine.programs import AT, applied, person
 
 NAMES = [f"c{i}" for i in range(12)]
@@ -41,15 +42,16 @@ steps = st.lists(
 class Town:
     """A store in which steps are taken, beside the ledger that should come of them."""
 
-    def __init__(self, c: Connection) -> None:
+    def __init__(self, c: Connection, at: datetime = AT, zone: str = "UTC", cash: str = "week") -> None:
         self.c = c
-        self.at = AT
+        self.at = at
+        self.text = scarce(zone, cash)
         self.number = 0
         self.rows: dict[str, DecisionRow] = {}
-        self.ledger = Ledger()
-        applied(c, TEXT)
+        self.ledger = Ledger(zone, cash)
+        applied(c, self.text)
         customers.put_customers(c, [person(name) for name in NAMES])
-        at_us = microseconds(AT)
+        at_us = microseconds(at)
         scores = [
             PredictionRow(name, f"p_buy.{offer}", "1", (i + shift) % 7 / 10, at_us, at_us)
             for i, name in enumerate(NAMES)
@@ -104,22 +106,33 @@ class Town:
 
     def restock(self, pieces: int) -> None:
         """Another version of the program has another number of pieces."""
-        applied(self.c, TEXT.replace("stock: 9", f"stock: {pieces}"))
+        applied(self.c, self.text.replace("stock: 9", f"stock: {pieces}"))
         self.ledger.quotas["stock sale"] = pieces * 1_000_000
 
     def wait(self, number: int) -> None:
         self.at += hours(number)
 
 
+calendars = st.sampled_from(
+    [
+        (AT, "UTC", "week"),
+        (datetime(2026, 11, 30, 14, tzinfo=UTC), "UTC", "month"),
+        (datetime(2026, 10, 24, 20, tzinfo=UTC), "Europe/Oslo", "week"),  # a Saturday; 25 hours on Sunday
+        (datetime(2026, 10, 31, 2, tzinfo=UTC), "America/New_York", "month"),  # 25 hours on 1 November
+        (datetime(2026, 11, 30, 20, tzinfo=UTC), "Asia/Kathmandu", "month"),
+    ]
+)
+
+
 @settings(max_examples=25, deadline=None)
-@given(steps)
+@given(steps, calendars)
 def test_the_ledger_is_never_overspent_and_is_what_the_log_and_the_outcomes_make_it(
-    taken: list[tuple[str, object]],
+    taken: list[tuple[str, object]], calendar: tuple[datetime, str, str]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(Path(folder) / "store.db")
         with store.write() as c:
-            town = Town(c)
+            town = Town(c, *calendar)
             for name, *arguments in taken:
                 getattr(town, name)(*arguments)
                 assert stored(c) == town.ledger.pages()
@@ -128,3 +141,33 @@ def test_the_ledger_is_never_overspent_and_is_what_the_log_and_the_outcomes_make
                 assert [one for one in again.differences if one.field not in ("withdrawn", "contact")] == []
                 assert again.propensity == row.propensity
         store.close()
+
+
+@settings(max_examples=8, deadline=None)
+@given(calendars, st.permutations(range(len(NAMES))), st.integers(0, 30))
+def test_one_group_and_one_by_one_take_the_same_on_both_sides_of_midnight(
+    calendar: tuple[datetime, str, str], members: list[int], waited: int
+) -> None:
+    """A batch decides in groups, requests come alone: at the same prices nothing differs or is overspent."""
+    at = calendar[0] + timedelta(hours=waited)
+    taken = []
+    for size in (len(members), 1):
+        with tempfile.TemporaryDirectory() as folder:
+            store = open_store(Path(folder) / "store.db")
+            with store.write() as c:
+                town = Town(c, *calendar)
+                requests = [Request(NAMES[m], "spring", f"k{j}", at) for j, m in enumerate(members)]
+                for i in range(0, len(requests), size):
+                    decide(c, requests[i : i + size], {"spring": live(c, "spring")}, {})
+                rows = [found for one in requests if (found := _made(c, one.key))]
+                for row in rows:
+                    town.ledger.decided(row)
+                assert len(rows) == len(requests)
+                assert stored(c) == town.ledger.pages()
+                taken.append([(row.key, row.offer, row.channel, row.slot, row.propensity) for row in rows])
+            store.close()
+    assert taken[0] == taken[1]
+
+
+def _made(c: Connection, key: str) -> DecisionRow | None:
+    return decisions.decisions_by_key(c, "spring", [key]).get(key)

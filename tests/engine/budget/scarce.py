@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -14,10 +15,11 @@ US = 1_000_000
 DAY_US = 86_400 * US
 TEXT = """
 program: spring
+zone: ZONE
 attributes: {age: integer}
 predictions: {p_buy.sale: sale, p_buy.loyalty: loyalty}
 budgets:
-  cash: {money: 1.5 per week, settled_by: purchase, hold: 1 day}
+  cash: {money: 1.5 per CASH, settled_by: purchase, hold: 1 day}
 offers:
   sale: {value: 40, stock: 9}
   loyalty: {value: 20, cost: 0.5, stock: {count: 4, settled_by: visit, hold: 2 days}}
@@ -53,8 +55,13 @@ class Drawn:
 
 @dataclass
 class Ledger:
-    """The ledger by its definition, told everything that happens in order."""
+    """The ledger by its definition, told everything that happens in order.
 
+    `cash` is the stretch of the calendar of `zone` in which there is so much of it.
+    """
+
+    zone: str
+    cash: str
     quotas: dict[str, int] = field(default_factory=lambda: dict(QUOTAS))
     drawn: list[Drawn] = field(default_factory=list)
 
@@ -62,12 +69,16 @@ class Ledger:
         if not row.contact:
             return
         assert row.send_at_us is not None
-        week = 4 * DAY_US + (row.send_at_us - 4 * DAY_US) // (7 * DAY_US) * 7 * DAY_US
-        self._draw(row, "cash", week, CASH[row.channel][row.offer])
+        day = datetime.fromtimestamp(row.send_at_us / US, ZoneInfo(self.zone)).date()
+        first = {"week": day - timedelta(days=day.weekday()), "month": day.replace(day=1)}[self.cash]
+        self._draw(row, "cash", self._midnight(first), CASH[row.channel][row.offer])
         if row.offer in ("sale", "loyalty"):
             self._draw(row, f"stock {row.offer}", LIFE, US)
         if row.channel == "sms":
-            self._draw(row, "capacity sms", row.send_at_us // DAY_US * DAY_US, US)
+            self._draw(row, "capacity sms", self._midnight(day), US)
+
+    def _midnight(self, day: date) -> int:
+        return round(datetime.combine(day, time(), ZoneInfo(self.zone)).timestamp()) * US
 
     def _draw(self, row: DecisionRow, budget: str, start_us: int, amount: int) -> None:
         assert amount <= self.left(budget, start_us), f"{budget} is overspent"
@@ -106,6 +117,11 @@ class Ledger:
             page[0] += one.amount * (one.state == "used")
             page[1] += one.amount * (one.state == "reserved")
         return {key: (used, reserved) for key, (used, reserved) in found.items()}
+
+
+def scarce(zone: str, cash: str) -> str:
+    """The program with that calendar."""
+    return TEXT.replace("ZONE", zone).replace("CASH", cash)
 
 
 def stored(connection: Connection) -> dict[tuple[str, int], tuple[int, int]]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -11,12 +10,12 @@ from engine.context import fit
 from engine.domain import Budget, Quota
 from engine.feasible import funnel
 from engine.live import built
+from engine.period import Period
 from engine.screen import screen
 from engine.situation import Limit, Situation, columns, decode, encode
 from tests.engine.programs import AT, spring
 
 AT_US = int(AT.timestamp()) * 1_000_000
-DAY = timedelta(days=1)
 MIDNIGHT = AT_US - 9 * 3_600_000_000
 YES = {"marketing": True, "sms": True}
 
@@ -35,7 +34,7 @@ def situation(limits: dict[str, Limit], key: str = "k", p: float = 0.5) -> Situa
 
 
 def test_what_is_used_up_is_not_feasible_and_the_reason_says_until_when() -> None:
-    live = current(Budget("mails", "contacts", Quota(5, DAY), (), ("email",)))
+    live = current(Budget("mails", "contacts", Quota(5, Period(1, "day")), (), ("email",)))
     rows = [situation({"mails": Limit(MIDNIGHT, 5_000_000, 0.0, [(0, 0, 0.0)])})]
     made = choose(live, columns(live.program, rows)).feasible
     open = {a.name for a, is_open in zip(live.program.actions, made.mask[0], strict=True) if is_open}
@@ -53,8 +52,7 @@ def test_only_what_costs_more_than_is_left_is_not_feasible() -> None:
 
 
 def test_a_contact_counts_in_the_period_it_is_sent_in() -> None:
-    hour = timedelta(hours=1)
-    live = current(Budget("mails", "contacts", Quota(5, hour)))
+    live = current(Budget("mails", "contacts", Quota(5, Period(1, "hour"))))
     tonight = (17 * 3600 + 1800 - 9 * 3600) // 3600  # hours from nine to half past six in Oslo
     rows = [situation({"mails": Limit(AT_US, 5_000_000, 0.0, [(tonight, 0, 0.0)])})]
     made = choose(live, columns(live.program, rows)).feasible

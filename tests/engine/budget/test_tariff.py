@@ -1,45 +1,38 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-
-import numpy as np
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from datetime import UTC, datetime
 
 from engine.budget.tariff import LIFE_US, Tariff, tariffs
 from engine.calendar import microseconds
 from engine.domain import Budget, Program, Quota
+from engine.period import Period
 from tests.engine.programs import spring
 
 NOON = microseconds(datetime(2026, 11, 25, 12, 30, tzinfo=UTC))  # a Wednesday
-periods = st.sampled_from([timedelta(minutes=1), timedelta(hours=5), timedelta(days=1), timedelta(days=7)])
 
 
 def tariff(budget: Budget, program: Program | None = None) -> Tariff:
     return tariffs(replace(program or spring(), budgets=(budget,)))[0]
 
 
-@pytest.mark.parametrize(
-    ("period", "start"),
-    [
-        (timedelta(hours=1), datetime(2026, 11, 25, 12, tzinfo=UTC)),
-        (timedelta(days=1), datetime(2026, 11, 25, tzinfo=UTC)),
-        (timedelta(days=7), datetime(2026, 11, 23, tzinfo=UTC)),
-    ],
-)
-def test_a_period_starts_on_the_hour_at_midnight_and_on_monday(period: timedelta, start: datetime) -> None:
-    assert tariff(Budget("b", "contacts", Quota(5, period))).start(NOON) == microseconds(start)
+def test_a_budget_goes_by_the_calendar_of_its_program() -> None:
+    quota = Quota(5, Period(1, "month"))
+    oslo = tariff(Budget("b", "contacts", quota), replace(spring(), zone="Europe/Oslo"))
+    assert oslo.start(NOON) == microseconds(datetime(2026, 10, 31, 23, tzinfo=UTC))
+    assert oslo.in_words(oslo.start(NOON)) == " until 2026-12-01"
+    assert oslo.before_us == 0
+    assert oslo.open_until(oslo.start(NOON)) == microseconds(datetime(2026, 11, 30, 23, tzinfo=UTC))
+    assert tariff(Budget("b", "contacts", quota)).start(NOON) == microseconds(
+        datetime(2026, 11, 1, tzinfo=UTC)
+    )
 
 
-@settings(deadline=None)
-@given(periods, st.lists(st.integers(-(10**15), 10**16), min_size=1))
-def test_every_instant_falls_into_the_period_that_starts_last(period: timedelta, at: list[int]) -> None:
-    one = tariff(Budget("b", "contacts", Quota(5, period)))
-    starts = one.starts(np.array(at))
-    assert starts.tolist() == [one.start(t) for t in at]
-    assert all(start <= t < start + one.period_us for start, t in zip(starts.tolist(), at, strict=True))
+def test_a_contact_for_later_can_fall_into_the_next_month_and_no_further() -> None:
+    one = tariff(Budget("b", "contacts", Quota(5, Period(1, "month"))))
+    months = [microseconds(datetime(2026, month, 1, tzinfo=UTC)) for month in (11, 12)]
+    assert list(one.following(one.start(NOON))[:2]) == months
+    assert one.periods == 2
 
 
 def test_each_action_draws_what_it_costs_on_the_budgets_it_is_a_member_of() -> None:
