@@ -29,13 +29,11 @@ import msgspec
 import numpy as np
 from sqlalchemy import Connection
 
-from engine import arbitrate, context
 from engine.assign import unit_hash
-from engine.choose import Live, scorer
+from engine.choose import Live, Scorer, scorer
 from engine.context import Encoding
-from engine.situation import columns, decode
-from engine.store import entries, learning
-from engine.store.rows import DueRow
+from engine.latest import Latest, customers, latest
+from engine.store import entries
 from policies.base import Floats, Mask
 
 AMONG = 3_000  # newest decisions whose customers are looked at
@@ -51,45 +49,43 @@ def with_usual(connection: Connection, current: Live, without: str = "") -> Enco
 
     Args:
         without: a customer who is not looked at.
+
+    Raises:
+        StoreError: a fold of the log is damaged.
     """
-    rows = _sampled(connection, current, without)
-    usual = _usual(current, rows) if scorer(current) is not None and len(rows) >= LEAST else ()
+    judge = scorer(current)
+    met = _sampled(connection, current, without) if judge is not None else None
+    usual = () if met is None or judge is None or len(met) < LEAST else _usual(current, judge, met)
     return msgspec.structs.replace(current.encoding, usual=usual)
 
 
-def _sampled(connection: Connection, current: Live, without: str) -> Sequence[DueRow]:
-    """The newest decisions, of those in rows and by the program as it is, of some of the newest customers.
+def _sampled(connection: Connection, current: Live, without: str) -> Latest | None:
+    """The newest decisions by the program as it is of some of the newest customers.
 
     Each customer is looked at over several moments however many customers there are: the newest decisions
     of a large program would each be of somebody else.
     """
-    name, version = current.program.name, current.program.version
-    newest = entries.newest(connection, name, _EVER, AMONG)
-    customers = learning.customers_of(connection, newest.seq[newest.fold == 0].tolist(), "policy")
-    by_lot = sorted(customers, key=lambda one: unit_hash(f"spare {name}", one))
+    name = current.program.name
+    newest = customers(connection, entries.newest(connection, name, _EVER, AMONG), "policy")
+    by_lot = sorted(newest, key=lambda one: unit_hash(f"spare {name}", one))
     some = [one for one in by_lot if one != without][:CUSTOMERS]
-    return learning.newest_of_each(connection, name, version, "policy", some, EACH)
+    return latest(connection, current, "policy", some, EACH)
 
 
-def _usual(current: Live, rows: Sequence[DueRow]) -> tuple[float, ...]:
+def _usual(current: Live, judge: Scorer, met: Latest) -> tuple[float, ...]:
     """(1 + d) weights of [1, x]; () where too few decisions had a choice."""
-    situations = columns(current.program, [decode(row.situation) for row in rows])
-    X, prior = context.encode(current.encoding, situations), arbitrate.prior(current.program, situations)
-    packed = np.stack([np.frombuffer(row.feasible, dtype=np.uint8) for row in rows])
-    mask = np.unpackbits(packed, axis=1, count=len(current.actions)).astype(np.bool_)
-    judge, chosen = scorer(current), np.flatnonzero(mask[:, 1:].any(axis=1))
-    assert judge is not None
+    chosen = np.flatnonzero(met.mask[:, 1:].any(axis=1))
     if len(chosen) < LEAST:
         return ()
-    steady = _steady(X, [row.customer for row in rows], len(current.encoding.history))
-    gained = _gained(judge.scores(X[chosen], current.actions, prior[chosen]), mask[chosen])
-    A = np.column_stack([np.ones(len(chosen)), X[chosen] * steady])
+    steady = _steady(met.X, met.customer, len(current.encoding.history))
+    gained = _gained(judge.scores(met.X[chosen], current.actions, met.prior[chosen]), met.mask[chosen])
+    A = np.column_stack([np.ones(len(chosen)), met.X[chosen] * steady])
     held = _SHRINK * np.diag(np.arange(A.shape[1]) > 0)
     weights: Floats = np.linalg.solve(A.T @ A + held, A.T @ gained)
-    return tuple((weights * room([row.customer for row in rows], [row.contact for row in rows])).tolist())
+    return tuple((weights * room(met.customer, met.contact)).tolist())
 
 
-def room(customer: Sequence[str], contact: Sequence[bool]) -> float:
+def room(customer: Sequence[str], contact: Sequence[bool] | Mask) -> float:
     """What part of what contacts usually earn is charged, in [0, 1], from (n,) decisions of customers.
 
     Twice the share of moments at which nothing is sent, 1 at most. A customer's only moment is none that

@@ -35,9 +35,7 @@ def parts(c: Connection, ids: Sequence[str], made: NDArray[np.bool_]) -> list[Pa
     if (turn := folds.turn_of(c)) is None or not len(ids):
         return []
     wanted, found = hashes(ids), list[Part]()
-    places = np.array(folds.find(c, turn, "customers", wanted), dtype=np.int64).reshape(-1, 2)
-    for number in np.unique(places[:, 0]).tolist():
-        row = np.sort(places[places[:, 0] == number, 1])
+    for number, row in _by_fold(folds.find(c, turn, "customers", wanted)):
         if (fold := unfolding.fold(c, number)) is None:
             continue
         at, hit = _within(np.frombuffer(fold.customers, dtype=np.uint64), wanted[row])
@@ -46,6 +44,30 @@ def parts(c: Connection, ids: Sequence[str], made: NDArray[np.bool_]) -> list[Pa
             left = ~np.isin(part.place, unfolding.there(c, fold))
             part = Part(fold, part.row[left], part.place[left])
         if len(part.row):
+            found.append(part)
+    return found
+
+
+def latest(c: Connection, program: str, version: int, ids: Sequence[str], each: int, most: int) -> list[Part]:
+    """Where the newest `each` decisions of each customer stand that are no rows, in at most `most` folds.
+
+    Of the program in that version and of no fallback, the newest fold first.
+    """
+    from engine.unfold import header_of
+
+    if (turn := folds.turn_of(c)) is None or not ids:
+        return []
+    wanted, own, found = hashes(ids), set(folds.numbers(c, program)), list[Part]()
+    lacks = np.full(len(ids), each)
+    for number, row in reversed(_by_fold(folds.find(c, turn, "customers", wanted))):
+        row = row[lacks[row] > 0]
+        if number not in own or not len(row) or (fold := unfolding.fold(c, number)) is None:
+            continue
+        header = header_of(fold.header)
+        if header.program_version != version or len(found) == most:
+            break
+        if header.fallback is None and len((part := _left(c, fold, wanted, row)).row):
+            lacks[part.row] -= 1
             found.append(part)
     return found
 
@@ -71,6 +93,21 @@ def held(c: Connection, ids: Collection[str]) -> set[str]:
     asked = list(ids)
     found = parts(c, asked, np.zeros(len(asked), dtype=np.bool_))
     return {asked[i] for part in found for i in part.row.tolist()}
+
+
+def _by_fold(found: Sequence[folds.Place]) -> list[tuple[int, NDArray[np.int64]]]:
+    """The numbers of the folds in order, with the indexes of the customers in each."""
+    places = np.array(found, dtype=np.int64).reshape(-1, 2)
+    places = places[np.lexsort((places[:, 1], places[:, 0]))]
+    number, first = np.unique(places[:, 0], return_index=True)
+    return list(zip(number.tolist(), np.split(places[:, 1], first[1:]), strict=True)) if len(number) else []
+
+
+def _left(c: Connection, fold: unfolding.Fold, wanted: Hashes, row: NDArray[np.int64]) -> Part:
+    """The places of a fold that are of some customers, and whose rows are not made."""
+    at, hit = _within(np.frombuffer(fold.customers, dtype=np.uint64), wanted[row])
+    hit &= ~np.isin(at, unfolding.there(c, fold))
+    return Part(fold, row[hit], at[hit])
 
 
 def _within(names: Hashes, wanted: Hashes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
