@@ -25,8 +25,7 @@ from engine.profiles import CONSENT, DTYPES, profiles
 from engine.recent import recent
 from engine.situation import Contact, Happened, as_instant
 from engine.store import assignments, customers, folds, predictions
-from engine.store.rows import CustomerRow
-from engine.values import fits, types
+from engine.values import all_fit, fits, types
 from policies.base import Mask
 
 Columns = Mapping[str, pl.Series]  # as of `engine.profiles.customer_table`
@@ -72,7 +71,7 @@ def of_known(
         for some, keep in ((profiled, True), (~profiled, False)):
             if some.any():
                 own = part.filter(pl.Series(some))
-                if not keep:
+                if not keep and own.width > 1:
                     customers.put_customers(connection, profiles(program, own, at_us))
                 made.append((some, _facts(connection, program, own, at_us, met.only(some), keep)))
     return made
@@ -143,10 +142,8 @@ def _of_rows(connection: Connection, program: Program, ids: Sequence[str], met: 
     if not rows:
         return {}
     each = [rows.get(one) for one in ids]
-    made = {
-        one.name: pl.Series(one.name, [_value(row, one.name, one.type) for row in each], DTYPES[one.type])
-        for one in program.attributes
-    }
+    attributes: list[Mapping[str, Any]] = [{} if row is None else row.attributes for row in each]
+    made = {one.name: _stored(one.name, one.type, attributes) for one in program.attributes}
     purposes = sorted({purpose for row in rows.values() for purpose in row.consent})
     made |= {
         f"{CONSENT}{purpose}": pl.Series(
@@ -159,8 +156,15 @@ def _of_rows(connection: Connection, program: Program, ids: Sequence[str], met: 
     return made | {"zone": pl.Series("zone", [None if row is None else row.zone for row in each], pl.String)}
 
 
-def _value(row: CustomerRow | None, name: str, kind: AttributeType) -> Any:
-    value = None if row is None else row.attributes.get(name)
+def _stored(name: str, kind: AttributeType, profiles: Sequence[Mapping[str, Any]]) -> pl.Series:
+    """A column of profiles, null where the stored value is of another type."""
+    values = [one.get(name) for one in profiles]
+    if not all_fit(kind, values):
+        values = [_value(kind, value) for value in values]
+    return pl.Series(name, values, DTYPES[kind])
+
+
+def _value(kind: AttributeType, value: Any) -> Any:
     if value is None or not fits(kind, value):
         return None
     return float(value) if kind == "number" else as_instant(value) if kind == "timestamp" else value
@@ -179,17 +183,20 @@ def _scores(
     asked = [ids[i] for i in np.flatnonzero(some).tolist()]
     rows, means = predictions.predictions(connection, asked) if asked else {}, means_of(connection, program)
     value = [used(program, rows.get(one, {}), at_us, means) for one in ids]
-    at = [dates(program, rows.get(one, {}), {}, at_us) for one in ids]
     scores = {model: pl.Series(model, [one.get(model) for one in value], pl.Float64) for model in models}
-    dated = {model: pl.Series([one.get(model) for one in at], dtype=pl.Int64) for model in _dated(program)}
-    return scores, dated
+    if not (dated := _dated(program)):
+        return scores, {}
+    at = [dates(program, rows.get(one, {}), {}, at_us) for one in ids]
+    return scores, {model: pl.Series([one.get(model) for one in at], dtype=pl.Int64) for model in dated}
 
 
 def _arms(connection: Connection, program: Program, ids: Sequence[str], met: Met) -> pl.Series:
-    found = np.full(len(ids), None, dtype=object)
-    for piece in met.pieces:
-        if piece.header.program == program.name:
-            found[piece.row] = piece.read("arm".__eq__)["arm"].to_numpy()
+    found, left = np.full(len(ids), None, dtype=object), np.ones(len(ids), dtype=np.bool_)
+    for piece in reversed(met.pieces):
+        rows = left[piece.row]
+        if piece.header.program == program.name and rows.any():
+            found[piece.row[rows]] = piece.read("arm".__eq__, rows)["arm"].to_numpy()
+            left[piece.row] = False
     asked = [ids[i] for i in np.flatnonzero(met.standing.decisions).tolist()]
     given = assignments.assignments(connection, program.name, asked) if asked else {}
     return pl.Series(

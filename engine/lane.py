@@ -6,7 +6,7 @@ for the choice itself. The log keeps the columns, and makes rows of them when so
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -49,12 +49,25 @@ def takes(program: Program) -> bool:
     return not program.budgets
 
 
-def decide(connection: Connection, current: Live, facts: Facts, name: str, at: datetime) -> Settled:
-    """Decide and log, in the open transaction and in a batch of that name, for customers known by facts."""
+def decide(
+    connection: Connection,
+    current: Live,
+    facts: Facts,
+    name: str,
+    at: datetime,
+    seen: Callable[[Situations, Choices], None] = lambda asked, made: None,
+) -> Settled:
+    """Decide and log, in the open transaction and in a batch of that name, for customers known by facts.
+
+    Args:
+        seen: is shown what some are decided on and what was chosen, some hundred at a time, in order.
+    """
     requests, part = asked(connection, current, facts, name, at), facts.table
     chosen, dropped, reasons = [], [], tuple[Reason, ...]()
     for start in range(0, part.height, TOGETHER):
-        choices = choose(current, requests.between(start, start + TOGETHER))
+        some = requests.between(start, start + TOGETHER)
+        choices = choose(current, some)
+        seen(some, choices)
         chosen.append(_Chosen.of(choices))
         dropped.append(counted(choices.feasible))
         reasons = choices.feasible.reasons  # those of the program, the same every time

@@ -6,7 +6,8 @@ Read by columns, and nothing is unfolded: a chunk of a batch is told apart by th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -23,19 +24,30 @@ from engine.unfold import Header, header_of
 from policies.base import Ints, Mask
 
 
+class Block:
+    """A block of the store that is read when it is first asked for, as most of a customer's are not."""
+
+    def __init__(self, connection: Connection, number: int) -> None:
+        self.number = number
+        self._connection = connection
+
+    @cached_property
+    def body(self) -> bytes:
+        """What it holds. Raises `StoreError` if it is gone."""
+        return blocks.body(self._connection, self.number)
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Decisions of one fold.
 
     Attributes:
-        number: of the fold.
-        body: of its block.
+        block: of the fold, with its number.
         row, place: (m,) which of the customers asked for each is of, and its place in the block.
     """
 
-    number: int
+    block: Block
     header: Header
-    body: bytes
     row: Ints
     place: Ints
 
@@ -45,14 +57,14 @@ class Piece:
         Raises:
             StoreError: the fold is damaged.
         """
-        with whole(f"fold {self.number} of the log"):
-            return some(self.body, wanted, self.place if rows is None else self.place[rows])
+        with whole(f"fold {self.block.number} of the log"):
+            return some(self.block.body, wanted, self.place if rows is None else self.place[rows])
 
     def only(self, place: Ints) -> Piece | None:
         """The decisions of some customers, by the (n,) new number of each, below 0 for the others."""
         row = place[self.row]
         kept = row >= 0
-        return Piece(self.number, self.header, self.body, row[kept], self.place[kept]) if kept.any() else None
+        return replace(self, row=row[kept], place=self.place[kept]) if kept.any() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +112,8 @@ def meet(connection: Connection, ids: Sequence[str]) -> Met:
     found = standing(connection, ids)
     pieces = []
     for part in parts(connection, ids, found.decisions):
-        body = blocks.body(connection, part.fold.number)
-        pieces.append(Piece(part.fold.number, header_of(part.fold.header), body, part.row, part.place))
+        header = header_of(part.fold.header)
+        pieces.append(Piece(Block(connection, part.fold.number), header, part.row, part.place))
     return Met(found, pieces)
 
 
@@ -110,7 +122,7 @@ def sort(connection: Connection, program: Program, batch: str, ids: Sequence[str
     rows, look = met.standing, wanted(program)
     folded = met.within(lambda header: True)
     by_row = rows.merged | _merged_into(connection, ids, rows.merged)
-    if look is not None and look.outcomes_us is not None:
+    if look is not None and (look.outcomes or look.outcomes_us is not None):
         by_row |= rows.outcomes
     if not by_hash_alone(connection, program):  # the first arm of who is new to the program is given by it
         by_row |= rows.decisions

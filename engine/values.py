@@ -6,7 +6,7 @@ Attributes of customers and features of requests, checked against the program on
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -113,6 +113,18 @@ def fits(kind: AttributeType, value: Any) -> bool:
         return _value({"": kind}, "", value, "", "") is not None
     except InputError:
         return False
+
+
+_ALIKE: dict[AttributeType, type] = {**_AS_IT_STANDS, "integer": int}
+
+
+def all_fit(kind: AttributeType, values: Sequence[Any]) -> bool:
+    """Whether stored values are seen at one look to be unknown or of a type; if not, each has to be asked."""
+    if not set(map(type, values)) <= {_ALIKE.get(kind), type(None)}:
+        return False
+    known = [one for one in values if one is not None] if kind in ("number", "integer") else []
+    least, most = min(known, default=0), max(known, default=0)  # none of them is NaN: that is not stored
+    return -EXACT <= least <= most <= EXACT if kind == "integer" else -LARGEST < least <= most < LARGEST
 
 
 def _timestamp(name: str, value: str, where: str) -> datetime:

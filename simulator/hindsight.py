@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from engine import arbitrate, context
 from engine.choose import Live
+from engine.domain import ArmName
 from engine.errors import InputError
-from engine.situation import columns, decode
 from policies.base import NO_ACTION, Floats, Ints, Mask
 from policies.explore import uniform
 from policies.fixed import Constant
@@ -26,6 +25,7 @@ from simulator.season import Decisions, Judged, label
 from simulator.targets import Target
 from simulator.truth import true_value
 
+LOGGED: ArmName = "random"  # the arm whose decisions are the log
 _ESTIMATORS = ("calibrated", "ips")
 
 
@@ -60,17 +60,16 @@ class Trial:
 
 def trial(made: Decisions, live: Live, reward: Floats, response: Floats) -> Trial | None:
     """What a day of the arm `random` tells; None if nobody is in it, or nothing had been learnt yet."""
-    own = np.flatnonzero(made.arm == "random")
-    if not len(own) or not live.snapshot_version:
+    if not live.snapshot_version or not (made.arm == LOGGED).any():
         return None
-    logged = columns(live.program, [decode(made.situations[i]) for i in own.tolist()])
-    X, prior = context.encode(live.encoding, logged), arbitrate.prior(live.program, logged)
-    learnt, bau = (one.pmf(X, live.actions, made.mask[own], prior) for one in (live.policy, live.bau))
+    met = made.met.only(np.flatnonzero(made.arm == LOGGED))
+    own, mask = met.row, made.mask[met.row]
+    learnt, bau = (one.pmf(met.X, live.actions, mask, met.prior) for one in (live.policy, live.bau))
     return Trial(
         live,
         own,
-        X,
-        made.mask[own],
+        met.X,
+        mask,
         made.action[own],
         made.propensity[own],
         reward[own],

@@ -18,7 +18,7 @@ import numpy as np
 
 from engine.applied import apply_text
 from engine.calendar import instant, microseconds
-from engine.choose import Choices, Live
+from engine.choose import Live
 from engine.domain import ArmName, PolicySpec, Program
 from engine.errors import InputError
 from engine.learn import learn
@@ -26,18 +26,17 @@ from engine.live import Lives
 from engine.predictions.intake import take_in
 from engine.predictions.versions import About
 from engine.program import loads
-from engine.request import Request
 from engine.store import Store, open_store
 from engine.store.customers import put_customers
-from engine.store.rows import CustomerRow, DecisionRow, PredictionRow
+from engine.store.rows import CustomerRow, PredictionRow
 from engine.track import Event, IdentifyEvent, OutcomeEvent, track
 from engine.uncollected import uncollected
-from policies.base import Floats, Ints
-from simulator.ask import decide_all
+from simulator.ask import Morning, ask
 from simulator.clones import is_clone
+from simulator.clones.base import TAUGHT
 from simulator.clones.serve import Served
 from simulator.happen import Outcomes, after, outcomes, reported
-from simulator.hindsight import off_policy
+from simulator.hindsight import LOGGED, off_policy
 from simulator.ladder import experiment, ladder, left_alone
 from simulator.predict import predict
 from simulator.record import Record
@@ -220,7 +219,7 @@ def _live_through(
                 learn(connection, stage.program.name, START + day * DAY)
         if served is not None:
             served.morning(day)
-        live, made = _decide(stage, lives, day, seed)
+        live, made = ask(stage.store, lives, _morning(stage, day, seed, served), stage.names, stage.chunk)
         expected = response(world, stage.program, people, state, day)
         found = outcomes(world, people, state, day, stage.program.actions, made.action)
         told = reported(world, found)
@@ -265,28 +264,7 @@ def _post(stage: Stage, post: dict[int, list[Event]], made: Decisions, found: Ou
             arrived.append(IdentifyEvent(name, consent=withdrawn))
 
 
-def _decide(stage: Stage, lives: Lives, day: int, seed: int) -> tuple[Live, Decisions]:
-    """The morning's decisions for everyone."""
-    at, name, moment = START + day * DAY, stage.program.name, dict(stage.world.moment(day))
-    requests = [Request(one, name, f"{seed}:{day}:{one}", at, moment) for one in stage.names]
-    rows, rounds = decide_all(stage.store, lives, requests, stage.chunk)
-    return rounds[-1][0], _decisions(day, microseconds(at), rows, [choices for _, choices in rounds])
-
-
-def _decisions(day: int, at_us: int, rows: list[DecisionRow], rounds: list[Choices]) -> Decisions:
-    arm = np.array([row.arm for row in rows])
-    action: Ints = np.array([row.action for row in rows], dtype=np.int64)
-    pmf: Floats = np.concatenate([one.pmf for one in rounds])
-    pmf[arm == "holdout"] = np.arange(pmf.shape[1]) == 0
-    return Decisions(
-        day,
-        at_us,
-        arm,
-        action,
-        np.array([row.propensity for row in rows]),
-        pmf,
-        np.concatenate([one.feasible.mask for one in rounds]),
-        np.array([at_us if row.send_at_us is None else row.send_at_us for row in rows], dtype=np.int64),
-        [row.id for row in rows],
-        [row.situation for row in rows],
-    )
+def _morning(stage: Stage, day: int, seed: int, served: Served | None) -> Morning:
+    looked: set[ArmName] = {LOGGED} if served is None else {LOGGED, *TAUGHT}
+    moment = stage.world.moment(day)
+    return Morning(stage.program.name, f"{seed}:{day}", day, START + day * DAY, moment, looked)

@@ -24,6 +24,26 @@ def label(policy: PolicySpec) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Met:
+    """What m of a morning's decisions were decided on.
+
+    Attributes:
+        row: (m,) which of them, in order.
+        X: (m, d) contexts as the policy saw them.
+        prior: (m, k) expected net value before learning.
+    """
+
+    row: Ints
+    X: Floats
+    prior: Floats
+
+    def only(self, row: Ints) -> Met:
+        """Those of some rows that are among them."""
+        own = np.isin(self.row, row)
+        return Met(self.row[own], self.X[own], self.prior[own])
+
+
+@dataclass(frozen=True, slots=True)
 class Decisions:
     """What the engine decided for n customers on one morning.
 
@@ -37,7 +57,7 @@ class Decisions:
         mask: (n, k) feasible actions.
         send_us: (n,) when it is sent, microseconds UTC; the decision's moment for no_action.
         ids: n decision ids.
-        situations: n situations as logged.
+        met: what some of them were decided on.
     """
 
     day: int
@@ -49,7 +69,7 @@ class Decisions:
     mask: Mask
     send_us: Ints
     ids: list[str]
-    situations: list[bytes]
+    met: Met
 
     def __len__(self) -> int:
         return len(self.action)

@@ -72,7 +72,7 @@ def _laid_over(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]
 
 def customers(c: Connection, ids: Collection[str]) -> dict[str, CustomerRow]:
     """The customers among `ids` that the store knows, by id."""
-    folds.customers(c, ids)
+    folds.profiles(c, ids)
     return {
         id_: CustomerRow(id_, _decode(attributes), _decode(consent), zone, updated_us)
         for id_, attributes, consent, zone, updated_us in run(c, _SELECT, wanted=as_ids(ids))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, select
 
 from engine.store import blocks, folds, learning, taught, unfolding
+from engine.store.headers import common
 from engine.store.rows import DueRow
 from engine.store.statement import Statement, prepare, run
 from engine.store.tables import table
@@ -118,8 +119,8 @@ def since(c: Connection, program: str, since_us: int) -> Entries:
     """All decisions made then or later, in the log's order: also those that a fallback answered."""
     found = [_rows(c, _SINCE, program, since_us)]
     for number in folds.numbers(c, program):
-        if folds.made_at(c, number) >= since_us and (fold := unfolding.fold(c, number)) is not None:
-            found.append(_of_fold(c, folds.made_at(c, number), fold))
+        if common(c, number).at_us >= since_us and (fold := unfolding.fold(c, number)) is not None:
+            found.append(_of_fold(c, common(c, number).at_us, fold))
     every = _joined(found)
     return every.only(np.argsort(every.seq, kind="stable"))
 
@@ -145,7 +146,7 @@ def learnt(c: Connection, program: str) -> tuple[Entries, Floats, Floats]:
         if (fold := unfolding.fold(c, lesson.number)) is not None:
             place = unfolding.left(c, fold)
             place = place[np.isfinite(lesson.rewards[place])]
-            found.append(_of_fold(c, folds.made_at(c, fold.number), fold, place))
+            found.append(_of_fold(c, common(c, fold.number).at_us, fold, place))
             given.append(np.stack([lesson.rewards[place], lesson.rests[place]], axis=1))
     every, both = _joined(found), np.concatenate(given)
     order = np.argsort(every.seq, kind="stable")
@@ -191,7 +192,7 @@ def _folds(c: Connection, numbers: Iterable[int], before_us: int) -> Iterator[tu
     from engine.unfold import header_of
 
     for number in numbers:
-        if folds.made_at(c, number) < before_us and (fold := unfolding.fold(c, number)) is not None:
+        if common(c, number).at_us < before_us and (fold := unfolding.fold(c, number)) is not None:
             header = header_of(fold.header)
             if header.fallback is None:
                 yield header.at_us, fold

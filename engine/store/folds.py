@@ -26,6 +26,7 @@ from sqlalchemy import table as any_table
 
 from engine.store import unfolding
 from engine.store.directory import Directory, Hashes, hashes, id_hashes
+from engine.store.headers import Common, common
 from engine.store.sqlite import among
 from engine.store.sqlite import ids as as_ids
 from engine.store.statement import execute, prepare, prepare_insert, run, run_many
@@ -52,7 +53,6 @@ _KEYS = prepare(
     select(_decision.c.key).where(_decision.c.program == bindparam("program"), among(_decision.c.key))
 )
 _IDS = prepare(select(_decision.c.id).where(among(_decision.c.id)))
-_HEADER = prepare(select(_fold.c.header).where(_fold.c.number == bindparam("number")))
 _LISTED = prepare(select(_fold.c.number, _fold.c.program).order_by(_fold.c.number))
 _LAST = prepare(select(_sequence.c.seq).where(_sequence.c.name == bindparam("log")))
 _SET_LAST = prepare(
@@ -70,7 +70,7 @@ class Known:
     Attributes:
         customers, ids: where they are; those of ids are read when somebody asks for one.
         batch, batches: that of each fold, by its number, and all there are.
-        at_us: the time that the decisions of a fold were made for, by its number, where it was asked.
+        common: what the decisions of a fold have in common, by its number, where it was asked.
 
     Whose rows are there is not among it: that is asked of the store, as the asker sees it.
     """
@@ -79,7 +79,7 @@ class Known:
     ids: Directory = field(default_factory=Directory)
     batch: dict[int, Batch] = field(default_factory=dict)
     batches: set[Batch] = field(default_factory=set)
-    at_us: dict[int, int] = field(default_factory=dict)
+    common: dict[int, Common] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def load(self, c: Connection, column: Column) -> None:
@@ -139,6 +139,14 @@ def customers(c: Connection, ids: Collection[str]) -> None:
     _make(c, turn, _by_fold(left, wanted))
 
 
+def profiles(c: Connection, ids: Collection[str]) -> None:
+    """Have the rows of those customers made whose profiles may stand in a fold."""
+    if (turn := _asked(c)) is not None:
+        asked = list(ids)
+        found = find(c, turn, "customers", hashes(asked))
+        customers(c, {asked[i] for number, i in found if common(c, number).profiles})
+
+
 def keys(c: Connection, program: str, keys: Collection[str]) -> None:
     """Have the decisions of a program under those keys made rows, where they are folded."""
     if (turn := _asked(c)) is None:
@@ -177,19 +185,9 @@ def program(c: Connection, name: str, before_us: int | None = None) -> None:
         every = run(c, _LISTED)
         own = [number for number, of in every if of == name]
         if before_us is not None:
-            own = [number for number in own if made_at(c, number) < before_us]
+            own = [number for number in own if common(c, number).at_us < before_us]
         last = max(own, default=0)
         _make(c, turn, {number: None for number, _ in every if number <= last})
-
-
-def made_at(c: Connection, number: int) -> int:
-    """The time that the decisions of a fold were made for."""
-    from engine.unfold import header_of
-
-    known: dict[int, int] = c.get_execution_options()["folds"].at_us
-    if number not in known:
-        known[number] = header_of(run(c, _HEADER, number=number)[0][0]).at_us
-    return known[number]
 
 
 def numbers(c: Connection, program: str) -> list[int]:

@@ -12,11 +12,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.domain import Program
+from engine.domain import ArmName, Program
 from policies.base import Actions, Floats, Ints, Mask
 
 LABEL = "documented-behaviour clone"
-TAUGHT = ("policy", "random", "bau")  # the arms whose outcomes a clone hears of, the same that teach nextbest
+TAUGHT: tuple[ArmName, ...] = ("policy", "random", "bau")  # of which a clone hears, as they teach nextbest
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from engine.choose import Live
 from engine.context import Encoding
 from engine.domain import PolicySpec, Program
 from engine.live import Lives
-from engine.situation import columns, decode
 from policies.base import Actions, Feedback, Floats, Mask, check
 from policies.state import State
 from simulator.clones import clone
@@ -90,10 +89,9 @@ class Served(Lives):
 
     def evening(self, made: Decisions, told: Outcomes) -> None:
         """The clone is told what was sent; what will follow is put in the post."""
-        own = np.flatnonzero(np.isin(made.arm, TAUGHT))
-        situations = columns(self._program, [decode(made.situations[i]) for i in own.tolist()])
-        X = context.encode(self._encoding, situations)
-        self._clone.sent(Sent(made.day, own, X, made.action[own], made.propensity[own]))
+        met = made.met.only(np.flatnonzero(np.isin(made.arm, TAUGHT)))
+        own = met.row
+        self._clone.sent(Sent(made.day, own, met.X, made.action[own], made.propensity[own]))
         day = np.full(len(told), made.day)
         heard = Heard(day, told.row, told.kind, told.days, worth(self._program, told))
         arrives = made.day + np.maximum(np.ceil(told.days).astype(np.int64), 1)

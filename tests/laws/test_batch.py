@@ -30,7 +30,7 @@ from engine.settings import Settings
 from engine.situation import decode
 from engine.store import Store, customers, decisions, open_store, outcomes, predictions
 from engine.store.rows import DecisionRow, OutcomeRow, PredictionRow
-from simulator.ask import decide_all
+from simulator import ask as season
 from tests.api.client import calling
 from tests.engine.programs import AT, applied, ask, people, settled
 
@@ -217,7 +217,8 @@ def _told_and(
 
 
 def _season(store: Store, requests: list[Request], chunk: int) -> list[str]:
-    return [row.id for row in decide_all(store, Lives(), requests, chunk)[0]]
+    morning = season.Morning("spring", "monday", 0, LATER, {}, set())
+    return season.ask(store, Lives(), morning, [one.customer for one in requests], chunk)[1].ids
 
 
 def _http(store: Store, requests: list[Request]) -> list[str]:

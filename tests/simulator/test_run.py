@@ -14,6 +14,7 @@ from engine.errors import InputError
 from engine.replay import replay
 from engine.store import open_store
 from engine.store.decisions import decisions_iter
+from engine.store.entries import learnt
 from simulator.run import program_text, run
 from simulator.season import Season
 from simulator.season_tables import document
@@ -31,6 +32,16 @@ def season(kind: str = "linear", seed: int = 1) -> Season:
 def test_the_same_seed_is_the_same_season_whatever_the_chunk() -> None:
     again = run(world("retail"), 200, 10, 1, PolicySpec("linear"), chunk=37)
     assert document(again) == document(season())
+
+
+@pytest.mark.parametrize(("name", "policy"), [("retail", None), ("telco", PolicySpec("clone:pega"))])
+def test_a_season_decided_as_batches_is_the_one_decided_one_by_one(
+    name: str, policy: PolicySpec | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Charges for contacts among it: they look at the same decisions in either."""
+    by_columns = run(world(name), 200, 14, 4, policy)
+    monkeypatch.setattr("simulator.ask.lane.takes", lambda program: False)
+    assert document(run(world(name), 200, 14, 4, policy)) == document(by_columns)
 
 
 def test_another_seed_is_another_season() -> None:
@@ -74,15 +85,13 @@ def test_what_the_store_learnt_is_what_happened_in_the_world(tmp_path: Path) -> 
     lived = run(world("retail"), 120, 12, 3, PolicySpec("linear"), path=path)
     store = open_store(path)
     with store.read() as connection:
-        rows = connection.exec_driver_sql(
-            "SELECT d.at_us, sum(l.reward) FROM learnt l JOIN decision d ON d.seq = l.decision "
-            "GROUP BY d.at_us ORDER BY d.at_us"
-        ).fetchall()
+        listed, reward, _ = learnt(connection, "retail")
+        rows = [float(reward[listed.at_us == at].sum()) for at in np.unique(listed.at_us)]
         logged = decisions_iter(connection, "retail", 0, 2000)
         again = [replay(connection, row.id) for row in logged[::97]]
     store.close()
     happened = [sum(t.reward * t.customers for t in lived.daily if t.day == day) for day in range(4)]
-    assert [total for _, total in rows] == pytest.approx(happened, abs=1e-9)
+    assert rows == pytest.approx(happened, abs=1e-9)
     assert len(logged) == 120 * 12 and not any(one.differences for one in again)
 
 
