@@ -35,6 +35,7 @@ class Wanted:
     Attributes:
         kinds: of its cool-downs, looked at for `back_us` before a decision.
         pairs: (offer, kind) of its rules, the last of each looked at however long ago.
+        outcomes: those of `pairs` that are no facts of contacts.
         window_us: the attribution window.
         contacts_us, outcomes_us: how long before a decision they have to be known; None if they need not.
     """
@@ -42,6 +43,7 @@ class Wanted:
     kinds: frozenset[str]
     back_us: int
     pairs: frozenset[tuple[str, str]]
+    outcomes: tuple[tuple[str, str], ...]
     window_us: int
     contacts_us: int | None
     outcomes_us: int | None
@@ -59,9 +61,10 @@ def wanted(program: Program) -> Wanted | None:
         frozenset(lately),
         back_us,
         pairs,
+        tuple(sorted(pair for pair in pairs if pair[1] not in OF_CONTACTS)),
         program.goal.window // MICROSECOND,
         EVER_US if ever & OF_CONTACTS else back_us if lately & OF_CONTACTS else None,
-        EVER_US if ever - {SENT} else back_us if lately - {SENT} else None,
+        EVER_US if IGNORED in ever else back_us if lately - {SENT} else None,
     )
 
 
@@ -82,12 +85,30 @@ def happened(
     if look.outcomes_us is not None:
         for row in stored.happened(connection, customers, min(at_us) - look.outcomes_us, look.window_us):
             rows.setdefault(row.customer, []).append(row)
+    last = _last(connection, look, customers, at_us) if look.outcomes else [[] for _ in customers]
     return [
         _seen(
-            look, at, [row for row in rows.get(customer, ()) if row.at_us <= at], contacts.get(customer, ())
+            look,
+            at,
+            [row for row in rows.get(customer, ()) if row.at_us <= at],
+            contacts.get(customer, ()),
+            found,
         )
-        for customer, at in zip(customers, at_us, strict=True)
+        for customer, at, found in zip(customers, at_us, last, strict=True)
     ]
+
+
+def _last(
+    connection: Connection, look: Wanted, customers: Sequence[str], at_us: Sequence[int]
+) -> list[list[Happened]]:
+    """The last outcome of each kind that the rules ask of an offer, of each of n decisions."""
+    made: list[list[Happened]] = [[] for _ in customers]
+    n = len(look.outcomes)
+    asked = [(who, at, *pair) for who, at in zip(customers, at_us, strict=True) for pair in look.outcomes]
+    for place, then_us, channel, seq in stored.latest(connection, asked, look.window_us):
+        offer, kind = look.outcomes[place % n]
+        made[place // n].append(Happened(then_us, kind, offer, channel, seq))
+    return made
 
 
 def of_contacts(look: Wanted, at_us: int, contacts: Sequence[Contact]) -> list[Happened]:
@@ -95,20 +116,29 @@ def of_contacts(look: Wanted, at_us: int, contacts: Sequence[Contact]) -> list[H
     return _seen(look, at_us, (), contacts)
 
 
-def _seen(look: Wanted, at_us: int, after: Sequence[AfterRow], contacts: Sequence[Contact]) -> list[Happened]:
-    """What of it the program looks at."""
+def _seen(
+    look: Wanted,
+    at_us: int,
+    after: Sequence[AfterRow],
+    contacts: Sequence[Contact],
+    last: Sequence[Happened] = (),
+) -> list[Happened]:
+    """What of it the program looks at; `last` are the outcomes that its rules ask for."""
     every = [
         *{
-            Happened(row.at_us, row.kind, row.offer, row.channel, row.seq)
-            for row in after
-            if row.kind not in OF_CONTACTS
+            *last,
+            *(
+                Happened(row.at_us, row.kind, row.offer, row.channel, row.seq)
+                for row in after
+                if row.kind not in OF_CONTACTS
+            ),
         },
         *(_fact(one, SENT) for one in contacts if one.at_us <= at_us),
         *(_fact(one, IGNORED) for one in _ignored(at_us, after, contacts)),
     ]
     every.sort(key=msgspec.structs.astuple)
-    last = {(one.offer, one.kind): i for i, one in enumerate(every)}
-    asked = {last[pair] for pair in look.pairs if pair in last}
+    newest = {(one.offer, one.kind): i for i, one in enumerate(every)}
+    asked = {newest[pair] for pair in look.pairs if pair in newest}
     since = at_us - look.back_us
     return [
         one for i, one in enumerate(every) if (one.kind in look.kinds and one.at_us >= since) or i in asked

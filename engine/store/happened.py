@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, func, literal_column, select
+import msgspec
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, column, func, literal_column, select
 
 from engine.store import folds
 from engine.store.sqlite import among
 from engine.store.sqlite import ids as as_ids
-from engine.store.statement import prepare, run
+from engine.store.statement import Statement, prepare, run
 from engine.store.tables import table
 from engine.store.withdrawn import is_withdrawn
 
@@ -43,6 +44,29 @@ _UNNAMED = prepare(
     .select_from(_outcome.outerjoin(_decision, and_(_ours, _in_window, _contact)))
     .where(_wanted, _outcome.c.decision.is_(None))
 )
+Asked = tuple[str, int, str, str]
+Latest = tuple[int, int, str, int]  # place in what was asked, instant, channel, place of the outcome
+_FOUND = msgspec.json.Decoder(tuple[int, str, int])
+_asked = func.json_each(bindparam("wanted")).table_valued(column("key"), column("value"), name="wanted")
+_of = [func.json_extract(_asked.c.value, f"$[{i}]") for i in range(4)]  # customer, instant, offer, kind
+_this = and_(_outcome.c.customer == _of[0], _outcome.c.kind == _of[3], _outcome.c.at_us <= _of[1])
+
+
+def _latest(*joined: ColumnElement[bool]) -> Statement:
+    """Place in `wanted`, and the newest outcome that follows from a contact so joined; NULL if none does."""
+    newest = (
+        select(func.json_array(_outcome.c.at_us, _decision.c.channel, _outcome.c.seq))
+        .select_from(_outcome.join(_decision, and_(_ours, _contact, _decision.c.offer == _of[2], *joined)))
+        .where(_this)
+        .order_by(_outcome.c.at_us.desc(), _decision.c.channel.desc(), _outcome.c.seq.desc())
+        .limit(literal_column("1"))
+        .correlate(_asked)
+    )
+    return prepare(select(_asked.c.key, newest.scalar_subquery()).select_from(_asked))
+
+
+_LATEST_NAMED = _latest(_decision.c.id == _outcome.c.decision)
+_LATEST_UNNAMED = _latest(_outcome.c.decision.is_(None), _in_window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +93,24 @@ def happened(c: Connection, customer_ids: Collection[str], since_us: int, window
     named = run(c, _NAMED, wanted=wanted, since_us=since_us)
     unnamed = run(c, _UNNAMED, wanted=wanted, since_us=since_us, window_us=window_us)
     return [AfterRow(*values) for values in (*named, *unnamed)]
+
+
+def latest(c: Connection, asked: Sequence[Asked], window_us: int) -> list[Latest]:
+    """The newest outcome of each kind asked for that follows from a contact with the offer, if there is one.
+
+    As in `happened`, but however long ago: what is read of a customer are outcomes of that kind alone, from
+    the newest back to the first that does.
+
+    Args:
+        asked: customer, instant it has to have happened by, offer, kind.
+
+    Returns:
+        In no order, the place in `asked` with each; of those at one instant the last by channel and place.
+    """
+    folds.customers(c, {customer for customer, *_ in asked})
+    wanted = msgspec.json.encode(asked).decode()
+    rows = [
+        *run(c, _LATEST_NAMED, wanted=wanted),
+        *run(c, _LATEST_UNNAMED, wanted=wanted, window_us=window_us),
+    ]
+    return [(place, *_FOUND.decode(found)) for place, found in rows if found is not None]

@@ -186,6 +186,8 @@ _TAUGHT: Step = (
 
 _LESSONS: Step = ("ALTER TABLE candidate ADD COLUMN lessons BLOB",)
 
+_KINDS: Step = ("CREATE INDEX outcome_kind ON outcome (customer, kind, at_us)",)
+
 STEPS: tuple[Step, ...] = (
     _FIRST,
     _MODEL_VERSIONS,
@@ -205,6 +207,7 @@ STEPS: tuple[Step, ...] = (
     _SIGNS,
     _TAUGHT,
     _LESSONS,
+    _KINDS,
 )
 
 

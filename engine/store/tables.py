@@ -133,6 +133,7 @@ class Outcome(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("event"),
         Index("outcome_customer", "customer", "at_us"),
+        Index("outcome_kind", "customer", "kind", "at_us"),
         Index("outcome_source", "source", "received_us"),
     )
     seq: int = Field(primary_key=True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from engine.calendar import microseconds
@@ -17,7 +21,7 @@ from engine.live import live
 from engine.replay import replay
 from engine.request import Request
 from engine.situation import Happened, columns
-from engine.store import Store, customers, decisions, outcomes, withdrawn
+from engine.store import Store, customers, decisions, happened, open_store, outcomes, withdrawn
 from engine.store.rows import DecisionRow, OutcomeRow
 from tests.engine.limited import with_
 from tests.engine.programs import AT, applied, person
@@ -238,3 +242,45 @@ def test_two_outcomes_of_one_moment_are_two(store: Store) -> None:
         free, _, row = left(c, twice, AT + timedelta(hours=1))
         assert free == {"no_action"}
         assert replay(c, row.id).differences == ()
+
+
+hours_ago = st.integers(0, 40)
+moves = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["sale", "bonus"]), st.sampled_from(["email", "sms"]), hours_ago),
+        st.tuples(st.sampled_from(["purchase", "visit"]), st.none() | st.integers(0, 5), hours_ago),
+    ),
+    max_size=14,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(moves, st.integers(0, 30))
+def test_the_last_of_each_kind_is_that_of_all_that_happened(
+    moves: list[tuple[str, str | int | None, int]], window: int
+) -> None:
+    """What one look-up finds, newest first, against everything there is of the customer."""
+    hour = timedelta(hours=1)
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(Path(folder) / "store.db")
+        with store.write() as c:
+            sent = [one for one in moves if one[0] in ("sale", "bonus")]
+            ids = [contact(c, i, AT - h * hour, of, str(on)) for i, (of, on, h) in enumerate(sent)]
+            for i, (kind, which, h) in enumerate(one for one in moves if one[0] in ("purchase", "visit")):
+                named = ids[which % len(ids)] if isinstance(which, int) and ids else None
+                at_us = microseconds(AT - h * hour)
+                outcomes.append_outcomes(c, [OutcomeRow(f"e{i}", named, "c0", kind, 1.0, at_us, 0)])
+            pairs = [(of, kind) for of in ("sale", "bonus") for kind in ("purchase", "visit")]
+            asked = [("c0", microseconds(AT - h * hour), *pair) for h in (0, 20) for pair in pairs]
+            found = happened.latest(c, asked, window * 3_600_000_000)
+            every = happened.happened(c, ["c0"], 0, window * 3_600_000_000)
+        store.close()
+    for place, (_, at_us, offer, kind) in enumerate(asked):
+        fit = [
+            (one.at_us, one.channel, one.seq)
+            for one in every
+            if (one.offer, one.kind) == (offer, kind) and one.at_us <= at_us
+        ]
+        best = [one[1:] for one in found if one[0] == place]
+        assert max(best, default=None) == max(fit, default=None)
+        assert len(best) <= 2  # one that names its decision, and one that names none

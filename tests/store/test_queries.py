@@ -86,6 +86,12 @@ def test_no_statement_reads_a_whole_table(store: Store, module: ModuleType, name
             happened._UNNAMED,
             "COVERING INDEX decision_customer (customer=? AND at_us>? AND at_us<?) LEFT-JOIN",
         ),
+        (happened._LATEST_NAMED, "outcome USING INDEX outcome_kind (customer=? AND kind=? AND at_us<?)"),
+        (happened._LATEST_NAMED, "USE TEMP B-TREE FOR LAST 2 TERMS OF ORDER BY"),  # newest first by the index
+        (happened._LATEST_NAMED, "SEARCH decision USING INDEX sqlite_autoindex_decision_1 (id=?)"),
+        (happened._LATEST_UNNAMED, "outcome USING INDEX outcome_kind (customer=? AND kind=? AND at_us<?)"),
+        (happened._LATEST_UNNAMED, "USE TEMP B-TREE FOR LAST 2 TERMS OF ORDER BY"),
+        (happened._LATEST_UNNAMED, "COVERING INDEX decision_customer (customer=? AND at_us>? AND at_us<?)"),
         (outcomes._OF, "SEARCH decision USING INTEGER PRIMARY KEY (rowid=?)"),
         (outcomes._OF, "USING INDEX outcome_customer (customer=? AND at_us>? AND at_us<?)"),
         (learning._NOT_PENDING, "SEARCH pending USING PRIMARY KEY (program=? AND at_us=? AND decision=?)"),
