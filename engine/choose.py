@@ -17,7 +17,7 @@ from engine import arbitrate, context
 from engine.arms import BY_POLICY, NEVER_CONTACTED
 from engine.assign import uniforms
 from engine.budget import supply
-from engine.coded import Coded, every, where
+from engine.coded import Coded, every, levels, where
 from engine.context import Encoding
 from engine.domain import ArmName, Program
 from engine.feasible import Feasible, feasible
@@ -28,6 +28,7 @@ from engine.situation import Situations
 from policies.base import NO_ACTION, Actions, Floats, Ints, Mask, Policy, drawn
 from policies.explore import greedy
 from policies.fixed import Formula, Uniform
+from policies.kernel import kernel
 from policies.state import Kept
 
 
@@ -99,17 +100,11 @@ def choose(live: Live, situations: Situations) -> Choices:
     charge = charged(live, situations, weighed)
     made, pmf = chances(live, situations, weighed, charge)
     action, propensity, explored = drawn(pmf, uniforms(live.program.name, situations.key))
-    held = where(situations.arm, NEVER_CONTACTED)
-    return Choices(
-        made,
-        pmf,
-        weighed.value,
-        action,
-        np.where(held, 0, action),
-        np.where(held, 1.0, propensity),
-        explored,
-        charge,
-    )
+    done, chance = action, propensity
+    if not NEVER_CONTACTED.isdisjoint(levels(situations.arm)):
+        held = where(situations.arm, NEVER_CONTACTED)
+        done, chance = np.where(held, 0, action), np.where(held, 1.0, propensity)
+    return Choices(made, pmf, weighed.value, action, done, chance, explored, charge)
 
 
 def charged(live: Live, situations: Situations, weighed: Weighed) -> Floats | None:
@@ -119,8 +114,17 @@ def charged(live: Live, situations: Situations, weighed: Weighed) -> Floats | No
     share = live.policy.settings.get("spare", 0.0) if live.encoding.usual else 0.0
     if not share:
         return charge
-    spared = np.multiply.outer(share * context.usually(live.encoding, weighed.X), _contacts(live.actions))
+    earned, spared = context.usually(live.encoding, weighed.X), np.empty(weighed.prior.shape)
+    _spare(earned, share, _contacts(live.actions), spared)
     return spared if charge is None else charge + spared
+
+
+@kernel("void(f8[::1], f8, f8[::1], f8[:,::1])", writes=1)
+def _spare(earned: Floats, share: float, contacts: Floats, spared: Floats) -> None:
+    n, k = spared.shape
+    for i in range(n):
+        for j in range(k):
+            spared[i, j] = share * earned[i] * contacts[j]
 
 
 @once
@@ -219,11 +223,12 @@ def _pmf(live: Live, arms: Sequence[ArmName], X: Floats, mask: Mask, prior: Floa
 
     Only the program's own policy goes by `worth`, what actions earn less what they are charged.
     """
-    judge, pmf = scorer(live), np.zeros(mask.shape)
-    by_policy = _rows_of(arms)
+    judge, by_policy = scorer(live), _rows_of(arms)
     if judge is not None and 2 * len(by_policy.get("policy", ())) > len(mask):  # most rows: then all at once
         pmf = judge.explore(worth, X, live.actions, mask, prior)
         del by_policy["policy"]
+    else:
+        pmf = np.zeros(mask.shape)
     for arm, rows in by_policy.items():
         if arm == "policy" and judge is not None:
             pmf[rows] = judge.explore(worth[rows], X[rows], live.actions, mask[rows], prior[rows])

@@ -54,6 +54,11 @@ def every(values: Sequence[bool]) -> bool:
     return (isinstance(values, Coded) and all(values.levels)) or all(values)
 
 
+def levels(values: Sequence[T]) -> Sequence[T]:
+    """What may be among the values, in fewer places where that is known."""
+    return values.levels if isinstance(values, Coded) else values
+
+
 def same(value: T, n: int) -> Coded[T]:
     """The value n times."""
     return Coded(np.zeros(n, dtype=np.int64), (value,))

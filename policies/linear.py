@@ -254,7 +254,8 @@ class Linear:
             assert self._epochs is not None
             solved = self._epochs.solve()
             weights = solved.solution.weights(actions)
-            self._weights = (actions, weights, grid.snap_weights(weights.T), solved.doubt.table(actions))
+            by_column = grid.snap_weights(np.ascontiguousarray(weights.T))
+            self._weights = (actions, weights, by_column, solved.doubt.table(actions))
         return self._weights
 
     def _waves_for(self, d: int) -> Waves:
@@ -270,7 +271,7 @@ class Linear:
         if self._epochs is None:
             chosen = (self.settings["ridge"], self.settings["pool"], self.settings["tune"])
             shape, ages = (1 + d, waves.frequency.shape[1]), self.settings["half_life"]
-            made = (lambda: Memory(Solver(*chosen), *shape), 1 + d, self._forgets, self._changes)
+            made = (lambda: Memory(Solver(*chosen), *shape), self._forgets, self._changes)
             self._epochs = Epochs(*made, self._watch, ages)
         return waves, self._epochs
 

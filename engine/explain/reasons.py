@@ -72,15 +72,15 @@ def _survey(
     """
     n, k = mask.shape
     for i in range(n):
-        most, offer, open_, counted = -np.inf, 0, 0, True
+        most, left[i] = -np.inf, 0
         for j in range(k):
-            if offer < len(first) and j == first[offer]:
-                offer, counted = offer + 1, False
-            if mask[i, j]:
-                open_ += not counted
-                counted = True
-                most = max(most, worth[i, j])
-        left[i], found[0, i], found[1, i] = open_, value[i, drawn[i]], worth[i, drawn[i]]
+            most = max(most, worth[i, j] if mask[i, j] else -np.inf)
+        for offer in range(len(first)):
+            end, some = first[offer + 1] if offer + 1 < len(first) else k, 0
+            for j in range(first[offer], end):
+                some += mask[i, j]
+            left[i] += some > 0
+        found[0, i], found[1, i] = value[i, drawn[i]], worth[i, drawn[i]]
         found[2, i], found[3, i] = most, pmf[i, drawn[i]]
 
 

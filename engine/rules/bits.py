@@ -152,9 +152,10 @@ class _Others:
 
     def __call__(self, columns: Columns, n: int) -> Words:
         """(o, words) for each condition, n bits."""
+        if not self._trees:
+            return np.empty((0, -(-n // _WORD)), dtype=np.uint64)
         held = np.zeros((len(self._trees), -(-n // _WORD) * 8), dtype=np.uint8)
-        if self._trees:
-            held[:, : -(-n // 8)] = np.packbits(self._truths(columns, n), axis=1, bitorder="little")
+        held[:, : -(-n // 8)] = np.packbits(self._truths(columns, n), axis=1, bitorder="little")
         return held.view("<u8").astype(np.uint64, copy=False)
 
     def _truths(self, columns: Columns, n: int) -> Mask:
