@@ -57,7 +57,7 @@ class Support:
     """What a lift rests on.
 
     Attributes:
-        heaviest: the rows of the largest weights, heaviest first.
+        heaviest: the rows of the largest weights, heaviest first; of one weight, what moves the value most.
         rows_needed: rows at which a true difference of the size found would be told from none with a chance
             of 80 %; None where no difference was found.
         rows_to_detect: the same for the difference that was asked about, None if none was.
@@ -89,10 +89,13 @@ def support(
 
 
 def heaviest(log: Log, shown: Evidence, weight: Floats) -> tuple[Heavy, ...]:
-    """The rows of the largest weights, and the estimate that the others alone would give."""
+    """The rows of the largest weights, and the estimate that the others alone would give.
+
+    Of rows of one weight those that move the estimate most.
+    """
     n, term = len(log), shown.term
     mean = float(term.mean())
-    rows = np.argsort(-weight, kind="stable")[: min(HEAVIEST, n - 1)].tolist()
+    rows = np.lexsort((-np.abs(term - mean), -weight))[: min(HEAVIEST, n - 1)].tolist()
     return tuple(
         Heavy(
             i + 1,

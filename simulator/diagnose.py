@@ -148,7 +148,8 @@ def _doubts(
             "tried in some contexts; log more."
         )
     if (bearing := bearing_units(log, weight)) < LEAST_BEARING:
-        yield f"The result rests on the rewards of about {bearing:.0f} units; log more of them."
+        units = f"{bearing:.0f} unit{'' if round(bearing) == 1 else 's'}"
+        yield f"The result rests on the rewards of about {units}; log more of them."
     if few_amounts(log):
         yield "A few large rewards outweigh all others; log more, or cap rewards where the goal allows it."
     if not log.reward.min() <= evidence.term.mean() <= log.reward.max():

@@ -100,10 +100,9 @@ def table(judged: Sequence[Judged], fitted: Fitted, how: Method, against: str = 
     """The table of judged policies, with lifts over what was logged or over one of them."""
     log = fitted.log
     reference = next((one for one in judged if one.policy.name == against), None)
-    mean = _cut(KINDS[how.interval](mean_proof(fitted), how.level), log)
     return Evaluation(
         len(log),
-        Logged(mean.value, mean.low, mean.high),
+        _logged(fitted, how),
         tuple(_row(one, fitted, reference, how) for one in judged),
         how.level,
         how.interval,
@@ -112,6 +111,12 @@ def table(judged: Sequence[Judged], fitted: Fitted, how: Method, against: str = 
         log.notes,
         how.detect,
     )
+
+
+def _logged(fitted: Fitted, how: Method) -> Logged:
+    mean = _cut(KINDS[how.interval](mean_proof(fitted), how.level), fitted.log)
+    flat = np.ptp(fitted.log.reward) == 0
+    return Logged(mean.value, *((None, None) if flat else (mean.low, mean.high)))
 
 
 def fit(log: Log, how: Method) -> Fitted:

@@ -32,10 +32,10 @@ def text(found: Evaluation, width: int = 100) -> str:
 
 def _tell(console: Console, found: Evaluation) -> None:
     logged, digits = found.logged, decimals(found)
-    limits = span(logged.low, logged.high, digits)
+    limits = f" ({100 * found.level:g} % interval {span(logged.low, logged.high, digits)})"
     console.print(
-        f"{found.n:,} logged decisions earned {number(logged.value, digits)} each "
-        f"({100 * found.level:g} % interval {limits})."
+        f"{found.n:,} logged decisions earned {number(logged.value, digits)} each"
+        f"{'' if logged.low is None else limits}."
     )
     console.print(table(found))
     if any(len(one.estimates) > 1 for one in found.policies):

@@ -36,11 +36,11 @@ class Lift:
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """What the logging policy earned per decision."""
+    """What the logging policy earned per decision; no limits where every reward is the same."""
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True, slots=True)

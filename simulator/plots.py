@@ -22,7 +22,8 @@ def values(found: Evaluation) -> str:
     if not shown:
         return ""
     with _drawing([one.name for one in shown]) as (figure, axes):
-        axes.axvspan(found.logged.low, found.logged.high, color=SOFT, linewidth=0, zorder=1)
+        if found.logged.low is not None and found.logged.high is not None:
+            axes.axvspan(found.logged.low, found.logged.high, color=SOFT, linewidth=0, zorder=1)
         axes.axvline(found.logged.value, color=MUTED, linewidth=1, zorder=2)
         for y, one in enumerate(shown):
             _dot(axes, y, one.value, one.low, one.high, one.verdict == "supported")

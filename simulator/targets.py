@@ -88,7 +88,8 @@ def _named(name: str, log: Log, fold: Ints, seen: Mask) -> Floats:
 def _constant(name: str, action: str, log: Log) -> Floats:
     if action not in log.actions.names:
         raise InputError(
-            f"policy {name}: the log has no action '{action}'.{nearest(action, log.actions.names)}"
+            f"policy {name}: the log has no action '{action}', and what was never tried cannot be judged."
+            f"{nearest(action, log.actions.names)}"
         )
     return _ask(name, make("constant", {"action": action}), log, np.arange(len(log)))
 
@@ -188,5 +189,8 @@ def _check(name: str, pmf: Floats, mask: Mask, rows: Ints) -> Floats:
     for bad, rule in rules:
         if bad.any():
             i = int(np.argmax(bad))
-            raise InputError(f"policy {name}, row {rows[i] + 1}: {rule.format(total=total[i])}.")
+            raise InputError(
+                f"policy {name}, row {rows[i] + 1}: {rule.format(total=total[i])}; "
+                "mend the policy, or the columns that hold its probabilities."
+            )
     return pmf

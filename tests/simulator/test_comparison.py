@@ -41,6 +41,15 @@ def test_the_value_without_a_heavy_row_is_the_value_of_the_other_rows() -> None:
     assert heavy.without == pytest.approx(weighted[others].mean(), rel=1e-9)
 
 
+def test_of_rows_of_one_weight_those_are_told_that_move_the_value_most() -> None:
+    log, _ = logged(1, n=900)
+    money = replace(log, reward=log.reward * np.arange(900))
+    one = shown(money, estimators=("ips",))
+    assert one.support is not None and one.value is not None
+    rows = np.flatnonzero((log.action == 1) & (log.reward > 0))[-5:][::-1] + 1
+    assert [heavy.row for heavy in one.support.heaviest] == rows.tolist()
+
+
 def test_contributions_sum_to_the_value_and_to_the_lift(tmp_path: Path) -> None:
     log, _ = logged(2, n=900)
     found = evaluate(log, ["constant:a0", "uniform"], against="uniform").policies[0]

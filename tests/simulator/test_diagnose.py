@@ -134,7 +134,7 @@ def test_few_rewards_are_weak() -> None:
     reward = np.zeros(len(log))
     reward[np.flatnonzero(log.action == 0)[:4]] = 1.0
     found = verdict(replace(log, reward=reward), always(log, 0))
-    assert found.verdict == "weak" and "rests on the rewards of about 1 units" in found.reason
+    assert found.verdict == "weak" and "rests on the rewards of about 1 unit" in found.reason
 
 
 def test_bearing_units_count_rare_rewards_rare_failures_and_clusters() -> None:

@@ -108,6 +108,14 @@ def test_tiny_logs_are_refused_without_a_warning(n: int) -> None:
     assert all(math.isfinite(x) for x in numbers(found.as_dict()))
 
 
+def test_rewards_that_never_vary_have_no_interval_either() -> None:
+    log, _ = logged(7)
+    found = evaluate(replace(log, reward=np.zeros(len(log))), ["uniform"])
+    assert (found.logged.value, found.logged.low, found.logged.high) == (0.0, None, None)
+    assert str(found).startswith("2,000 logged decisions earned 0.000 each.\n") and found.refused
+    assert "nan" not in found._repr_html_().lower()
+
+
 def test_the_dict_has_the_fields_of_the_contract_and_is_strict_json() -> None:
     log, _ = logged(7)
     shown = evaluate(log, ["uniform"], ["all"]).as_dict()
