@@ -26,11 +26,15 @@ _ARMS = (
 
 
 def charter(lot: Random, name: str, before: str | None = None) -> str:
-    """A program file; its arms, unit and layer are those of the file `before`, if there was one.
+    """A program file; its arms, unit, layer and zone are those of the file `before`, if there was one.
 
     The share of a layer may change, by which only new customers move; two programs fit into a layer.
     """
-    kept = _kept(before) if before else [f"arms: {lot.choice(_ARMS)}", *lot.choice(_SHARED)]
+    kept = (
+        _kept(before)
+        if before
+        else [f"arms: {lot.choice(_ARMS)}", f"zone: {lot.choice(_CALENDARS)}", *lot.choice(_SHARED)]
+    )
     lines = [
         f"{line[:-1]}, share: {lot.choice((0.3, 0.4, 0.5))}}}" if "layer" in line else line for line in kept
     ]
@@ -39,7 +43,7 @@ def charter(lot: Random, name: str, before: str | None = None) -> str:
 
 def _kept(text: str) -> list[str]:
     """What a new version of a program file must not change."""
-    lines = [line for line in text.splitlines() if line.startswith(("arms: ", "unit: ", "layer: "))]
+    lines = [line for line in text.splitlines() if line.startswith(("arms: ", "zone: ", "unit: ", "layer: "))]
     return [f"{line.partition(', share')[0]}}}" if "layer" in line else line for line in lines]
 
 
@@ -67,7 +71,8 @@ def _lines(lot: Random, name: str) -> Iterator[str]:
     if lot.random() < 0.5:
         yield 'holidays: ["2026-10-27", "2026-11-02"]'
     if lot.random() < 0.5:
-        yield f"budgets: {{gifts: {{money: {lot.choice((1, 4, 20))} per day, channels: [email, sms]}}}}"
+        money = lot.choice(("1 per day", "4 per day", "10 per week", "30 per month", "20 per 12 hours"))
+        yield f"budgets: {{gifts: {{money: {money}, channels: [email, sms]}}}}"
     if lot.random() < 0.4:
         yield f"options: {lot.choice((1, 3, 6))}"
     yield "goal: {outcomes: {purchase: {share: 0.5}, visit: 1, unsubscribe: -5}, window: 2 days}"
@@ -75,6 +80,7 @@ def _lines(lot: Random, name: str) -> Iterator[str]:
     yield "bau: {kind: priority}"
 
 
+_CALENDARS = ("UTC", "Europe/Oslo", "America/New_York")  # whose budgets go by; changed, they start anew
 _SHARED: tuple[tuple[str, ...], ...] = ((), (), ("unit: home",), ("layer: {name: both}",))
 
 
@@ -87,7 +93,7 @@ def _some(lot: Random, field: str, choices: Sequence[str]) -> str:
 
 
 def _stock(lot: Random) -> str:
-    return lot.choice(("", ", stock: 25", ", stock: 6 per day", ", stock: 400"))
+    return lot.choice(("", ", stock: 25", ", stock: 6 per day", ", stock: 40 per month", ", stock: 400"))
 
 
 def _ramp(lot: Random) -> str:

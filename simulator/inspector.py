@@ -181,7 +181,7 @@ class Inspector:
             if _draws(budget, new):
                 each = round((offer.cost + channel.cost) * 1e6) if budget.unit == "money" else 1_000_000
                 period = _turn(budget.quota.period, program.zone, _moment(new.at_us))
-                place = (program.name, budget.name, period)
+                place = (program.name, budget.name, (budget.quota.period, period))
                 self._used[place] += each
                 self._count("budget", self._used[place] > round(budget.quota.amount * 1e6))
 

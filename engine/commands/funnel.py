@@ -49,6 +49,10 @@ def _shares(title: str, counts: dict[str, int], total: int) -> list[str]:
     """One line each of the largest counts, the others together."""
     largest = list(counts.items())[:MOST_SHOWN]
     rest = total - sum(count for _, count in largest)
-    shown = [*largest, *([(f"{len(counts) - len(largest)} others", rest)] if rest else [])]
+    shown = [*largest, *([(_others(len(counts) - len(largest)), rest)] if rest else [])]
     width = max(len(name) for name, _ in shown)
     return [title, *(f"  {name:<{width}}  {count:>9,}  {count / total:6.1%}" for name, count in shown)]
+
+
+def _others(count: int) -> str:
+    return "1 other" if count == 1 else f"{count:,} others"

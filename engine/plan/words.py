@@ -28,7 +28,7 @@ def words(value: Any) -> str:
         case timedelta():
             return length(value)
         case datetime():
-            return f"{value:%Y-%m-%d %H:%M} UTC" if value.utcoffset() == timedelta(0) else value.isoformat()
+            return f"{value:%Y-%m-%d %H:%M %Z}"
         case time():
             return value.isoformat("minutes") if not value.second else value.isoformat()
         case Cap(count, window):

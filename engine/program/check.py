@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import product
 
-from engine.calendar import known_zone
 from engine.domain import Action
 from engine.errors import nearest
 from engine.program import forms
@@ -21,13 +20,19 @@ MAX_ACTIONS = 2000
 Found = Iterator[tuple[Path, str]]
 
 
-def problems(document: Document, model: ProgramModel, broken: Set[str]) -> list[Problem]:
-    """Every check whose sections were read whole, on the program as it stands."""
+def problems(document: Document, model: ProgramModel, lost: Set[Path]) -> list[Problem]:
+    """Every check of what was read whole, on the program as it stands.
+
+    Args:
+        lost: paths of the fields that could not be read.
+    """
+    broken = {str(path[0]) for path in lost if len(path) <= 2}
     return [
         problem(document, path, sentence)
         for sections, check in _CHECKS
         if not broken & set(sections)
         for path, sentence in check(model)
+        if not any(one[: len(path)] == path for one in lost)
     ]
 
 
@@ -156,8 +161,7 @@ def _dates(model: ProgramModel) -> Found:
         if offer.starts and offer.ends:
             starts, ends = (forms.moment(one, model.zone) for one in (offer.starts, offer.ends))
             if starts >= ends:
-                at = starts.astimezone(known_zone(model.zone))
-                yield ("offers", name, "ends"), f"must be after it starts, {at:%Y-%m-%d %H:%M} {model.zone}."
+                yield ("offers", name, "ends"), f"must be after it starts, {starts:%Y-%m-%d %H:%M %Z}."
 
 
 def _slots(model: ProgramModel) -> Found:

@@ -165,5 +165,5 @@ def _instant(text: object) -> datetime:
 
 
 def moment(at: datetime, zone: str) -> datetime:
-    """The UTC instant of a moment, which is one of that zone's wall clock if it says no other."""
-    return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    """The instant of a moment, on the zone's wall clock, which it is of if it says no other."""
+    return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))).astimezone(ZoneInfo(zone))

@@ -70,7 +70,7 @@ def examined(text: bytes, source: str, version: int = 0) -> tuple[Program | None
     if model is None:
         return None, _said(problems, source), []
     program = build.program(document, model, text, source, version)
-    problems += check.problems(document, model, {str(path[0]) for path in lost if len(path) <= 2})
+    problems += check.problems(document, model, lost)
     problems += payload.problems(document, model, {str(path[0]) for path in lost})
     return program, _said(problems, source), _rule_problems(program, lost)
 
