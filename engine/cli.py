@@ -41,6 +41,7 @@ VERBS: dict[str, str] = {
     "export": "engine.commands.export:export",
     "import": "engine.commands.take_in:take_in",
     "report": "engine.experiments.command:report",
+    "keys": "engine.commands.keys:keys",
     "replay": "engine.commands.replay:replay",
     "serve": "engine.commands.serve:serve",
 }

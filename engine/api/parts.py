@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from engine.api.catalogue import Catalogue
 from engine.api.desk import Desk
 from engine.api.intake import Intake
 from engine.api.metrics import Metrics
-from engine.senders import read_senders
+from engine.senders import Senders
 from engine.service import Service
 from engine.settings import Settings
 from engine.store import Store, open_store
@@ -35,7 +35,7 @@ class Parts:
     archive: Archive
     catalogue: Catalogue
     metrics: Metrics
-    senders: Mapping[str, str]
+    senders: Senders | None
 
 
 @asynccontextmanager
@@ -44,7 +44,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
 
     What waits to be written when the block ends is written and answered first.
     """
-    senders = read_senders(settings.senders) if settings.senders else {}
+    senders = Senders(settings.senders) if settings.senders else None
     store, metrics, handover_s = open_store(settings.store), Metrics(), sys.getswitchinterval()
     service = Service(store)
     desk = Desk(service, settings.group, settings.deadline_ms, metrics)

@@ -17,9 +17,9 @@ def source(scope: Scope) -> str:
         UnknownSenderError: the server has keys, and this request has none of them.
     """
     senders = parts(scope).senders
-    if not senders:
+    if senders is None:
         return HTTP
-    found = sender(senders, header(scope, b"authorization"))
+    found = sender(senders.known(), header(scope, b"authorization"))
     if found is None:
         raise UnknownSenderError(
             "header Authorization: no known key; send 'Bearer KEY' with a key of NEXTBEST_SENDERS."

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from engine import cli
 from engine.api.app import create_app
 from engine.errors import InputError
-from engine.senders import read_senders, sender
+from engine.senders import add, read_senders, sender
 from engine.settings import Settings
 from engine.store import open_store, outcomes
 from tests.api.client import Client, calling
@@ -109,3 +110,50 @@ def test_the_hash_of_a_key_is_no_key(tmp_path: Path) -> None:
     senders = read_senders(tmp_path / "senders.txt")
     assert sender(senders, b"Bearer a") == "shop"
     assert sender(senders, b"Bearer " + next(iter(senders)).encode()) is None
+
+
+def test_a_running_server_takes_new_keys_and_refuses_dropped_ones(tmp_path: Path) -> None:
+    store, file = open_store(tmp_path / "store.db"), tmp_path / "senders.txt"
+    with store.write() as c:
+        applied(c)
+        people(c, 1)
+    store.close()
+    keys = [add(file, "shop")]
+    app = create_app(Settings(store=tmp_path / "store.db", deadline_ms=GENEROUS_MS, senders=file))
+
+    def answers(client: Client) -> list[int]:
+        asked = (client.ask("POST", "/v1/outcomes", outcome(), authorization=f"Bearer {key}") for key in keys)
+        return [answer.status_code for answer in asked]
+
+    with calling(app) as client:
+        keys.append(add(file, "shop"))
+        assert answers(client) == [200, 200]
+        first = hashlib.sha256(keys[0].encode()).hexdigest()
+        assert cli.main(["keys", "drop", "shop", "--key", first[:12], "--file", str(file)]) == 0
+        assert answers(client) == [401, 200]
+        file.write_text("no line of a sender\n")
+        assert answers(client) == [401, 200]
+        file.write_text("")
+        assert answers(client) == [401, 401]
+
+
+def test_keys_are_shown_once_and_their_hashes_are_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "senders.txt"
+    monkeypatch.setenv("NEXTBEST_SENDERS", str(file))
+    assert cli.main(["keys", "add", "web"]) == 0
+    key = capsys.readouterr().out.splitlines()[1]
+    assert sender(read_senders(file), f"Bearer {key}".encode()) == "web" and key not in file.read_text()
+    assert file.stat().st_mode & 0o077 == 0
+    assert cli.main(["keys", "list"]) == 0
+    assert f"{hashlib.sha256(key.encode()).hexdigest()[:12]}  web" in capsys.readouterr().out
+    for wrong in (["add", "two words"], ["add", "#web"], ["drop", "wep"], ["drop", "web", "--key", "zz"]):
+        before = file.read_text()
+        assert cli.main(["keys", *wrong]) == 2
+        assert file.read_text() == before
+    assert "Did you mean 'web'?" in capsys.readouterr().err
+    assert cli.main(["keys", "drop", "web"]) == 0
+    assert "web may send nothing any more" in capsys.readouterr().out and read_senders(file) == {}
+    monkeypatch.delenv("NEXTBEST_SENDERS")
+    assert cli.main(["keys", "list"]) == 2
