@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
-from simulator.wording import decimals, lifts_in_words, number, span
+from simulator.estimators import BIASED
+from simulator.wording import decimals, earned, lifts_in_words, number, span
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,12 +32,7 @@ def text(found: Evaluation, width: int = 100) -> str:
 
 
 def _tell(console: Console, found: Evaluation) -> None:
-    logged, digits = found.logged, decimals(found)
-    limits = f" ({100 * found.level:g} % interval {span(logged.low, logged.high, digits)})"
-    console.print(
-        f"{found.n:,} logged decisions earned {number(logged.value, digits)} each"
-        f"{'' if logged.low is None else limits}."
-    )
+    console.print(earned(found))
     console.print(table(found))
     if any(len(one.estimates) > 1 for one in found.policies):
         console.print(estimates_table(found))
@@ -117,9 +113,9 @@ def _columns(first: str, *others: str) -> Table:
 def estimates_table(found: Evaluation) -> Table:
     """One row a policy and estimator."""
     made, digits = _columns("policy", "estimator", "value", "interval", "standard error"), decimals(found)
-    made.caption = (
-        "Intervals say nothing of bias: dm trusts its model, switch_dr, dros and subgaussian in part."
-    )
+    shown = dict.fromkeys(each.estimator for one in found.policies for each in one.estimates)
+    biased = [name for name in shown if name in BIASED]
+    made.caption = f"These intervals leave a bias out: {', '.join(biased)}." if biased else None
     for one in found.policies:
         for each in one.estimates:
             name = f"{each.estimator} *" if each.estimator == one.chosen else each.estimator

@@ -14,7 +14,7 @@ from simulator import plots
 from simulator.comparison import Heavy, Segment
 from simulator.evaluation import Evaluation, PolicyValue
 from simulator.interval.base import Interval
-from simulator.wording import decimals, headline, number, span, status, verdict_words
+from simulator.wording import decimals, earned, headline, number, span, status, verdict_words
 
 
 def render(found: Evaluation) -> str:
@@ -28,7 +28,10 @@ def render(found: Evaluation) -> str:
         headline=headline(found),
         verdict=verdict_words(found),
         plot=Markup(plots.values(found)),
-        estimators=[(one.name, Markup(plots.estimators(one, i))) for i, one in enumerate(found.policies)],
+        estimators=[
+            (one.name, Markup(plots.estimators(one, i, decimals(found))))
+            for i, one in enumerate(found.policies)
+        ],
         heavy=[(one.name, [_heavy(row, found) for row in _heaviest(one)]) for one in found.policies],
         segments=[(one.name, [_segment(row, found) for row in _segments(one)]) for one in found.policies],
         level=f"{100 * found.level:g} %",
@@ -58,7 +61,7 @@ def _filled(name: str, **given: Any) -> str:
 
 
 def _shared(found: Evaluation) -> dict[str, Any]:
-    return {"found": found, "rows": [_row(one, found) for one in found.policies]}
+    return {"found": found, "earned": earned(found), "rows": [_row(one, found) for one in found.policies]}
 
 
 def _row(one: PolicyValue, found: Evaluation) -> dict[str, str]:

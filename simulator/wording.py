@@ -24,6 +24,16 @@ def decimals(found: Evaluation) -> int:
     return min(max(3 - floor(log10(size)), 0), 8)
 
 
+def earned(found: Evaluation) -> str:
+    """What was logged, in a sentence."""
+    logged, digits = found.logged, decimals(found)
+    limits = f" ({100 * found.level:g} % interval {span(logged.low, logged.high, digits)})"
+    return (
+        f"{found.n:,} logged decisions earned {number(logged.value, digits)} each"
+        f"{'' if logged.low is None else limits}."
+    )
+
+
 def covers_zero(one: PolicyValue) -> bool:
     """Whether the lift may be none."""
     low, high = one.lift.low, one.lift.high

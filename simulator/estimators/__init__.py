@@ -43,3 +43,4 @@ TUNED: Mapping[str, tuple[Callable[[Rows, float], Terms], tuple[float, ...]]] = 
 }
 
 NAMES = (*PLAIN, *TUNED, "mrdr")
+BIASED = ("dm", "replay", *EMBEDDED, *TUNED)  # by what their intervals do not know
