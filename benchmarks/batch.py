@@ -162,6 +162,7 @@ def main() -> None:
     chosen = parser.parse_args()
     policy = chosen.policy if chosen.waves is None else f"{chosen.policy}:{chosen.waves}"
     options = ["--no-profiles"] if chosen.no_profiles else []
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # byte code is kept, as where the package is installed
     result: dict[str, Any] = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "policy": policy,

@@ -10,6 +10,7 @@ from engine.calendar import instant
 from engine.met import Met, Piece
 from engine.request import decision_ids
 from engine.unfold import CHOICE
+from engine.xxh3 import Texts
 
 Action = tuple[str, str, str, str]  # name, offer, channel and slot
 _FIELDS = ("action", "offer", "channel", "slot")
@@ -58,7 +59,8 @@ def repeated(program: str, batch: str, ids: Sequence[str], met: Met) -> pl.DataF
 def _repeated(piece: Piece, ids: Sequence[str]) -> pl.DataFrame:
     header = piece.header
     table = piece.read(lambda name: name == "arm" or name.startswith(CHOICE))
-    keys = [f"{header.name}:{one}" for one in ids]
+    customer = pl.Series("customer", ids)
+    keys = Texts.of(customer).after(f"{header.name}:")
     its_id, _ = decision_ids(header.program, keys, instant(header.at_us))
-    who = [pl.Series("customer", ids), its_id.alias("id"), table["arm"]]
+    who = [customer, its_id.alias("id"), table["arm"]]
     return answers(header.actions, who, table, header.fallback)

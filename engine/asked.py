@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -26,6 +26,7 @@ from engine.request import decision_ids
 from engine.situation import Situations, value_names
 from engine.store.directory import Hashes
 from engine.values import types
+from engine.xxh3 import Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Asked:
             s.key[start:end],
             s.at_us[start:end],
             s.arm[start:end],
-            {name: column[start:end] for name, column in s.values.items()},
+            _Between(s.values, start, end),
             s.consent[start:end],
             s.contacts[start:end],
             s.zone[start:end],
@@ -56,10 +57,28 @@ class Asked:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Between(Mapping[str, Sequence[Any]]):
+    """Some rows of columns, each cut when it is asked for: few are, once the rules are answered."""
+
+    columns: Mapping[str, Sequence[Any]]
+    start: int
+    end: int
+
+    def __getitem__(self, name: str) -> Sequence[Any]:
+        return self.columns[name][self.start : self.end]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+
 def asked(connection: Connection, current: Live, facts: Facts, name: str, at: datetime) -> Asked:
     program, part = current.program, facts.table
-    ids, n = part["customer"].to_list(), part.height
-    keys = (f"{name}:" + part["customer"]).to_list()
+    ids, n = Texts.of(part["customer"]), part.height
+    keys = ids.after(f"{name}:")
     kinds = types(program)
     values: dict[str, Sequence[Any]] = {
         known: from_series(part[known], kinds[known]) if known in part.columns else [None] * n
@@ -94,7 +113,7 @@ def _arms(connection: Connection, program: Program, facts: Facts, at: datetime) 
     if not new.any():
         return coded(given)
     asked = facts.table.filter(new)
-    ids = asked["customer"].to_list()
+    ids = Texts.of(asked["customer"])
     if by_hash_alone(connection, program):
         drawn = arms(program, ids)
         if len(ids) == len(given):
@@ -102,7 +121,7 @@ def _arms(connection: Connection, program: Program, facts: Facts, at: datetime) 
     else:
         said = asked[program.unit].to_list() if program.unit and program.unit in asked.columns else []
         contexts = [{program.unit: one} for one in said] if said else None
-        drawn = coded(enrol(connection, program, ids, at, contexts).arms)
+        drawn = coded(enrol(connection, program, ids.said, at, contexts).arms)
     each = iter(drawn)
     return coded([next(each) if one is None else one for one in given])
 

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_64_digest, xxh3_64_intdigest
 
+from engine import xxh3
 from engine.coded import Coded
 from engine.domain import ArmName, Program
+from engine.xxh3 import Texts
 from policies.base import Floats
 from policies.kernel import kernel
 
@@ -29,6 +31,8 @@ def unit_hash(salt: str, unit: str) -> int:
 
 def unit_hashes(salt: str, units: Iterable[str]) -> NDArray[np.uint64]:
     """(n,) `unit_hash` of each unit."""
+    if isinstance(units, Texts):
+        return xxh3.hashes(f"{salt}{_SEPARATOR}", units)
     return np.frombuffer(_digests(salt, units), dtype=">u8").astype(np.uint64)
 
 
@@ -75,7 +79,10 @@ def uniforms(program: str, keys: Iterable[str]) -> Floats:
 
     A retry of the same key draws the same action; 53 bits of a hash that shares nothing with the arm's.
     """
-    digest = np.frombuffer(_digests(f"draw{_SEPARATOR}{program}", keys), dtype=np.uint8)
+    salt = f"draw{_SEPARATOR}{program}"
+    if isinstance(keys, Texts):
+        return (unit_hashes(salt, keys) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    digest = np.frombuffer(_digests(salt, keys), dtype=np.uint8)
     u = np.empty(len(digest) // 8)
     _uniforms(digest, u)
     return u

@@ -38,6 +38,7 @@ from engine.store import Store, customers, decisions, parts
 from engine.store.rows import DecisionRow, PredictionRow
 from engine.tally import BatchSummary, tally
 from engine.uncollected import keep_freed_memory, uncollected
+from engine.xxh3 import Texts
 from policies.base import Mask
 
 SAMPLE = 256  # ids of a piece that are looked up before it is put in order
@@ -109,7 +110,7 @@ def _order(store: Store, program: Program, table: pl.DataFrame) -> pl.Series | N
     with store.read() as connection:
         if program.budgets or not customers.seen(connection, sample):
             return None
-        fold = parts.newest(connection, table["customer"].to_list())
+        fold = parts.newest(connection, Texts.of(table["customer"]))
     beside = fold // max(CHUNK // lane.FOLD, 1)  # folds of one chunk
     order = pl.DataFrame({"beside": beside, "customer": table["customer"]})
     return order.select(pl.arg_sort_by("beside", "customer")).to_series()
@@ -123,7 +124,7 @@ def _settle(
     if not lane.takes(program):
         _keep(connection, batch, part, part)
         return _by_row(connection, current, batch, part, solved)
-    ids = part["customer"].to_list()
+    ids = Texts.of(part["customer"])
     met = meet(connection, ids)
     who = sort(connection, program, name, ids, met)
     told = ~who.strangers & ~who.repeated & ~who.used

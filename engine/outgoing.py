@@ -27,6 +27,7 @@ from engine.store.entries import Entries
 from engine.store.rows import DecisionRow, OutcomeRow
 from engine.unfold import CHOICE, Header, feasible_of, header_of
 from engine.values import fits, types
+from engine.xxh3 import Texts
 from policies.base import Floats, Ints
 
 CONTEXT = "context."  # before the names of attributes and predictions, which may be any
@@ -134,7 +135,7 @@ class Outgoing:
             body = blocks.body(self._connection, number)
             stands = some(body, self._is_told, seq - fold.first)
         program, keys = self._version(header.program_version), f"{header.name}:" + stands["customer"]
-        id, _ = decision_ids(header.program, keys.to_list(), instant(header.at_us))
+        id, _ = decision_ids(header.program, Texts.of(keys), instant(header.at_us))
         plain = _choices(header, stands)
         plain |= {"id": id, "key": keys, "customer": stands["customer"], "arm": stands["arm"]}
         plain["feasible"] = _names(program, feasible_of(header, stands))

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from policies.base import Floats, Ints
+from policies.base import Floats, Ints, Mask
 from policies.kernel import kernel
 
 BOUND = 8.0  # contexts are standardised; beyond +-8 they are clipped
@@ -62,7 +62,9 @@ def multiply(X: Floats, W: Floats, out: Floats | None = None) -> Floats:
     What they add is 0, and sums on the grid do not depend on how they are cut.
     """
     if len(X) >= MANY:
-        used = np.flatnonzero(X.any(axis=0))
+        said = np.zeros(X.shape[1], dtype=np.bool_)
+        _say(np.ascontiguousarray(X), said)
+        used = np.flatnonzero(said)
         if 8 * len(used) <= 7 * X.shape[1]:
             some = np.empty((len(X), len(used)))
             _pick(X, used, some)
@@ -82,6 +84,14 @@ def _rows(W: Floats, used: Ints) -> Floats:
 
 
 _kept: list[tuple[Floats, bytes, Floats]] = []
+
+
+@kernel("void(f8[:,::1], b1[::1])", writes=1)
+def _say(x: Floats, said: Mask) -> None:
+    """Which columns are not 0 for everybody."""
+    for i in range(len(x)):
+        for j in range(len(said)):
+            said[j] |= x[i, j] != 0.0
 
 
 @kernel("void(f8[:,::1], i8[::1], f8[:,::1])", writes=1)

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_64_digest
 
+from engine import xxh3
 from engine.errors import StoreError
+from engine.xxh3 import Texts
 
 Hashes = NDArray[np.uint64]
 _ID = re.compile("[0-9a-f]{32}").fullmatch
@@ -20,6 +22,8 @@ _LOW = np.uint64(_FOLDS - 1)
 
 def hashes(names: Iterable[str]) -> Hashes:
     """(n,) 64-bit hashes of names, the same for ever; never 0."""
+    if isinstance(names, Texts):
+        return np.maximum(xxh3.hashes("", names), np.uint64(1))
     joined = b"".join([xxh3_64_digest(name.encode()) for name in names])
     return np.maximum(np.frombuffer(joined, dtype=">u8").astype(np.uint64), np.uint64(1))
 

@@ -20,7 +20,7 @@ from policies.kernel import Kernel, kernel
 from policies.stakes import stakes
 
 MODULES = ("policies.base", "policies.grid", "policies.optimism", "policies.rowwise")
-MODULES += ("policies.waves", "engine.context", "engine.feasible", "engine.rules.bits")
+MODULES += ("policies.waves", "engine.context", "engine.feasible", "engine.rules.bits", "engine.xxh3")
 
 
 @kernel("f8(f8[::1])")
