@@ -17,10 +17,14 @@ from policies.kernel import kernel
 def reasons(live: Live, choices: Choices, i: int) -> list[str]:
     """The short reasons of reply i.
 
-    How many offers remained, what the drawn action is worth, how it was drawn.
+    How many offers remained, and what the last fell to if none did; what the drawn action is worth, how it
+    was drawn.
     """
     figures = _figures(live.program, choices)
     said = [f"{figures.left[i]} of {len(live.program.offers)} offers eligible"]
+    if not figures.left[i]:
+        last = choices.feasible.reasons[int(choices.feasible.blame[i].max()) - 1]
+        said.append(f"the last fell to {last.stage}: {last.text}")
     if scorer(live) is not None:
         price = f", less {figures.spent[i]:.4g} for what is scarce" if figures.spent[i] else ""
         how = "highest expected" if figures.best[i] else "expected"

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from engine.learn import learn
 from engine.replay import replay
 from engine.reply import explained, reply
-from engine.store import Store
+from engine.store import Store, customers
 from engine.store.rows import DecisionRow
-from tests.engine.programs import AT, applied, ask, people, settled, spring
+from tests.engine.programs import AT, applied, ask, people, person, settled, spring
 from tests.engine.test_learn import bought
 
 
@@ -34,6 +35,17 @@ def test_every_decision_is_explained_in_words(store: Store) -> None:
                 "no_action"
             }
             assert all(rival.rule for rival in told.rivals if not rival.feasible)
+
+
+def test_who_is_left_with_nothing_is_told_what_the_last_offer_fell_to(store: Store) -> None:
+    with store.write() as connection:
+        applied(connection)
+        customers.put_customers(connection, [replace(person("c0"), consent={"marketing": False})])
+        (one,) = settled(ask(connection, ["c0"]))
+        assert explained(connection, one.row).reasons[:2] == [
+            "0 of 3 offers eligible",
+            "the last fell to consent: channel sms: no consent to sms",
+        ]
 
 
 def test_no_factor_is_claimed_for_an_explored_action(store: Store) -> None:
