@@ -134,3 +134,8 @@ def show_json(shown: Any) -> None:
     import msgspec
 
     print(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode(), flush=True)
+
+
+def counted(n: int, noun: str) -> str:
+    """`"1 customer"`, `"2,000 customers"`."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from engine.commands.shared import AtOption, JsonOption, StoreOption, moment, opened, show_json
+from engine.commands.shared import AtOption, JsonOption, StoreOption, counted, moment, opened, show_json
 
 
 def track(
@@ -44,8 +44,8 @@ def track(
         told = {**dataclasses.asdict(tracked), "skipped": found.skipped}
         show_json({**told, "kinds_without_worth": worthless, "warnings": warnings})
     else:
-        known = f"{tracked.duplicates:,} known before"
-        print(f"{tracked.outcomes:,} new outcomes, {known}, {tracked.customers:,} customers identified.")
+        known, people = f"{tracked.duplicates:,} known before", counted(tracked.customers, "customer")
+        print(f"{counted(tracked.outcomes, 'new outcome')}, {known}, {people} identified.")
         if found.skipped:
             print(f"{found.skipped:,} messages passed over: they tell no outcome and nothing of a customer.")
         for warning in warnings:

@@ -101,14 +101,15 @@ def take_in(
         None if known is None else known.mean,
         drift,
         [program.name for program in used_by],
-        _warnings(about.model, bool(used_by), drift),
+        _warnings(about.model, programs, drift),
     )
 
 
-def _warnings(model: str, used: bool, drift: Drift | None) -> list[str]:
+def _warnings(model: str, programs: Sequence[Program], drift: Drift | None) -> list[str]:
     said = []
-    if not used:
-        said.append(f"No program of the store names '{model}' under predictions; is it spelt as there?")
+    known = {name for program in programs for name in program.predictions}
+    if model not in known:
+        said.append(f"No program of the store names '{model}' under predictions.{nearest(model, known)}")
     if drift is not None and drift.reading in ("moderate", "large"):
         said.append(f"{model} has changed: {drift.sentence}.")
     return said
