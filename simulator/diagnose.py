@@ -24,7 +24,7 @@ LEAST_SIZE = 50.0  # effective sample size below which there is no value
 FIRM_SIZE = 200.0  # ... and above which it is not called weak
 LEAST_COVERAGE = 0.95  # of the target's probability, on actions the log has tried
 LARGEST_SHARE = 0.05  # of all weight, on one unit
-LEAST_BEARING = 3.0  # effective number of units with a reward
+LEAST_BEARING = 10.0  # effective number of rewards of unlike sizes
 LEAST_AMOUNTS = 10.0  # effective number of rewards, where few large ones make up for many others
 STRICT = 0.999  # level of the tests: one false alarm in a thousand healthy logs
 SURE = 0.98  # two-sided level at which a mean weight below the least coverage is believed
@@ -41,6 +41,7 @@ class Diagnosis:
         coverage: share of the target's probability that lies where the log has tried it, in [0, 1].
         verdict: supported, weak or refused.
         reason: "" if supported, else what is wrong and what data would cure it.
+        bearing: effective number of rewarded units that the result rests on.
     """
 
     ess: float
@@ -48,6 +49,7 @@ class Diagnosis:
     coverage: float
     verdict: Verdict
     reason: str
+    bearing: float
 
 
 def diagnose(log: Log, pmf: Floats | None, weight: Floats, evidence: Evidence) -> Diagnosis:
@@ -74,10 +76,11 @@ def diagnose(log: Log, pmf: Floats | None, weight: Floats, evidence: Evidence) -
     if gamma(once, SURE).high < LEAST_COVERAGE:
         covered = min(covered, balance.value)
     refusals = list(_refusals(log, size, covered, balance.low, found.gap))
+    heaviest, bearing = float(weight.max()), bearing_units(log, weight)
     if refusals:
-        return Diagnosis(size, float(weight.max()), covered, "refused", refusals[0])
+        return Diagnosis(size, heaviest, covered, "refused", refusals[0], bearing)
     doubts = list(_doubts(log, pmf, weight, size, evidence, found.unseen))
-    return Diagnosis(size, float(weight.max()), covered, "weak" if doubts else "supported", " ".join(doubts))
+    return Diagnosis(size, heaviest, covered, "weak" if doubts else "supported", " ".join(doubts), bearing)
 
 
 def _tried(log: Log, pmf: Floats) -> Floats:
@@ -147,9 +150,13 @@ def _doubts(
             f"So few rows of each action could hide that {unseen:.0%} of what this policy would do was never "
             "tried in some contexts; log more."
         )
-    if (bearing := bearing_units(log, weight)) < LEAST_BEARING:
-        units = f"{bearing:.0f} unit{'' if round(bearing) == 1 else 's'}"
-        yield f"The result rests on the rewards of about {units}; log more of them."
+    if not weight @ (log.reward - log.reward.min()) > 0:
+        yield "No row that agrees with this policy met a reward above the least; log more of them."
+    if len(np.unique(log.reward)) > 2 and (bearing := bearing_units(log, weight)) < LEAST_BEARING:
+        yield (
+            f"The result rests on {bearing:.0f} or so rewards of unlike sizes ({LEAST_BEARING:.0f} would be "
+            "firm); log more of them."
+        )
     if few_amounts(log):
         yield "A few large rewards outweigh all others; log more, or cap rewards where the goal allows it."
     if not log.reward.min() <= evidence.term.mean() <= log.reward.max():
@@ -168,26 +175,21 @@ def _doubts(
 
 
 def bearing_units(log: Log, weight: Floats) -> float:
-    """Effective number of units that the result rests on, had the rewards fallen on any of them.
+    """Effective number of rewarded units that the result rests on, had the rewards fallen on any units.
 
-    Units whose rewards stand off from the least reward (the buyers among the many who do not buy), or from
-    the largest if those are fewer, as far as the weights use them; none if the target met no such reward.
-    Weights and rewards count apart, and few are enough: a verdict that asked for many would call the very
-    logs supported in which more rewards fell than usual, and their estimates are too high.
+    Units whose reward is above the least (the buyers among the many who do not buy), or below the largest if
+    those are fewer, as far as the weights use them. Where rewards are of two sizes this is told and is no
+    part of the verdict: the interval knows it, and a verdict that asked for many would call the very logs
+    supported in which more rewards fell than usual, and whose estimates are too high.
     """
+    above, below = log.reward > log.reward.min(), log.reward < log.reward.max()
+    units = [int((_by_unit(side.astype(np.float64), log.cluster) > 0).sum()) for side in (above, below)]
     w = _by_unit(weight, log.cluster)
-    sides = (log.reward - log.reward.min(), log.reward.max() - log.reward)
-    if not all(weight @ side > 0 for side in sides):
-        return 0.0
-    return min(_size(w) * _size(_by_unit(side, log.cluster)) for side in sides) / len(w)
+    return min(units) * _size(w) / len(w)
 
 
 def few_amounts(log: Log) -> bool:
-    """Whether rewards are of such unlike sizes that a few of the largest are most of all.
-
-    Rewards of one size never are, however rare: that few have come is luck, and a verdict that knew it would
-    prefer lucky logs.
-    """
+    """Whether rewards are of such unlike sizes that a few of the largest are most of all."""
     above = _by_unit(log.reward - log.reward.min(), log.cluster)
     size = _size(above)
     return size < LEAST_AMOUNTS and size < int((above > 0).sum()) / 2

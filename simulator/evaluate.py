@@ -241,6 +241,7 @@ def _row(one: Judged, fitted: Fitted, reference: Judged | None, how: Method) -> 
         _lift(one, fitted, None if reference is one else reference, how),
         one.why,
         _support(one, fitted, None if reference is one else reference, how),
+        found.bearing,
     )
 
 

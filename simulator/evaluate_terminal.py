@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from simulator.estimators import BIASED
-from simulator.wording import decimals, earned, lifts_in_words, number, span
+from simulator.wording import FEW, counted, decimals, earned, lifts_in_words, number, span
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -84,10 +84,14 @@ def segments_table(found: Evaluation) -> Table:
 
 
 def said(one: PolicyValue, several: bool, detect: float | None) -> Iterator[str]:
-    """Why its estimator was chosen, if not by default, and how many rows would tell what was asked."""
+    """Why its estimator was chosen, if not by default, whether few rewards bear it, and how many rows would
+    tell what was asked.
+    """
     head = f"{one.name}: " if several else ""
     if one.why not in ("the default", "as asked for", "nothing is shown"):
         yield f"{head}{one.chosen}, {one.why}."
+    if one.value is not None and one.bearing < FEW:
+        yield f"{head}rests on about {counted(one.bearing)}; the interval is as wide as that makes it."
     if one.support is not None and one.support.rows_to_detect is not None:
         rows = f"{one.support.rows_to_detect:,} rows"
         yield f"{head}a difference of {detect:g} shows with a chance of 80 % on {rows}."

@@ -45,7 +45,11 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class PolicyValue:
-    """One policy: verdict, estimates, the chosen one and why, its lift and what that rests on."""
+    """One policy: verdict, estimates, the chosen one and why, its lift and what that rests on.
+
+    Attributes:
+        bearing: effective number of rewarded units that the value rests on.
+    """
 
     name: str
     verdict: Verdict
@@ -60,7 +64,8 @@ class PolicyValue:
     high: float | None
     lift: Lift
     why: str
-    support: Support | None = None
+    support: Support | None
+    bearing: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,4 +160,5 @@ def _flat(one: PolicyValue, each: Estimate) -> dict[str, Any]:
         "ess": one.ess,
         "max_weight": one.max_weight,
         "coverage": one.coverage,
+        "bearing": one.bearing,
     }

@@ -76,6 +76,7 @@ def _row(one: PolicyValue, found: Evaluation) -> dict[str, str]:
         "ess": f"{one.ess:,.0f}",
         "coverage": f"{one.coverage:.0%}",
         "weight": f"{one.max_weight:,.3g}",
+        "bearing": f"{one.bearing:,.0f}",
         "verdict": one.verdict,
         "reason": one.reason,
         "chosen": one.chosen,

@@ -7,6 +7,8 @@ from typing import Literal
 
 from simulator.evaluation import Evaluation, PolicyValue
 
+FEW = 10.0  # rewards, below which a reader is told how few bear a value
+
 
 def number(value: float | None, digits: int = 4, sign: str = "") -> str:
     """To so many decimals, `-` for none."""
@@ -22,6 +24,11 @@ def decimals(found: Evaluation) -> int:
     """Decimals that show four digits of what a logged decision earned, between 0 and 8."""
     size = abs(found.logged.value) or 1.0
     return min(max(3 - floor(log10(size)), 0), 8)
+
+
+def counted(bearing: float) -> str:
+    """So many rewards."""
+    return f"{bearing:.0f} reward{'' if round(bearing) == 1 else 's'}"
 
 
 def earned(found: Evaluation) -> str:

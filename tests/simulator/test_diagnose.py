@@ -129,12 +129,14 @@ def test_drift_between_the_halves_is_told() -> None:
     assert "drifts" in verdict(fading, always(log, 0)).reason
 
 
-def test_few_rewards_are_weak() -> None:
+def test_few_rewards_of_one_size_are_told_and_few_amounts_are_weak() -> None:
     log, _ = logged(12, n=3000)
     reward = np.zeros(len(log))
     reward[np.flatnonzero(log.action == 0)[:4]] = 1.0
     found = verdict(replace(log, reward=reward), always(log, 0))
-    assert found.verdict == "weak" and "rests on the rewards of about 1 unit" in found.reason
+    assert found.verdict == "supported" and found.bearing == pytest.approx(4 / 3, rel=0.1)
+    paid = verdict(replace(log, reward=reward * np.linspace(10, 40, len(log))), always(log, 0))
+    assert paid.verdict == "weak" and "rests on 1 or so rewards of unlike sizes" in paid.reason
 
 
 def test_bearing_units_count_rare_rewards_rare_failures_and_clusters() -> None:
@@ -150,7 +152,7 @@ def test_bearing_units_count_rare_rewards_rare_failures_and_clusters() -> None:
 def test_a_target_that_met_no_reward_is_weak() -> None:
     log, _ = logged(16, n=3000, base=0.05)
     found = verdict(replace(log, reward=log.reward * (log.action != 1)), always(log, 1))
-    assert found.verdict == "weak" and "about 0 units" in found.reason
+    assert found.verdict == "weak" and "met a reward above the least" in found.reason
 
 
 def test_a_few_large_rewards_are_weak_but_few_of_one_size_are_not() -> None:
