@@ -69,6 +69,10 @@ def multiply(X: Floats, W: Floats, out: Floats | None = None) -> Floats:
             some = np.empty((len(X), len(used)))
             _pick(X, used, some)
             return np.matmul(some, _rows(W, used), out=out)
+    if len(X) == 1 and W.flags.c_contiguous:
+        made = np.empty((1, W.shape[1])) if out is None else out
+        _add_rows(np.ascontiguousarray(X[0]), W, made[0])
+        return made
     return np.matmul(X, W, out=out)
 
 
@@ -100,6 +104,26 @@ def _pick(x: Floats, column: Ints, some: Floats) -> None:
     for i in range(len(x)):
         for j in range(len(column)):
             some[i, j] = x[i, column[j]]
+
+
+@kernel("void(f8[::1], f8[:,::1], f8[::1])", writes=1)
+def _add_rows(x: Floats, W: Floats, made: Floats) -> None:
+    """The product for one row: only weights of what is not 0 are looked at, four rows of them together."""
+    used, last = np.zeros(len(x) + 3, np.int64), 0
+    for column in range(len(x)):
+        used[last] = column
+        last += x[column] != 0.0
+    made[:] = 0.0
+    for at in range(0, last - last % 4, 4):
+        a, b, c, d = used[at], used[at + 1], used[at + 2], used[at + 3]
+        one, two, three, four = x[a], x[b], x[c], x[d]
+        first, second, third, fourth = W[a], W[b], W[c], W[d]
+        for j in range(len(made)):
+            made[j] += (one * first[j] + two * second[j]) + (three * third[j] + four * fourth[j])
+    for at in range(last - last % 4, last):
+        one, first = x[used[at]], W[used[at]]
+        for j in range(len(made)):
+            made[j] += one * first[j]
 
 
 def snap_weights(W: Floats, magnitude: int = X_BITS + 3) -> Floats:

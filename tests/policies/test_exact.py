@@ -48,3 +48,17 @@ def test_a_grid_product_has_the_same_bits_for_one_row_and_for_many(seed: int, d:
     assert np.array_equal(whole, np.vstack([grid.product(X[i : i + 1], W) for i in range(13)]))
     assert np.array_equal(whole, grid.product(X[:, ::-1], W[::-1]))
     np.testing.assert_allclose(whole, X @ W, rtol=1e-6, atol=size * d * 1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 400), st.floats(0.0, 1.0))
+def test_columns_of_zeros_change_no_bit_of_a_product(seed: int, d: int, share: float) -> None:
+    rng = np.random.Generator(np.random.PCG64(seed))
+    X, W = grid.snap(rng.standard_normal((grid.MANY, d))), grid.snap_weights(rng.standard_normal((d, 9)))
+    X[:, rng.random(d) < share] = 0.0
+    whole = X @ W
+    assert np.array_equal(whole, grid.multiply(X, W))
+    into = np.full(whole.shape, np.nan)
+    for i in range(len(X)):
+        assert np.array_equal(grid.multiply(X[i : i + 1], W, out=into[i : i + 1])[0], whole[i])
+    assert np.array_equal(whole, into)
