@@ -33,7 +33,7 @@ from engine.store.directory import hashes
 from engine.unfold import CHOICE, Header, masks
 
 FOLD = 2048  # decisions of one fold: whoever is asked for alone has to be found in no more
-TOGETHER = 512  # customers chosen for at once: their (n, k) arrays stay near the processor
+TOGETHER = 1024  # customers chosen for at once: their (n, k) arrays stay near the processor
 
 
 @dataclass(frozen=True, slots=True)
