@@ -210,3 +210,15 @@ def test_any_mapping_is_a_program_or_is_refused_in_words(values: dict[str, Any])
 def test_any_bytes_are_refused_in_words(content: bytes) -> None:
     with pytest.raises(ProgramError):
         loads(content, "p.yaml")
+
+
+@pytest.mark.parametrize(
+    ("within", "fragment"),
+    [
+        ("arms: {policy: 1}", "arms: {policy: 1}\nbudgets: {b: {money: 5 per moon}}"),
+        ("arms: {policy: 1}", "arms: {policy: much, holdout: 0.1}"),
+        ("window: day", "window: 2 moons"),
+    ],
+)
+def test_what_could_not_be_read_is_not_blamed_for_what_it_then_lacks(within: str, fragment: str) -> None:
+    assert len(line(fragment, within)) == 1
