@@ -3,12 +3,14 @@
 From a gathered situation to the drawn action and its reasons: 200 rules, 200 actions scored by a learnt
 policy, 30 features, consent, quiet hours and caps, the exact propensity. Microseconds of processor time a
 decision, for groups of several sizes: the median of many rounds, and the least, which a busy machine disturbs
-least. `linear` is the policy without waves, `default` with its 300.
+least. The garbage collector is set as in a server. `linear` is the policy without waves, `default` with its
+300.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import platform
@@ -25,6 +27,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `nextbest serve` does
 
 from benchmarks._big import features
 from benchmarks.serve import CUSTOMERS, prepare
+from engine.api.parts import YOUNG
 from engine.choose import Live, choose
 from engine.enrol import enrol
 from engine.explain import reasons
@@ -88,6 +91,9 @@ def main() -> None:
     for name, policy in POLICIES.items():
         with tempfile.TemporaryDirectory() as folder:
             current, found = situations(Path(folder), policy)
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
             told[name] = {str(group): measure(current, found, group, given.rounds) for group in GROUPS}
     print(json.dumps(told) if given.json else "\n".join(f"{name}: {one}" for name, one in told.items()))
 
