@@ -4,7 +4,8 @@ Every policy lives through the same seasons: the same customers in the same arms
 program file of the world with its own arms, caps and goal, and the real engine. Told is the mean true value a
 customer of the arm `policy` over the season, without the luck of outcomes, and against the best clone the
 difference with its standard error over seeds. In the world null, where nothing works, `claims` is in how many
-seasons the report's 95 % interval of the lift over the holdout lies above 0.
+seasons the report's 95 % interval of the lift over the holdout lies above 0, also where the report would
+withhold its verdict.
 
 The vendors' policies are documented-behaviour clones (`simulator.clones`): no product was run.
 """
@@ -50,7 +51,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Lived:
-    """What one season came to. Money per customer of the arm `policy`; `claims`: the report claims a lift."""
+    """What one season came to. Money per customer of the arm `policy`; `claims`: the interval of its lift lies above 0."""
 
     world: str
     policy: str

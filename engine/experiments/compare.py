@@ -10,6 +10,7 @@ from engine.experiments import bayes, cuped, fieller, sequential, welch
 from engine.experiments.bayes import Belief
 from engine.experiments.metric import Term, level, weights
 from engine.experiments.sample import Moments, Sample
+from engine.experiments.small import steadied
 from engine.experiments.welch import Effect, Interval
 
 _BASE_Z = 3.0  # a control level closer to 0 than this many standard errors carries no relative lift
@@ -79,7 +80,7 @@ def compare(
     if effect.se == 0:
         return None
     plain = cuped.adjust(control, treatment, term)
-    raw = welch.difference(cuped.moments(plain, control), cuped.moments(plain, treatment))
+    raw = effect_of((cuped.moments(plain, control), cuped.moments(plain, treatment)), term)
     return Reading(
         n=(control.n, treatment.n),
         mean=(level(control, term), level(treatment, term)),
@@ -94,9 +95,12 @@ def compare(
 
 
 def effect_of(arms: tuple[Moments, Moments], term: Term) -> Effect:
-    """Difference of two arms: skewness kept for means, left to the delta method for ratios."""
-    effect = welch.difference(*arms)
-    return effect if term.denominator is None else welch.unskewed(effect)
+    """Difference of two arms: of means with their skewness and, in small arms, with the spread of both; of
+    ratios by the delta method.
+    """
+    if term.denominator is None:
+        return welch.difference(*steadied(*arms))
+    return welch.unskewed(welch.difference(*arms))
 
 
 def per_cost(

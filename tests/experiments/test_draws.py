@@ -13,7 +13,7 @@ from engine.experiments.draws import drawn_as_logged
 from engine.experiments.program import report_program
 from engine.experiments.srm import draws_p
 from engine.experiments.trust import LIMIT, Check
-from engine.store import open_store
+from engine.store import folds, open_store
 from policies.base import Floats, Ints
 from simulator.run import START, run
 from simulator.worlds import world
@@ -71,6 +71,10 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("season") / "shop.db"
     arms = {"policy": 0.6, "random": 0.2, "holdout": 0.2}
     run(world("retail"), PEOPLE, DAYS, seed=3, arms=arms, path=path)  # type: ignore[arg-type]
+    store = open_store(path)
+    with store.write() as connection:
+        folds.everyone(connection)  # rows, which can be tampered with by SQL
+    store.close()
     return path
 
 
