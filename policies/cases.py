@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from policies.base import NO_ACTION, Actions, Feedback, Floats, Mask, draw, feedback
+from policies.base import NO_ACTION, Actions, Feedback, Floats, Mask, Policy, draw, feedback
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,22 @@ class Case:
     mask: Mask
     prior: Floats
     feedback: Feedback
+
+
+MakePolicy = Callable[[], Policy]
+Law = Callable[[MakePolicy, Case], None]
+
+
+def learnt(make_policy: MakePolicy, case: Case) -> Policy:
+    """A new policy that has learnt what happened."""
+    policy = make_policy()
+    policy.learn(case.feedback)
+    return policy
+
+
+def asked(policy: Policy, case: Case) -> Floats:
+    """(n, k) what a policy answers."""
+    return policy.pmf(case.X, case.actions, case.mask, case.prior)
 
 
 def make_case(seed: int, n: int = 40, d: int = 4, plain: bool = False, signs: bool = False) -> Case:

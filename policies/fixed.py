@@ -54,6 +54,7 @@ class Priority(_Unlearning):
     """
 
     kind = "priority"
+    floor = 0.0  # certain by design
 
     def __init__(self, *, priorities: Mapping[str, float] | None = None) -> None:
         if not isinstance(priorities or {}, Mapping):
@@ -78,6 +79,7 @@ class Constant(_Unlearning):
     """One action where feasible, else no_action, else the first feasible one. Deterministic by design."""
 
     kind = "constant"
+    floor = 0.0  # certain by design
 
     def __init__(self, *, action: str) -> None:
         if not isinstance(action, str):

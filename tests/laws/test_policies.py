@@ -12,9 +12,10 @@ from scipy import stats
 
 from engine.assign import uniforms
 from policies import laws
-from policies.base import Actions, Feedback, Floats, Mask, Policy, draw
+from policies.base import Actions, Feedback, Floats, Mask, Policy, check, draw
 from policies.linear import EXPLORERS
 from policies.make import make
+from policies.state import State
 
 QUICK: list[tuple[str, dict[str, Any]]] = [
     ("uniform", {}),
@@ -144,6 +145,77 @@ def test_the_kit_names_the_law_a_policy_breaks(fault: str, law: str) -> None:
 
     with pytest.raises(laws.LawBroken, match=law):
         laws.check_policy(broken)
+
+
+class _Counting:
+    """The mean reward of each action, and what can go wrong with that."""
+
+    kind, floor = "counting", 0.1
+
+    def __init__(self, fault: str = "", **wrong: float) -> None:
+        self.settings: dict[str, Any] = {"fault": fault} | ({"unknown": 1.0} if fault == "settings" else {})
+        if wrong:
+            raise TypeError("unknown settings")
+        self.fault, self.sums = fault, dict[str, tuple[float, float]]()
+
+    def pmf(self, X: np.ndarray, actions: Any, mask: np.ndarray, prior: np.ndarray) -> np.ndarray:
+        if self.fault == "prior":
+            prior[~mask] = -np.inf
+        if self.fault == "error":
+            raise KeyError("spend")
+        luck = np.random.default_rng().normal(size=mask.shape) if self.fault == "luck" else 0.0
+        sums = [self.sums.get(name, (0.0, 0.0)) for name in actions.names]
+        score = np.where(mask, np.array([total / max(n, 1.0) for total, n in sums]) + prior + luck, -np.inf)
+        best = score == score.max(axis=1, keepdims=True)
+        pmf = best / best.sum(axis=1, keepdims=True)
+        if self.fault not in ("floor", "chance"):
+            pmf = 0.9 * pmf + 0.1 * mask / mask.sum(axis=1, keepdims=True)
+        return pmf * np.nan if self.fault == "nan" else pmf
+
+    def learn(self, feedback: Feedback) -> None:
+        check(feedback)
+        for a, reward, weight in zip(feedback.action, feedback.reward, feedback.weight, strict=True):
+            total, n = self.sums.get(feedback.actions.names[a], (0.0, 0.0))
+            self.sums[feedback.actions.names[a]] = total + weight * reward, n + weight
+
+    def state(self) -> State:
+        return State({"sums": {name: list(one) for name, one in self.sums.items()}}, {})
+
+    def restore(self, state: State) -> None:
+        if self.fault != "restore":
+            self.sums = {name: (total, n) for name, (total, n) in state.words["sums"].items()}
+
+
+class _Certain(_Counting):
+    floor = None  # type: ignore[assignment]
+
+
+class _Merging(_Counting):
+    def merge(self, other: _Counting) -> None:
+        for name, (total, n) in other.sums.items():
+            mine = self.sums.get(name, (0.0, 0.0))
+            self.sums[name] = mine[0] + total, mine[1] + n
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (lambda: _Counting("prior"), r"prior was changed\. Work on a copy"),
+        (lambda: _Counting("floor"), r"floor / F \(row \d+, action '.*': 0\)\. Give \(1 - floor\)"),
+        (lambda: _Certain("chance"), r"has a chance \(row .*says so with floor = 0\.0"),
+        (lambda: _Counting("luck"), r"asking again .*Chance is drawn from the pmf alone"),
+        (lambda: _Counting("nan"), r"sums to 1 \(row 0: nan\)\. Divide"),
+        (lambda: _Counting("error"), r"KeyError: 'spend'.*arguments_are_left_alone"),
+        (lambda: _Counting("restore"), r"brings back .*Let state\(\) give"),
+        (lambda: _Counting("settings"), r"TypeError: unknown settings.*snapshot_brings_back"),
+        (_Merging, r"TypeError: .*merge\(\).*merging_equals"),
+        (lambda needed: _Counting(needed), r"called without arguments.*Give settings defaults"),
+    ],
+)
+def test_the_kit_says_where_and_what_to_do(made: Any, told: str) -> None:
+    with pytest.raises(laws.LawBroken, match=told):
+        laws.check_policy(made)
+    laws.check_policy(_Counting)
 
 
 @pytest.mark.parametrize(
