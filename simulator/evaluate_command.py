@@ -77,7 +77,7 @@ def evaluate(
         detect=detect,
     )
     if file is None:
-        log, targets = _stored(program, policy, moment(at), store)
+        log, targets = _stored(program, policy, how.estimators, moment(at), store)
     else:
         known = {"action": action, "reward": reward, "cluster": cluster, "time": time, "rewarded": rewarded}
         offered = {"id": id, "feasible": feasible, "logging": logging}
@@ -91,14 +91,20 @@ def evaluate(
     return 1 if found.refused else 0
 
 
-def _stored(name: str, policy: list[str], at: datetime, store: Path | None) -> tuple[Log, list[Wanted]]:
+def _stored(
+    name: str, policy: list[str], estimators: tuple[str, ...], at: datetime, store: Path | None
+) -> tuple[Log, list[Wanted]]:
     """The log of a program in the store, and the policies asked of it."""
     from engine.applied import stored_program
+    from simulator.estimators import EMBEDDED
+    from simulator.made_known import with_probabilities
     from simulator.readers.own import stored_log
     from simulator.what_if import PREFIX, programs_as_targets
 
     with opened(store, make=False) as its_store, its_store.read() as connection:
         log = stored_log(connection, stored_program(connection, name), at)
+        if set(EMBEDDED) & set(estimators):
+            log = with_probabilities(connection, name, log)
         files = [one for one in policy if one.startswith(PREFIX)]
         log, made = programs_as_targets(connection, name, log, [one.removeprefix(PREFIX) for one in files])
     by_name = dict(zip(files, made, strict=True))

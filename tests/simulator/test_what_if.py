@@ -19,8 +19,11 @@ from engine.plan import beside
 from engine.program import loads
 from engine.store import Store
 from policies.base import Ints
+from simulator.evaluate import evaluate
+from simulator.made_known import with_probabilities
 from simulator.readers.own import stored_log
 from simulator.remake import remade
+from simulator.targets import Target
 from simulator.what_if import PREFIX, programs_as_targets, what_if
 from simulator.what_if_told import beside_plan, lines
 from tests.engine.programs import AT, TEXT, applied, ask, people, settled
@@ -69,6 +72,21 @@ def test_the_program_as_it_is_would_have_drawn_with_the_logged_propensities(stor
     own: Ints = made.log.action
     assert len(made.log) == 600
     assert made.pmf[0][np.arange(600), own] == pytest.approx(made.log.propensity, rel=1e-12)
+
+
+def test_mips_reads_the_probabilities_of_offers_from_a_programs_own_decisions(store: Store) -> None:
+    with store.write() as connection:
+        logged(connection, n=300)
+        log = stored_log(connection, applied(connection, EXPLORING), LATER)
+        whole = with_probabilities(connection, "spring", log)
+        other = applied(connection, edited(EXPLORING, "random: 0.8, policy: 0.2", "random: 1.0"))
+        again = with_probabilities(connection, "spring", stored_log(connection, other, LATER))
+    assert whole.logging is not None and len(whole) == len(log) and len(again) > 0
+    assert whole.logging.sum(axis=1) == pytest.approx(np.ones(len(log)), abs=1e-9)
+    assert whole.logging[np.arange(len(log)), log.action] == pytest.approx(log.propensity, abs=1e-9)
+    (one,) = evaluate(whole, [Target("as logged", whole.logging)], ["mips", "offcem"]).policies
+    mips, offcem = one.estimates
+    assert mips.value == pytest.approx(log.reward.mean(), abs=1e-9) and offcem.value is not None
 
 
 def test_arms_are_mixed_by_their_shares(store: Store) -> None:
