@@ -33,7 +33,8 @@ def accounts(connection: Connection, program: Program, at_us: int) -> list[Accou
     found = []
     for tariff in tariffs(program):
         now = tariff.start(at_us)
-        later = [start for budget, start in pages if budget == tariff.budget.name and start > now]
+        own = [start for budget, start in pages if budget == tariff.budget.name and tariff.begins(start)]
+        later = [start for start in own if start > now]
         for start in [now, *sorted(later)] if tariff.period else [LIFE_US]:
             page = pages.get((tariff.budget.name, start))
             used, reserved, price = (page.used, page.reserved, page.price) if page else (0, 0, 0.0)

@@ -85,8 +85,9 @@ class Book:
         )
         by_name = {one.budget.name: one for one in known}
         for row in rows:
-            if row.budget in by_name:
-                self._pages[row.budget, row.start_us] = _page(by_name[row.budget], row)
+            tariff = by_name.get(row.budget)
+            if tariff is not None and tariff.begins(row.start_us):
+                self._pages[row.budget, row.start_us] = _page(tariff, row)
 
     def page(self, tariff: Tariff, start_us: int) -> Page:
         """A period; one never drawn on starts with the price and the pace of the one before it."""

@@ -64,6 +64,12 @@ class Tariff:
             return np.full(send_us.shape, LIFE_US)
         return period.starts(self.period, self.zone, send_us)
 
+    def begins(self, start_us: int) -> bool:
+        """Whether a period starts then; what another version of the program kept in the ledger may not."""
+        if self.period is None or start_us == LIFE_US:
+            return self.period is None and start_us == LIFE_US
+        return self.start(start_us) == start_us
+
     def following(self, start_us: int) -> tuple[int, ...]:
         """(periods + 1,) where a period, those that its contacts can fall into, and the next one start."""
         if self.period is None:

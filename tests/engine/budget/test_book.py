@@ -6,12 +6,15 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from engine.budget.account import accounts
 from engine.budget.tariff import LIFE_US
+from engine.calendar import microseconds
 from engine.decide import Batch, decide
 from engine.live import live
 from engine.request import Request
@@ -19,7 +22,7 @@ from engine.situation import decode
 from engine.store import Store, customers, ledger, open_store, outcomes
 from engine.store.rows import DecisionRow, OutcomeRow
 from engine.store.savepoint import undoable
-from tests.engine.budget.scarce import hours
+from tests.engine.budget.scarce import hours, scarce
 from tests.engine.programs import AT, applied, ask, people, person, settled
 
 STOCK = """
@@ -230,3 +233,17 @@ def test_two_processes_sell_what_there_is_and_not_a_piece_more(tmp_path: Path) -
     assert total == 90
     assert state(store, "stock sale") == (90, 0)
     store.close()
+
+
+def test_a_budget_that_comes_anew_otherwise_starts_anew_and_finds_its_pages_again(store: Store) -> None:
+    at, told = datetime(2026, 11, 30, 22, tzinfo=UTC), []
+    with store.write() as c:
+        customers.put_customers(c, [person(f"c{i}") for i in range(12)])
+        for i, per in enumerate(("9", "9 per day", "9 per 2 weeks", "9")):
+            applied(c, scarce("Europe/Oslo", "month").replace("stock: 9", f"stock: {per}"))
+            current = live(c, "spring")
+            decide(c, [Request(f"c{n}", "spring", f"{i}:{n}", at) for n in range(12)], {"spring": current})
+            known = accounts(c, current.program, microseconds(at))
+            told.append(next((one.until, one.used) for one in known if one.budget == "stock sale"))
+    assert [until for until, _ in told] == [None, "2026-12-01", "2026-12-07", None]
+    assert 0 < told[0][1] <= told[3][1]
