@@ -31,7 +31,7 @@ from simulator.interval.kinds import KINDS, Proof, apart, bounds, check_kind, di
 from simulator.logs import Log
 from simulator.method import Method, checked_names, names_of
 from simulator.models import predictions
-from simulator.targets import Target, Wanted, target
+from simulator.targets import Target, Wanted, name_of, target
 
 LOGGED = "logged"
 UNMODELLED = ("ips", "snips", "replay", "mips", "clipped_ips")
@@ -91,7 +91,7 @@ def evaluate(
     how = method or Method(level=level)
     how = how if estimators is None else replace(how, estimators=checked_names(estimators, log))
     fitted = fit(log, how)
-    wanted = [*targets, *([against] if against != LOGGED and against not in map(_name, targets) else [])]
+    wanted = [*targets, *([against] if against != LOGGED and against not in map(name_of, targets) else [])]
     judged = [judge(target(one, log, fitted.fold, fitted.train), fitted, how) for one in wanted]
     return table(judged, fitted, how, against)
 
@@ -147,12 +147,6 @@ def _marginal(log: Log, pmf: Floats) -> Floats | None:
     ratio = marginal_weight(pmf, log.logging, log.embedding)
     own: Floats = ratio[np.arange(len(log)), np.argmax(log.embedding[log.action], axis=1)]
     return own
-
-
-def _name(wanted: Wanted) -> str:
-    if isinstance(wanted, Target):
-        return wanted.name
-    return wanted if isinstance(wanted, str) else wanted[0]
 
 
 def judge(policy: Target, fitted: Fitted, how: Method) -> Judged:

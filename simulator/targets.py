@@ -41,6 +41,13 @@ class Target:
 Wanted = str | Target | tuple[str, Policy] | tuple[str, Callable[[], Policy]]
 
 
+def name_of(wanted: Wanted) -> str:
+    """What a target is called in a table."""
+    if isinstance(wanted, Target):
+        return wanted.name
+    return wanted if isinstance(wanted, str) else wanted[0]
+
+
 def target(wanted: Wanted, log: Log, fold: Ints, train: Mask | None = None) -> Target:
     """The target named or handed in.
 
