@@ -12,7 +12,6 @@ changes, sums are the same in any order, merged or not.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -23,19 +22,19 @@ from policies.memory import Memory
 from policies.settings import PolicyError
 from policies.solver import Solved
 from policies.state import State
-from policies.transfer import Carried, carried
+from policies.transfer import Carried
 from policies.watch import Watch
 
 _BEFORE = "before."
 _ROUNDING = 1e-9  # rows
+SETTLED = 100.0  # rows an action, before the watch looks for another change
 
 
 class Epochs:
     """What was learnt since the last change, and before it.
 
     Args:
-        make_memory: of phi, whose first `columns` features are [1, x].
-        columns: how many these are.
+        make_memory: of phi.
         forgets: whether what was learnt is put aside when predictions have turned.
         changes: when it already was; see `changes` below.
         watch: on predictions.
@@ -45,14 +44,12 @@ class Epochs:
     def __init__(
         self,
         make_memory: Callable[[], Memory],
-        columns: int,
         forgets: bool,
         changes: Changes | None,
         watch: Watch,
         half_life: float | None = None,
     ) -> None:
         self._make = make_memory
-        self._columns = columns
         self._forgets = forgets
         self.now = make_memory()
         self._before = make_memory() if changes else None
@@ -109,7 +106,7 @@ class Epochs:
     def seen(self, y: Floats, predicted: Floats, weight: Floats, time: Floats) -> bool:
         """Look at rows before they are learnt; True if they part the past from now on."""
         new = (weight == 1.0) & (time > self._clock)
-        if not (self._forgets and new.any()):
+        if not (self._forgets and new.any() and self._is_settled()):
             return False
         variance = self.now.deviations() / self.now.totals()[0]
         if not self.watch.turned(y[new], predicted[new], variance, time[new]):
@@ -117,6 +114,13 @@ class Epochs:
         self._cuts = (self._cuts[1] if self._before else -np.inf, self._clock)
         self._before, self.now, self.watch.blocks = self.now, self._make(), Watch().blocks
         return True
+
+    def _is_settled(self) -> bool:
+        """Whether enough was learnt since the last change to put that aside in its turn."""
+        if self._before is None:
+            return True
+        enough = min(SETTLED * len(self.now.names), self._before.totals()[0] / 4.0)
+        return self.now.totals()[0] >= enough
 
     def merge(self, other: Epochs, weight: float) -> None:
         """Take in what another learner saw, or out with weight -1.
@@ -169,9 +173,7 @@ class Epochs:
         """What is carried over; asked for only while the weights are not solved."""
         if self._before is None or not self._before.names or self.now.is_solved:
             return None
-        solution, (rows, about) = self._before.solve().solution, self._before.totals()
-        theta = [solution.theta[name] for name in sorted(solution.theta)]
-        return carried(theta, math.sqrt(about / rows), self._columns)
+        return self._before.carried()
 
     def _weighed(self, memory: Memory, weight: Floats, time: Floats) -> Floats:
         """(n,) what rows count in the sums of a memory as they are."""

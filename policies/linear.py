@@ -271,7 +271,7 @@ class Linear:
         if self._epochs is None:
             chosen = (self.settings["ridge"], self.settings["pool"], self.settings["tune"])
             shape, ages = (1 + d, waves.frequency.shape[1]), self.settings["half_life"]
-            made = (lambda: Memory(Solver(*chosen), *shape), 1 + d, self._forgets, self._changes)
+            made = (lambda: Memory(Solver(*chosen), *shape), self._forgets, self._changes)
             self._epochs = Epochs(*made, self._watch, ages)
         return waves, self._epochs
 

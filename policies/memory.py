@@ -5,6 +5,7 @@ Either may come from a snapshot; sums are then unpacked only when learning goes 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -21,7 +22,7 @@ from policies.settings import PolicyError
 from policies.solver import Solved, Solver, joined
 from policies.stakes import totals
 from policies.state import State
-from policies.transfer import Carried
+from policies.transfer import Carried, carried
 
 _NOTHING = 1e-9  # rows or less: nothing was learnt, or what was counts nothing by now
 _PARTS = ("b", "square", "lift")
@@ -133,6 +134,14 @@ class Memory:
                 self._solved = joined(self._solved, rest, self.totals()[1], _totals(rests)[1])
             self.served = self._solved
         return self._solved
+
+    def carried(self) -> Carried | None:
+        """What this has to say once it is put aside."""
+        rows, about = self.totals()
+        moments = self._unpacked
+        found = self._solver.earned(moments, *self._shape)
+        known = [moments[name] for name in sorted(moments)]
+        return carried(found, known, math.sqrt(about / rows), self._shape[0])
 
     def solve_anew(self) -> None:
         """What is carried over has changed."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from policies.base import Floats
 from policies.evidence import SCALES, Part, belief, certain, likeliest
+from policies.likeness import Earned, earned
 from policies.moments import Moments
 from policies.optimism import Doubt, variance
 from policies.pool import Fit, Layout, Solution, lay_out, solve
@@ -62,7 +63,8 @@ class Solver:
         self._ridge, self._pool, self._tune = ridge, pool, tune
         self._fits: dict[str, Fit] = {}
         self._parts: dict[str, list[Part]] = {}
-        self._moments: dict[str, Moments] = {}  # with what is carried over as features
+        self._moments: dict[str, Moments] = {}  # with what is carried over
+        self._like: dict[str, Floats] = {}  # (K,) of an action, which those were extended with
         self._scale = 1.0  # at which the fits were solved
 
     def another(self) -> Solver:
@@ -77,8 +79,13 @@ class Solver:
 
     def forget_all(self) -> None:
         """Drop everything: what is carried over has changed."""
-        for kept in (self._fits, self._parts, self._moments):
+        for kept in (self._fits, self._parts, self._moments, self._like):
             kept.clear()
+
+    def earned(self, moments: Mapping[str, Moments], columns: int, waves: int) -> Earned:
+        """What was earned with each action, by sorted names, at the smallest scale."""
+        known = [moments[name] for name in sorted(moments)]
+        return earned(known, self._precision(columns, waves)[:, 0])
 
     def solve(
         self,
@@ -110,16 +117,21 @@ class Solver:
             ) from error
 
         if carried:
-            theta = {name: carried.weights(one) for name, one in solution.theta.items()}
+            theta = {name: carried.weights(one, self._like[name]) for name, one in solution.theta.items()}
             solution = Solution(theta, solution.shared, len(moments[layout.names[0]].G))
         known = columns + (carried.U.shape[1] if carried else 0)
         reach = {name: np.diag(one.G)[:known] for name, one in sums.items()}
         doubt = {name: variance(one, precision[:known], believed) for name, one in reach.items()}
+        if carried:
+            for name, one in doubt.items():
+                one[columns:] += carried.doubt(self._like[name])
         return Solved(solution, Doubt(doubt, variance(np.zeros(known), precision[:known], believed)), carried)
 
     def _extended(self, moments: Mapping[str, Moments], carried: Carried) -> Mapping[str, Moments]:
-        for name in moments.keys() - self._moments.keys():
-            self._moments[name] = carried.moments(moments[name])
+        for name, like in carried.likeness(moments).items():
+            if name not in self._moments or not np.array_equal(like, self._like[name]):
+                self.forget(name)
+                self._moments[name], self._like[name] = carried.moments(moments[name], like), like
         return self._moments
 
     def _believed(

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policies import grid
 from policies.base import Actions, Feedback, Floats, feedback
 from policies.evidence import SCALES
 from policies.laws import make_case, part
+from policies.likeness import earned, likeness
 from policies.linear import Linear
+from policies.moments import Moments
 from policies.settings import PolicyError
 from policies.snapshot import pack, unpack
 from policies.transfer import Carried
@@ -35,6 +38,15 @@ def lived(policy: Linear, *lessons: Feedback) -> Linear:
         policy.weights(ACTIONS)
         policy.learn(lesson)
     return policy
+
+
+def sums(f: Feedback) -> list[Moments]:
+    """Of the three actions over [1, x]."""
+    phi, found = np.column_stack([np.ones(len(f)), grid.snap(f.X)]), [Moments.empty(4) for _ in range(3)]
+    for a, one in enumerate(found):
+        rows = f.action == a
+        one.add(phi[rows], f.reward[rows], f.weight[rows], 4)
+    return found
 
 
 def right(policy: Linear, shift: int) -> float:
@@ -139,26 +151,39 @@ def test_what_was_dropped_weighs_nothing_and_is_taken_back_without_a_word() -> N
     assert np.array_equal(with_old.weights(case.actions), without.weights(case.actions))
 
 
-def test_the_weights_after_a_change_are_one_ridge_regression_with_the_old_scores_as_columns() -> None:
+def test_the_weights_after_a_change_are_one_ridge_regression_with_earlier_shares_and_rows() -> None:
     policy = Linear(waves=0, tune=False, ridge=2.0)
     policy.change((-np.inf, 4.0))
     old, new = world(1, 200, 0, 3.0), world(2, 60, 1, 5.0)
-    alone = Linear(waves=0, tune=False, ridge=2.0)
-    alone.learn(old)
     policy.learn(old)
     policy.learn(new)
     n, total, square = len(old), old.reward.sum(), np.square(old.reward).sum()
     spread = np.sqrt((square - total**2 / (n + 1)) / n)
-    from policies import grid
-
-    phi = np.column_stack([np.ones(60), grid.snap(new.X)])
-    features = np.hstack([phi, phi @ alone.weights(ACTIONS).T / spread])
+    before, now = sums(old), sums(new)
+    found = earned(before, np.full(4, 2.0))
+    like = likeness(found, now)
+    assert (like.argmax(axis=1) == [2, 0, 1]).all() and like.max() > 0.75  # the shift, found from 60 rows
+    U, count = found.share / spread, np.maximum(2.0 * like - 1.0, 0.0)
     expected: list[Floats] = []
     for a in range(3):
-        z, y = features[new.action == a], new.reward[new.action == a]
-        m = np.linalg.solve(z.T @ z + 2.0 * np.eye(7), z.T @ y)
-        expected.append(m[:4] + alone.weights(ACTIONS).T / spread @ m[4:])
+        mean = found.share * (found.rate / found.peak) @ (like[a] - count[a])
+        G = now[a].whole() + sum(c * one.whole() for c, one in zip(count[a], before, strict=True))
+        b = now[a].b[0] + sum(c * one.b[0] for c, one in zip(count[a], before, strict=True))
+        T = np.hstack([np.eye(4), U])
+        m = np.linalg.solve(T.T @ G @ T + 2.0 * np.eye(7), T.T @ (b - G @ mean))
+        expected.append(T @ m + mean)
     np.testing.assert_allclose(policy.weights(ACTIONS), expected, atol=1e-9)
+
+
+def test_soon_after_a_change_no_other_one_is_looked_for() -> None:
+    before = [world(seed, 300, 0, seed) for seed in range(8)]
+    policy = lived(Linear(waves=20), *before, world(20, 100, 1, 20.0))
+    first = policy.changes
+    assert first is not None
+    lived(policy, world(21, 100, 2, 21.0))  # 200 rows since, of three actions
+    assert policy.changes == first and len(policy.watched) == 0
+    lived(policy, world(22, 150, 2, 22.0), world(23, 150, 0, 23.0), world(24, 150, 0, 24.0))
+    assert policy.changes is not None and policy.changes > first
 
 
 def test_what_is_carried_over_is_held_back_by_the_root_of_the_scale() -> None:
