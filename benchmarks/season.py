@@ -51,7 +51,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Lived:
-    """What one season came to. Money per customer of the arm `policy`; `claims`: the interval of its lift lies above 0."""
+    """What one season came to. Money per customer of the arm `policy`; `claims`: its interval is above 0."""
 
     world: str
     policy: str
