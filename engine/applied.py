@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -89,12 +90,18 @@ def version_text(connection: Connection, name: str, version: int | None) -> tupl
         raise NotFoundError(f"program '{name}' has one version only; there is nothing to go back to.")
     wanted = known[1].version if version is None and known else version
     number, text, source = programs.program_text(connection, name, wanted)
-    return loads(text.encode(), source, number), text.encode()
+    return _parsed(text, source, number), text.encode()
 
 
 def stored_program(connection: Connection, name: str, version: int | None = None) -> Program:
     """A program of the store by name: the current version unless another is given. Raises `NotFoundError`."""
     number, text, source = programs.program_text(connection, name, version)
+    return _parsed(text, source, number)
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str, source: str, number: int) -> Program:
+    """Reading a file takes longer than a live decision may wait; the last few are kept."""
     return loads(text.encode(), source, number)
 
 

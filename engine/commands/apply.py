@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from engine.domain import Program
     from engine.plan.plan import Plan
 
+    Read = list[tuple[Program, bytes]]
+
 
 def apply(
     files: Annotated[list[Path] | None, typer.Argument(help="Program files.")] = None,
@@ -44,11 +46,18 @@ def apply(
     read = [read_program(file) for file in files or []]
     _refuse_twice([new for new, _ in read])
     at = moment(None)
-    with opened(store, make=rollback is None) as its_store, its_store.write() as connection:
-        if rollback is not None:
-            read = [version_text(connection, rollback, to)]
-        plans = [_planned(connection, new, plan_sha, anyway or rollback is not None) for new, _ in read]
-        done = [apply_text(connection, new, text, at, hand) for new, text in read]
+    with opened(store, make=rollback is None) as its_store:
+
+        def planned(connection: Connection) -> tuple[Read, list[Plan]]:
+            given = read if rollback is None else [version_text(connection, rollback, to)]
+            force = anyway or rollback is not None
+            return given, [_planned(connection, new, plan_sha, force) for new, _ in given]
+
+        with its_store.read() as connection:
+            planned(connection)  # what takes long is read now: live decisions wait for who writes
+        with its_store.write() as connection:
+            given, plans = planned(connection)
+            done = [apply_text(connection, new, text, at, hand) for new, text in given]
     if json:
         show_json([{"plan": one, "version": new.version} for one, new in zip(plans, done, strict=True)])
     else:
