@@ -135,7 +135,7 @@ def rows_of(log: Log, policy: Target, q: Floats) -> Rows:
     i = np.arange(len(log))
     own = q[i, log.action]
     if policy.pmf is None:
-        return Rows(log.reward, np.ones(len(log)), log.propensity, own, own)
+        return Rows(log.reward, np.ones(len(log)), log.propensity, own, own, np.ones(len(log)))
     match = policy.pmf[i, log.action]
     expected = np.einsum("ij,ij->i", policy.pmf, q)
     return Rows(log.reward, match / log.propensity, match, own, expected, _marginal(log, policy.pmf))

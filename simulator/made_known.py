@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from engine.applied import live_program
 from engine.errors import InputError
 from simulator.logs import Log
+from simulator.readers.own import made_of
 from simulator.remake import remade
 
 SAME = 1e-9  # how far a probability made anew may be from the logged one
@@ -42,4 +43,6 @@ def with_probabilities(connection: Connection, name: str, log: Log) -> Log:
     notes = [*log.notes, *made.notes]
     if lost := int((~same).sum()):
         notes.append(f"{lost:,} decisions are left out: an earlier version of the program made them.")
-    return replace(replace(made.log, logging=pmf).rows(same), notes=tuple(notes))
+    actions, embedding = made_of(list(made.log.actions.names))
+    whole = replace(made.log, logging=pmf, actions=actions, embedding=embedding)
+    return replace(whole.rows(same), notes=tuple(notes))

@@ -11,8 +11,8 @@ FEW = 10.0  # rewards, below which a reader is told how few bear a value
 
 
 def number(value: float | None, digits: int = 4, sign: str = "") -> str:
-    """To so many decimals, `-` for none."""
-    return "-" if value is None else f"{value:{sign}.{digits}f}"
+    """To so many decimals, `-` for none; what rounds to 0 has no minus."""
+    return "-" if value is None else f"{round(value, digits) + 0.0:{sign}.{digits}f}"
 
 
 def span(low: float | None, high: float | None, digits: int = 4, sign: str = "") -> str:

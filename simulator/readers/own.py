@@ -101,7 +101,7 @@ def _log(frame: pl.DataFrame, source: str, notes: tuple[str, ...], fallback: flo
     action = np.array([place[name] for name in frame["action"].to_list()], dtype=np.int64)
     _check(frame, mask[np.arange(frame.height), action], source)
     X, columns = encode(frame, [name for name in frame.columns if name.startswith(CONTEXT)])
-    actions, embedding = _actions(names)
+    actions, embedding = made_of(names)
     return Log(
         X=X,
         names=columns,
@@ -135,7 +135,7 @@ def _check(frame: pl.DataFrame, own: Mask, source: str) -> None:
         )
 
 
-def _actions(names: list[str]) -> tuple[Actions, Floats]:
+def made_of(names: list[str]) -> tuple[Actions, Floats]:
     """Actions made of offer, channel and slot, and (k, g) which offer each belongs to."""
     parts = [dict(_factors(name)) for name in names]
     factors = list(dict.fromkeys(f"{key}={value}" for one in parts for key, value in one.items()))

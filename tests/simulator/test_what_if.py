@@ -84,9 +84,11 @@ def test_mips_reads_the_probabilities_of_offers_from_a_programs_own_decisions(st
     assert whole.logging is not None and len(whole) == len(log) and len(again) > 0
     assert whole.logging.sum(axis=1) == pytest.approx(np.ones(len(log)), abs=1e-9)
     assert whole.logging[np.arange(len(log)), log.action] == pytest.approx(log.propensity, abs=1e-9)
-    (one,) = evaluate(whole, [Target("as logged", whole.logging)], ["mips", "offcem"]).policies
-    mips, offcem = one.estimates
-    assert mips.value == pytest.approx(log.reward.mean(), abs=1e-9) and offcem.value is not None
+    assert whole.embedding is not None and len(whole.embedding) == len(whole.actions)
+    for target in (Target("as logged", whole.logging), "logging"):
+        (one,) = evaluate(whole, [target], ["mips", "offcem"]).policies
+        mips, offcem = one.estimates
+        assert mips.value == pytest.approx(log.reward.mean(), abs=1e-9) and offcem.value is not None
 
 
 def test_arms_are_mixed_by_their_shares(store: Store) -> None:
