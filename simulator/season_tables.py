@@ -33,6 +33,15 @@ def earnings(seasons: Sequence[Season]) -> Table:
     return made
 
 
+def verdict(season: Season) -> str:
+    """What its report says, in a sentence."""
+    if season.report is not None:
+        return season.report.verdict.sentence
+    return (
+        "no lift is told, as nobody is held out or all who are brought the same; more customers or days help."
+    )
+
+
 def deeds(seasons: Sequence[Season]) -> Table:
     """What each policy did: reach, contacts, shortfall, violations."""
     made = _table("What was done", "policy", "customers", "contacts each", "regret", "violations")

@@ -163,8 +163,7 @@ def _show(world: World, seasons: Sequence[Season], like: Likeness | None) -> Non
     console.print(tables.earnings(seasons))
     console.print(tables.deeds(seasons))
     for one in seasons:
-        if one.report is not None:
-            console.print(f"The report on {one.policy}'s season: {one.report.verdict.sentence}\n")
+        console.print(f"The report on {one.policy}'s season: {tables.verdict(one)}\n")
     for one in seasons:
         console.print(tables.weeks(one))
         console.print(tables.learnt(one))

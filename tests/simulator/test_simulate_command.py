@@ -46,6 +46,13 @@ def test_the_tables_fit_a_terminal_and_cut_no_name(capsys: pytest.CaptureFixture
     assert all(word in out for word in wanted)
 
 
+def test_what_the_report_says_is_told_and_why_it_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["simulate", "null", *SMALL, "--policy", "uniform"]) == 0
+    assert "The report on uniform's season: " in (said := capsys.readouterr().out) and "against" in said
+    assert cli.main(["simulate", "null", "--customers", "12", "--days", "1", "--policy", "uniform"]) == 0
+    assert "no lift is told" in capsys.readouterr().out
+
+
 def test_two_constant_policies_keep_their_names(capsys: pytest.CaptureFixture[str]) -> None:
     names = [f"constant:new_arrivals/{channel}/now" for channel in ("email", "sms")]
     line = ["simulate", "null", "--customers", "60", "--days", "3", "--json"]
