@@ -23,12 +23,14 @@ from engine.errors import InputError, NotFoundError, RefusedError, nearest
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from engine.domain import Program, Shadow
+    from engine.domain import PolicySpec, Program, Shadow
+    from engine.promote import Promotion
     from engine.store import Store
     from engine.store.candidates import CandidateRow
     from simulator.challengers import Bout, Standing
     from simulator.interval.base import Interval
 
+_ON_TOP = "is published; what the program has decided is learnt on top of it by the next `nextbest learn`"
 LastOption = Annotated[int, typer.Option(min=1, help="Newest matured decisions that are gone through.")]
 LevelOption = Annotated[float, typer.Option(help="Level of the two-sided intervals.")]
 
@@ -154,7 +156,12 @@ def promote(
             }
             among, candidate = len(loaded.shadows) + len(waiting), waiting.get(shadow)
             wanted = [] if candidate else [_named(loaded, shadow, waiting)]
-            found = bout(connection, loaded.name, wanted, when, last, level, among, candidate)
+            try:
+                found = bout(connection, loaded.name, wanted, when, last, level, among, candidate)
+            except RefusedError as error:
+                if not (anyway and candidate):
+                    raise
+                return _unjudged(its_store, loaded, candidate, str(error), (when, by, note), json)
         (standing,) = found.challengers
         if not standing.ready and not anyway:
             raise RefusedError(
@@ -162,6 +169,29 @@ def promote(
                 f"(on {found.judged:,} decisions it had not learnt). What serves stays."
             )
         _promote(its_store, standing, loaded, candidate, (when, by, note), json)
+    return None
+
+
+def _unjudged(
+    store: Store,
+    program: Program,
+    row: CandidateRow,
+    why: str,
+    said: tuple[datetime, str | None, str],
+    json: bool,
+) -> None:
+    """Let a candidate serve of which nothing can be said yet."""
+    from engine import candidates
+
+    when, by, note = said
+    policy = candidates.policy_of(row)
+    with store.write() as connection:
+        by_whom = signed("promote", by, f"candidate {row.name}, not judged: {note}")
+        made = candidates.promote(connection, row, when, by_whom)
+    if json:
+        return show_json({**asdict(made), "shadow": row.name, "lift": None})
+    print(f"Candidate {row.name} serves though {why[0].lower()}{why[1:]}")
+    return _tell_promoted(program, made, policy, _ON_TOP)
 
 
 def _named(program: Program, name: str, candidates: Collection[str]) -> Shadow:
@@ -182,7 +212,6 @@ def _promote(
 ) -> None:
     from engine import candidates
     from engine import promote as promotion
-    from engine.program.edit import policy_line
     from engine.relearn import restudy
 
     when, by, note = said
@@ -191,9 +220,7 @@ def _promote(
     if candidate:
         with store.write() as connection:
             made = candidates.promote(connection, candidate, when, by_whom)
-        learnt = (
-            "is published; what the program has decided is learnt on top of it by the next `nextbest learn`"
-        )
+        learnt = _ON_TOP
     else:
         with store.read() as connection:
             done = restudy(connection, program.name, when, policy=standing.policy)
@@ -202,15 +229,20 @@ def _promote(
         learnt = f"of {made.decisions:,} decisions is published"
     if json:
         return show_json({**asdict(made), "shadow": name, "lift": asdict(standing.found.lift)})
+    print(f"{what} {name} serves: {standing.why}.")
+    return _tell_promoted(program, made, standing.policy, learnt)
+
+
+def _tell_promoted(program: Program, made: Promotion, policy: PolicySpec, learnt: str) -> None:
+    from engine.program.edit import policy_line
+
     print(
-        f"{what} {name} serves: {standing.why}.\n"
         f"Version {made.version} of {program.name} is current, and snapshot {made.snapshot} "
         f"{learnt}. Write this into your program file:\n"
-        f"  {policy_line(standing.policy)}\n"
+        f"  {policy_line(policy)}\n"
         f"To take it back: nextbest learn -p {program.name} --snapshots, then --rollback N; and "
         f"nextbest apply --rollback {program.name}."
     )
-    return None
 
 
 def _document(found: Bout) -> dict[str, Any]:

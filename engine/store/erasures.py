@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
 
-from engine.store import blocks, folds, lots, taught, unfolding, watched
+from engine.store import blocks, folds, lots, merges, taught, unfolding, watched
 from engine.store.learning import due_columns, due_rows
 from engine.store.programs import program_names
 from engine.store.rows import DueRow
@@ -129,7 +129,8 @@ def erase(c: Connection, customer: str, tombstone: str) -> tuple[int, int, int]:
     """
     c.exec_driver_sql("PRAGMA secure_delete = ON")
     folds.customers(c, [customer])
-    folds.forget(c, customer)
+    for one in (customer, *merges.ids_of(c, customer)):
+        folds.forget(c, one)
     rows = run(c, _SITUATIONS, person=customer)
     blocks.blank(c, [situation for _, situation in rows])
     for statement in _QUEUES:

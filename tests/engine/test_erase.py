@@ -24,6 +24,7 @@ from engine.store import (
     assignments,
     customers,
     decisions,
+    entries,
     erasures,
     open_store,
     predictions,
@@ -203,3 +204,22 @@ def test_a_person_in_a_batch_is_erased_from_its_block(tmp_path: Path) -> None:
         assert len(rows) == 5 and bodies
         assert all("p3" not in pl.read_ipc(BytesIO(one[0]))["customer"].to_list() for one in bodies)
     opened.close()
+
+
+def test_a_person_of_two_ids_in_batches_is_in_no_place_of_them_any_more(tmp_path: Path) -> None:
+    people_file, program = tmp_path / "p.csv", tmp_path / "spring.yaml"
+    people_file.write_text(f"customer,spend,age\n{''.join(f'q{i},{i},{20 + i}{chr(10)}' for i in range(8))}")
+    program.write_text(TEXT)
+    common = ["--at", AT.isoformat(), "--store", str(tmp_path / "store.db")]
+    out = ["--out", str(tmp_path / "o.csv")]
+    assert main(["batch", str(people_file), "-p", str(program), *out, *common]) == 0
+    assert main(["merge", "q3", "q4", *common]) == 0
+    assert main(["erase", "q3", *common]) == 0
+    later = ["-p", "spring", "--at", MATURE.isoformat(), *common[2:]]
+    assert main(["learn", *later]) == 0
+    assert main(["learn", *later, "--afresh"]) == 0
+    store = open_store(tmp_path / "store.db")
+    with store.read() as c:
+        assert len(entries.matured(c, "spring", 2**62)) == 6
+        assert not {"q3", "q4"} & {row.customer for row in decisions.decisions_iter(c, "spring", 0, 100)}
+    store.close()

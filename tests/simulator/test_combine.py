@@ -243,7 +243,12 @@ def test_the_verb_writes_a_file_that_a_store_takes_in(
         assert cli.main(["combine", *wrong, *into, *base_of]) == 2
     one = ["-p", "spring", "--store", str(tmp_path / "one.db"), "--at", LAST.isoformat()]
     assert cli.main(["shadows", *one, "--take", "all", "--from", str(tmp_path / "all.snapshot")]) == 0
-    assert cli.main(["promote", "all", *one, "--anyway", "--note", "of both stores"]) in (0, 1)
+    assert cli.main(["promote", "all", *one]) == 1
+    assert "nothing can be judged yet" in capsys.readouterr().err
+    assert cli.main(["promote", "all", *one, "--anyway", "--note", "of both stores"]) == 0
+    told = capsys.readouterr().out
+    assert "Candidate all serves though program 'spring': nothing can be judged yet" in told
+    assert "policy: {" in told and "--rollback N" in told
     assert cli.main(["learn", *one, "--alone"]) == 2
 
 
