@@ -7,7 +7,8 @@ multiplied by their number, and its policy in the first of them. The cost of an 
 times value over its features; here the sum is taken beforehand over what contexts have in common.
 
 Scores differ from vowpalwabbit's by its own rounding, up to 4e-7 of the largest score: it counts in single
-precision, and reads decimals one or two of their last places off ("0.125" as 0.12499999); this counts in whole numbers of steps below 2**53, so row i depends on row i only, bit for bit.
+precision, and reads decimals one or two of their last places off ("0.125" as 0.12499999); this counts in
+whole numbers of steps below 2**53, so row i depends on row i only, bit for bit.
 
 Source: Weinberger, Dasgupta, Langford, Smola and Attenberg (2009), "Feature hashing for large scale multitask
     learning"; Fowler, Noll and Vo (1991) for the interaction's hash; vowpalwabbit 9.11, interactions.h.
