@@ -66,7 +66,7 @@ def test_actions_that_earn_the_same_everywhere_are_like_none_before(seed: int) -
     before, now = earned(lived(rng, 2000, range(K), 0.8), RIDGE), [Moments.empty(COLUMNS) for _ in range(K)]
     for one in now:
         phi, _ = corners(rng, 800)
-        one.add(phi, (rng.random(800) < 0.3).astype(float), np.ones(800), COLUMNS)
+        one.add(phi, (rng.random(800) < 0.1).astype(float), np.ones(800), COLUMNS)
     assert (likeness(before, now) < 0.05).all()
 
 
