@@ -170,5 +170,6 @@ def _show(world: World, seasons: Sequence[Season], like: Likeness | None) -> Non
         console.print(tables.judged(one) if one.off_policy else f"No off-policy table: {one.refusal}\n")
     console.print(
         "truth: expected net reward of what was decided, exact; its lift: against the same customers' season "
-        "had nobody contacted them. regret: what the probabilities fell short of the best feasible action."
+        "had nobody contacted them. regret: what the probabilities fell short of the best feasible action "
+        "of the day; sending less than the greedy best may cost regret and earn more."
     )

@@ -16,6 +16,7 @@ RUN_ELSEWHERE = {"program.md"}  # tests/engine/test_program.py
 PAGES = [
     README,
     *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in RUN_ELSEWHERE),
+    *sorted((ROOT / "docs" / "worlds").glob("*.md")),
     *sorted((ROOT / "examples").glob("*/README.md")),
 ]
 HILLSTROM = str(ROOT / "examples" / "hillstrom" / "hillstrom.csv.gz")

@@ -1,4 +1,4 @@
-"""The worlds that ship with nextbest, one file each; `docs/worlds.md` says what is true in them."""
+"""The worlds that ship with nextbest, one file each; `docs/worlds/` says what is true in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docs/worlds.md says is true in each preset is true in it."""
+"""What docs/worlds/ says is true in each preset is true in it."""
 
 from __future__ import annotations
 
