@@ -55,10 +55,7 @@ class Epochs:
         self._before = make_memory() if changes else None
         self.watch = watch
         self._half_life = half_life
-        self._cuts = changes or (
-            -np.inf,
-            -np.inf,
-        )  # rows up to the first are dropped, up to the second put aside
+        self._cuts = changes or (-np.inf, -np.inf)  # see `changes` below
         self._clock = -np.inf  # the latest time of a row, of those that have one
 
     @property

@@ -37,9 +37,7 @@ from policies.base import Floats
 from policies.moments import Moments
 
 AFRESH = 0.001  # odds beforehand that an action is like none
-OUTSIDE = (
-    0.25  # what an action earns where all others are the ones to choose together, of what it earns inside
-)
+OUTSIDE = 0.25  # of what an action earns inside it earns where any other is the one to choose
 BENT = 0.4  # the logarithm of a mean is more than the mean of logarithms: by so much for a reward of 1
 _TURNS = 20  # of scaling
 _STEPS = 256.0  # in 1: what changes by less is no reason to solve an action anew
