@@ -147,8 +147,8 @@ def _doubts(
         yield f"One unit carries {share:.0%} of all weight; log more, or explore its action more."
     if unseen > 1 - LEAST_COVERAGE:
         yield (
-            f"So few rows of each action could hide that {unseen:.0%} of what this policy would do was never "
-            "tried in some contexts; log more."
+            f"So few rows of each action could hide that {min(unseen, 1.0):.0%} of what this policy would do "
+            "was never tried in some contexts; log more."
         )
     if not weight @ (log.reward - log.reward.min()) > 0:
         yield "No row that agrees with this policy met a reward above the least; log more of them."
@@ -212,19 +212,22 @@ def miscalibrated(log: Log, pmf: Floats) -> list[str]:
 
     An action's mean weight under "always this action" is 1 if its propensities are right. The test is a
     gamma interval at a level that allows one false alarm in a thousand logs, and a misfit of 5 % is let pass.
+    Rows of an action whose propensities were too small for one to be drawn may weigh as much as the heaviest
+    row of any action: so much is allowed for them as none of -log(level) expected ones would have been drawn.
     """
     n, k = log.mask.shape
     feasible = log.mask.sum(axis=0)
     once, square, cube = (np.bincount(log.action, log.propensity**-p, k) for p in (1.0, 2.0, 3.0))
     effect = 1.0 if log.cluster is None else float((np.bincount(log.cluster) ** 2.0).sum() / n)
+    tail = (1 - STRICT) / 2 / k
+    undrawn = -math.log(tail) * float((1.0 / log.propensity).max()) / n
     names = []
     for a in np.flatnonzero((pmf.mean(axis=0) > MISFIT / k) & (once > 0)):
         mean, share = once[a] / n, feasible[a] / n
         variance = (square[a] / n - mean**2) / n * effect
         third = (cube[a] / n - 3 * mean * square[a] / n + 2 * mean**3) / n**2 * effect**2
         event = square[a] / once[a] / n * effect
-        tail = (1 - STRICT) / 2 / k
-        high = quantile(mean + event, variance + event**2, 2 * third, 1 - tail) / share
+        high = max(quantile(mean + event, variance + event**2, 2 * third, 1 - tail), mean + undrawn) / share
         low = quantile(mean, variance, 2 * third, tail) / share
         if low > 1 + MISFIT or high < 1 - MISFIT:
             names.append(log.actions.names[a])

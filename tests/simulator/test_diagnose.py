@@ -106,6 +106,18 @@ def test_calibration_raises_few_false_alarms() -> None:
     assert sum(bool(one) for one in alarms) <= 2
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_propensities_too_small_for_any_row_to_be_drawn_are_no_misfit(seed: int) -> None:
+    log, _ = logged(seed, n=8000, k=5)
+    rng = np.random.default_rng(seed)
+    pmf = np.full((len(log), 5), 3e-4)  # a greedy arm, and one row in five of an arm that draws evenly
+    pmf[np.arange(len(log)), np.where(rng.random(len(log)) < 0.7, 0, log.action)] = 1 - 12e-4
+    pmf[rng.random(len(log)) < 0.2] = 0.2
+    action, propensity = draw(pmf, rng.random(len(log)))
+    greedy = replace(log, action=action, propensity=propensity)
+    assert miscalibrated(greedy, np.full(pmf.shape, 0.2)) == []
+
+
 def test_estimated_propensities_are_never_more_than_weak() -> None:
     log, _ = logged(9)
     found = verdict(replace(log, estimated=True), always(log, 0))
