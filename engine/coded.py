@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.happenings import Happenings
 from engine.pasts import Pasts
 from policies.base import Ints
 
@@ -44,6 +45,8 @@ class Coded(Sequence[T], Generic[T]):
 
 def nothing_in(values: Sequence[Any]) -> bool:
     """Whether all values are known to be empty, without looking at each."""
+    if isinstance(values, Happenings):
+        values = values.after
     if isinstance(values, Pasts):
         return bool(values.contacts.start == values.contacts.stop)
     return isinstance(values, Coded) and not any(values.levels)

@@ -11,7 +11,10 @@ from datetime import UTC, datetime, time
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from engine.calendar import instant, known_zone, microseconds
+from engine.columns import NEVER, Column
 from engine.domain import AttributeType, Program, RuleText
 from engine.kinds import kinds_of
 from engine.once import once
@@ -78,9 +81,7 @@ def columns(
         if function == "age":
             made[name] = [_days(at, dates.get(given[0])) for at, dates in zip(at_us, as_of, strict=True)]
         elif len(given) == 2:
-            made[name] = [
-                _days(at, _last(past, *given, at)) for at, past in zip(at_us, outcomes, strict=True)
-            ]
+            made[name] = _days_since(*given, at_us, outcomes)
         elif given:
             made[name] = [
                 None if then is None else (at - microseconds(then)) / _DAY_US
@@ -92,6 +93,19 @@ def columns(
             local = _local(at_us, zone) if local is None else local
             made[name] = [None if one is None else _CLOCK[function](one) for one in local]
     return made
+
+
+def _days_since(
+    offer: str, kind: str, at_us: Sequence[int], outcomes: Sequence[Sequence[Happened]]
+) -> Values:
+    """Days since the last outcome of a kind that followed an offer."""
+    from engine.happenings import Happenings
+
+    if not isinstance(outcomes, Happenings):
+        return [_days(at, _last(past, offer, kind, at)) for at, past in zip(at_us, outcomes, strict=True)]
+    at = np.array(at_us, dtype=np.int64)
+    last = outcomes.last(offer, kind, at)
+    return Column("number", np.where(last == NEVER, np.nan, (at - last) / _DAY_US))
 
 
 def _days(at_us: int, since_us: int | None) -> float | None:

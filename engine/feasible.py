@@ -19,12 +19,11 @@ from engine import clock
 from engine.budget import supply
 from engine.coded import Coded, mapped, nothing_in
 from engine.contact import Scope, first_limit
-from engine.crowded import limits
+from engine.crowded import arrays, limits
 from engine.domain import Program
 from engine.hurdles import NONE, STAGES, Hurdles, Lanes, Numbers, Reason, SeasonHurdles
 from engine.limits import Gates
 from engine.once import once
-from engine.pasts import Pasts
 from engine.screen import Screen
 from engine.situation import Contact, Happened, Situations
 from policies.base import Ints, Mask
@@ -201,8 +200,8 @@ def _by_limit(
     """
     if nothing_in(situations.contacts) and nothing_in(situations.outcomes):
         return None
-    if isinstance(situations.contacts, Pasts) and nothing_in(situations.outcomes):
-        least, some, gated = limits(hurdles, situations.contacts, sends[:, :-1])
+    if found := arrays(situations.contacts, situations.outcomes):
+        least, some, gated = limits(hurdles, *found, sends[:, :-1])
         np.minimum(closed, least, out=closed)
         return (some, gated) if len(some) else None
     known: dict[tuple[Past, tuple[int, ...]], tuple[list[int], list[int]]] = {}

@@ -17,8 +17,7 @@ from engine.block import CONTACTS, DATED, OUTCOMES, VALUE
 from engine.coded import Coded, same
 from engine.columns import from_series
 from engine.domain import ArmName, Program
-from engine.pasts import Names
-from engine.recent import pasts
+from engine.pasts import Names, pasts
 from engine.situation import Contact, Happened, Situations, value_names
 from engine.unfold import Header
 from engine.values import types

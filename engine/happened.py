@@ -111,11 +111,6 @@ def _last(
     return made
 
 
-def of_contacts(look: Wanted, at_us: int, contacts: Sequence[Contact]) -> list[Happened]:
-    """What the program looks at, of a customer to whom nothing has happened but contacts."""
-    return _seen(look, at_us, (), contacts)
-
-
 def _seen(
     look: Wanted,
     at_us: int,

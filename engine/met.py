@@ -16,7 +16,6 @@ from sqlalchemy import Connection
 from engine.block import some, whole
 from engine.domain import Program
 from engine.enrol import by_hash_alone
-from engine.happened import wanted
 from engine.store import blocks, decisions, merges
 from engine.store.parts import parts
 from engine.store.standing import Standing, standing
@@ -119,11 +118,9 @@ def meet(connection: Connection, ids: Sequence[str]) -> Met:
 
 def sort(connection: Connection, program: Program, batch: str, ids: Sequence[str], met: Met) -> Sorted:
     """Tell apart who is decided for how, in a batch of that name."""
-    rows, look = met.standing, wanted(program)
+    rows = met.standing
     folded = met.within(lambda header: True)
     by_row = rows.merged | _merged_into(connection, ids, rows.merged)
-    if look is not None and (look.outcomes or look.outcomes_us is not None):
-        by_row |= rows.outcomes
     if not by_hash_alone(connection, program):  # the first arm of who is new to the program is given by it
         by_row |= rows.decisions
         by_row |= folded & ~met.within(lambda one: one.program == program.name)

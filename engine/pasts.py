@@ -86,3 +86,10 @@ class Names:
     def told(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The offers and the channels, by their numbers."""
         return tuple(self._offers), tuple(self._channels)
+
+
+def pasts(n: int, row: Ints, at_us: Ints, offer: Ints, channel: Ints, names: Names) -> Pasts:
+    """The contacts of n customers, each of the one that `row` says; those of one stay in their order."""
+    order = np.argsort(row, kind="stable")
+    start = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n))]).astype(np.int64)
+    return Pasts(start, at_us[order], offer[order], channel[order], *names.told())

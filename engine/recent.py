@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import numpy as np
+import polars as pl
 from sqlalchemy import Connection
 
 from engine.calendar import MICROSECOND
 from engine.coded import same
 from engine.domain import Program
+from engine.followed import followed
 from engine.gather import back, contacts_back
-from engine.happened import of_contacts, wanted
+from engine.happened import wanted
 from engine.met import Met, Piece
-from engine.pasts import Names, Pasts
+from engine.pasts import Names, pasts
 from engine.situation import Contact, Happened
 from engine.store import decisions
 from engine.unfold import CHOICE
@@ -28,25 +30,18 @@ _Found = tuple[Ints, Ints, Ints, Ints]  # (m,) whose, when sent, offer, channel
 def recent(
     connection: Connection, program: Program, ids: Sequence[str], at_us: int, met: Met
 ) -> tuple[Sequence[Sequence[Contact]], Sequence[Sequence[Happened]]]:
-    """The contacts that a program looks at, and what it sees in them, for n decisions at a moment."""
+    """The contacts that a program looks at, and what else it sees of n customers, at a moment."""
     names, since_us, look = Names(), at_us - contacts_back(program), wanted(program)
     found = [_of_rows(connection, ids, met, since_us, names)]
     pieces = sorted(met.pieces, key=lambda one: one.header.at_us)
     found += [_of_fold(one, since_us, names) for one in pieces if one.header.at_us + _LATEST_US >= since_us]
     row, sent_us, offer, channel = (np.concatenate(column) for column in zip(*found, strict=True))
-    every = pasts(len(ids), row, sent_us, offer, channel, names)
     late = sent_us >= at_us - back(program)
     lately = pasts(len(ids), row[late], sent_us[late], offer[late], channel[late], names)
-    if look is None or look.contacts_us is None or not len(row):
+    if look is None or not (len(row) or met.standing.outcomes.any()):
         return lately, same((), len(ids))
-    return lately, [of_contacts(look, at_us, one) for one in every]
-
-
-def pasts(n: int, row: Ints, at_us: Ints, offer: Ints, channel: Ints, names: Names) -> Pasts:
-    """The contacts of n customers, each of the one that `row` says; those of one stay in their order."""
-    order = np.argsort(row, kind="stable")
-    start = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n))]).astype(np.int64)
-    return Pasts(start, at_us[order], offer[order], channel[order], *names.told())
+    contacts = pl.DataFrame({"row": row, "sent_us": sent_us, "offer": offer, "channel": channel})
+    return lately, followed(connection, look, ids, at_us, met, contacts, names)
 
 
 def _of_rows(connection: Connection, ids: Sequence[str], met: Met, since_us: int, names: Names) -> _Found:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, column, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, column, func, literal_column, or_, select
 
 from engine.store import folds
 from engine.store.sqlite import among
@@ -69,6 +69,21 @@ _LATEST_NAMED = _latest(_decision.c.id == _outcome.c.decision)
 _LATEST_UNNAMED = _latest(_outcome.c.decision.is_(None), _in_window)
 
 
+_kinds = func.json_each(bindparam("kinds")).table_valued("value", name="kinds")
+_BARE = prepare(
+    select(_outcome.c.customer, _outcome.c.at_us, _outcome.c.kind, _outcome.c.seq, _outcome.c.decision).where(
+        among(_outcome.c.customer),
+        _outcome.c.at_us <= bindparam("until_us"),
+        or_(_outcome.c.at_us >= bindparam("since_us"), _outcome.c.kind.in_(select(_kinds.c.value))),
+    )
+)
+_SENT = select(
+    _decision.c.customer, _decision.c.at_us, _sent_us, _decision.c.offer, _decision.c.channel, _decision.c.id
+).where(_contact)
+_SENT_SINCE = prepare(_SENT.where(among(_decision.c.customer), _decision.c.at_us >= bindparam("since_us")))
+_SENT_UNDER = prepare(_SENT.where(among(_decision.c.id)))
+
+
 @dataclass(frozen=True, slots=True)
 class AfterRow:
     """An outcome, and the contact it follows from: "" and None where it follows from none."""
@@ -114,3 +129,26 @@ def latest(c: Connection, asked: Sequence[Asked], window_us: int) -> list[Latest
         *run(c, _LATEST_UNNAMED, wanted=wanted, window_us=window_us),
     ]
     return [(place, *_FOUND.decode(found)) for place, found in rows if found is not None]
+
+
+BareRow = tuple[str, int, str, int, str | None]  # customer, instant, kind, place of the outcome, decision
+SentRow = tuple[str, int, int, str, str, str]  # customer, decided and sent when, offer, channel, id
+
+
+def bare(
+    c: Connection, customer_ids: Collection[str], since_us: int, until_us: int, ever: Collection[str]
+) -> list[BareRow]:
+    """Outcomes of those customers between two instants, and those of some kinds however long before."""
+    return run(
+        c, _BARE, wanted=as_ids(customer_ids), since_us=since_us, until_us=until_us, kinds=as_ids(ever)
+    )
+
+
+def sent_since(c: Connection, customer_ids: Collection[str], since_us: int) -> list[SentRow]:
+    """Contacts of those customers that were decided since then and have rows; none that was withdrawn."""
+    return run(c, _SENT_SINCE, wanted=as_ids(customer_ids), since_us=since_us)
+
+
+def sent_under(c: Connection, ids: Collection[str]) -> list[SentRow]:
+    """Contacts of those ids that have rows; none that was withdrawn."""
+    return run(c, _SENT_UNDER, wanted=as_ids(ids))

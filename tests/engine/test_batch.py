@@ -19,10 +19,11 @@ from engine.merge import merge
 from engine.outbox import check_out, outbox
 from engine.profiles import customer_table, profiles, unknown_columns
 from engine.roster import Table, open_file, open_rows
-from engine.store import Store, blocks, customers, decisions, predictions
+from engine.store import Store, blocks, customers, decisions, outcomes, predictions
+from engine.store.rows import OutcomeRow
 from engine.tables import read_table, write_whole
 from engine.tally import BatchSummary
-from tests.engine.programs import AT, applied, spring
+from tests.engine.programs import AT, TEXT, applied, spring
 
 PROGRAM = spring()
 FRAME = pl.DataFrame(
@@ -71,6 +72,30 @@ def test_a_batch_stores_profiles_and_predictions_and_decides_for_all(store: Stor
         one = customers.customers(connection, ["c3"])["c3"]
         assert one.attributes == {"age": 18, "spend": 2.0, "country": "SE"}
         assert predictions.predictions(connection, ["c3"])["c3"]["p_buy.sale"].score == 0.1
+
+
+def test_who_answered_is_decided_for_by_columns_too(store: Store) -> None:
+    with store.write() as c:
+        text = TEXT + 'cooldowns: ["ignored 2 times in 30 days: pause 60 days", "visit: pause 9 days"]\n'
+        program = applied(c, text)
+    people = table(FRAME.with_columns(age=pl.lit(40)))
+    first, _ = decided(store, program, people)
+    sent = first.filter(pl.col("channel").is_not_null())
+    answered = sent["customer"].to_list()[::2]
+    at_us = microseconds(AT + timedelta(days=1))
+    with store.write() as c:
+        visits = [OutcomeRow(f"e{one}", None, one, "visit", 1.0, at_us, at_us) for one in answered]
+        outcomes.append_outcomes(c, visits)
+        rows = c.exec_driver_sql("SELECT count(*) FROM decision").scalar_one()
+    batch = Batch(program, "later", AT + timedelta(days=2))
+    taken: list[pl.DataFrame] = []
+    summary = run(store, batch, Table(people), taken.append)
+    later = pl.concat(taken).filter(pl.col("customer").is_in(answered))
+    assert later["channel"].drop_nulls().len() == 0
+    why = "contact policy: all channels: visit: pause 9 days"
+    assert why in summary.funnel.by_reason
+    with store.read() as c:
+        assert c.exec_driver_sql("SELECT count(*) FROM decision").scalar_one() == rows == 0
 
 
 def test_a_file_without_consents_is_decided_and_nobody_is_contacted(store: Store) -> None:

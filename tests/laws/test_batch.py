@@ -43,8 +43,11 @@ RULES = [
     "vip OR since < '2026-06-01'",
     "age(p_buy.o0) < 1 OR p_buy.o0 IS NULL",
     "days_since('o0', 'purchase') > 2 OR days_since('o0', 'purchase') IS NULL",
+    "COALESCE(days_since('o0', 'sent'), 9) > 1 OR COALESCE(days_since('o0', 'ignored'), 9) < 2",
     "CASE WHEN vip THEN spend ELSE age END * 2 > 20",
 ]
+PAUSES = ["ignored 2 times in 30 days: pause 60 days", "ignored: pause 40 hours", "purchase: pause 2 days"]
+PAUSES += ["visit 2 times in 4 days: pause 1 day", "sent: pause 30 hours"]
 KINDS = ["{kind: linear, waves: 8}", "{kind: linear, waves: 0}", "{kind: formula, epsilon: 0.1}"]
 ATTRIBUTES = (
     'age: integer, spend: number, country: {type: text, levels: ["NO", SE, DK]}, vip: boolean, '
@@ -54,11 +57,12 @@ ATTRIBUTES = (
 
 @st.composite
 def texts(draw: st.DrawFn) -> str:
-    """Program files that differ in rules, caps, ageing, arms, whom these are given to, and policy."""
-    offers = []
+    """Program files that differ in rules, caps, pauses, ageing, arms, whom these are given to, and policy."""
+    offers, pauses = [], st.lists(st.sampled_from(PAUSES), max_size=2)
     for i in range(draw(st.integers(1, 4))):
         rule, value = draw(st.sampled_from(RULES)), draw(st.integers(0, 50))
-        offers.append(f'  o{i}: {{value: {value}, priority: {i}, eligible: "{rule}"}}')
+        paused = f"group: {'ab'[i % 2]}, cooldowns: {draw(pauses)}"
+        offers.append(f'  o{i}: {{value: {value}, priority: {i}, {paused}, eligible: "{rule}"}}')
     return "\n".join(
         [
             "program: spring",
@@ -67,11 +71,13 @@ def texts(draw: st.DrawFn) -> str:
             "predictions: {p_buy.o0: o0, churn: ''}",
             "offers:",
             *offers,
+            f"groups: {{a: {{cooldowns: {draw(pauses)}}}, b: {{}}}}",
             "channels:",
-            "  email: {cost: 0.01, consent: marketing, caps: [2 per 7 days]}",
+            f"  email: {{cost: 0.01, consent: marketing, caps: [2 per 7 days], cooldowns: {draw(pauses)}}}",
             '  sms: {cost: 0.1, consent: sms, quiet: "21:00-08:00"}',
             'slots: {now: {}, tonight: {at: "18:30"}}',
             f"caps: [{draw(st.integers(1, 4))} per 7 days]",
+            f"cooldowns: {draw(pauses)}",
             "goal: {outcomes: {purchase: 1, visit: 0.1}, window: 2 days}",
             "arms: {policy: 0.4, random: 0.2, bau: 0.2, holdout: 0.2}",
             f"policy: {draw(st.sampled_from(KINDS))}",

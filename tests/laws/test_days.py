@@ -28,7 +28,7 @@ from engine.learn import learn
 from engine.live import live
 from engine.merge import merge
 from engine.replay import replay
-from engine.request import Request
+from engine.request import Request, decision_id
 from engine.roster import Table
 from engine.situation import Situation, decode
 from engine.store import Store, chosen, customers, decisions, flows, folds, open_store, outcomes, predictions
@@ -60,6 +60,15 @@ def bought(c: Any, who: str, at: datetime) -> None:
     outcomes.append_outcomes(c, [OutcomeRow(f"{who}:{at}", None, who, "purchase", 5.0, at_us, at_us)])
 
 
+def answered(c: Any, who: str, at: datetime) -> None:
+    """An outcome that names the decision of the day, and another of the same moment that names none."""
+    at_us, day = microseconds(at), at - timedelta(hours=1)
+    id = decision_id("spring", f"day-{(day - LATER).days}:{who}", day)
+    named = OutcomeRow(f"{who}:{at}:named", id, who, "visit", 0.0, at_us, at_us)
+    other = OutcomeRow(f"{who}:{at}:other", None, who, "visit", 0.0, at_us, at_us)
+    outcomes.append_outcomes(c, [named, other])
+
+
 def erased(c: Any, who: str, at: datetime) -> None:
     try:
         erase(c, who, f"erased:{who}:{at}", at)
@@ -86,6 +95,7 @@ BETWEEN: Mapping[str, Work] = {
     "a score": scored,
     "a decision": asked,
     "a purchase": bought,
+    "a visit": answered,
     "erased": erased,
     "merged": lambda c, who, at: merge(c, who, f"{who}-new", at, "a test"),
     "learnt": lambda c, who, at: learn(c, "spring", at),
