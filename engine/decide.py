@@ -192,7 +192,7 @@ def _accepts(
     program: Program, request: Request, number: int, answers: dict[int, Decided | NextbestError]
 ) -> bool:
     try:
-        checked(program, request.context, f"request '{request.key}'")
+        checked(program, request.context, "context")
     except InputError as error:
         answers[number] = error
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -12,6 +13,7 @@ from engine.errors import InputError
 from engine.segment import Message
 from engine.segment import events as told_by
 from engine.track import Event, check_event
+from engine.unfit import unfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +58,20 @@ def read_events(path: str | Path) -> EventFile:
 
 
 def _events(line: bytes, where: str) -> list[Event]:
+    decoder: msgspec.json.Decoder[Any] = _who
     try:
-        if _is_message(line):
-            return told_by(_message.decode(line), None, None, where)
-        event: Event = _event.decode(line)
+        decoder = _message if _is_message(line) else _event
+        found = decoder.decode(line)
+    except msgspec.ValidationError as error:
+        raise InputError(unfit(decoder, line, error, where)) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InputError(
             f'{where}: {error}; an event is a JSON object with "type": "outcome", "identify" or "merge".'
         ) from None
-    check_event(event, where)
-    return [event]
+    if isinstance(found, Message):
+        return told_by(found, None, None, where)
+    check_event(found, where)
+    return [found]
 
 
 def _is_message(line: bytes) -> bool:

@@ -19,6 +19,7 @@ from engine.applied import stored_program
 from engine.calendar import instant, microseconds
 from engine.errors import InputError
 from engine.merge import merge
+from engine.program.forms import no_zone
 from engine.store import customers, outcomes, programs
 from engine.store.rows import CustomerRow, OutcomeRow
 from engine.values import FEATURES_AT_MOST, Id, check_id
@@ -119,9 +120,9 @@ def check_zone(zone: str, where: str) -> None:
     try:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
-        raise InputError(
-            f"{where}: zone == {zone!r}, must be a time zone such as 'Europe/Oslo'; correct it."
-        ) from None
+        remedy = no_zone(zone[:40])
+        end = "" if remedy.endswith("?") else "; correct it."
+        raise InputError(f"{where}: zone == {zone[:40]!r}, {remedy}{end}") from None
 
 
 def track(connection: Connection, events: Iterable[Event], received_us: int, source: str = "") -> Tracked:

@@ -100,7 +100,7 @@ def explain_nothing(row: DecisionRow) -> Explanation:
 
 def _sound(current: Live, request: Request) -> bool:
     try:
-        checked(current.program, request.context, "request")
+        checked(current.program, request.context, "context")
     except InputError:
         return False
     return True

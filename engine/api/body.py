@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from engine.api.problem import MEDIA_TYPE, MalformedError, MediaTypeError, Problem, TooLargeError
 from engine.errors import InputError
+from engine.unfit import unfit
 
 BODY_BYTES = 262_144
 DEPTH = 32
@@ -82,7 +84,11 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise InputError(f"body: {_too_deep(body) or error}; correct it, /docs shows the shape.") from None
+        if deep := _too_deep(body):
+            raise InputError(f"body: {deep}; send it flat.") from None
+        with suppress(ValueError):  # what follows the mistake may be no JSON
+            refuse_repeated(body, 0)
+        raise InputError(f"{unfit(decoder, body, error, 'body')} /docs shows the shape.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(
             f"body: {_too_deep(body) or error}; send JSON in UTF-8, without NaN, Infinity or half surrogates."

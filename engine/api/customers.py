@@ -99,7 +99,9 @@ async def change(id: str, request: Request) -> Response:
 async def merge(id: str, request: Request) -> Response:
     """Another id turns out to be this customer: histories, consents and caps are joined, one arm serves."""
     check_id(id, "customer", "path")
-    told = decode(_merge_decoder, await read(request.scope, request.receive))
+    body = await read(request.scope, request.receive)
+    told = decode(_merge_decoder, body)
+    refuse_repeated(body, 1)
     check_id(told.customer, "customer", "body")
 
     def store(connection: Connection) -> MergeReply:

@@ -59,9 +59,14 @@ def zone(text: object) -> str:
     known = available_timezones()
     if isinstance(text, str) and text in known:
         return text
-    hint = nearest(text, known) if isinstance(text, str) and text else ""
+    raise ValueError(no_zone(text if isinstance(text, str) else ""))
+
+
+def no_zone(text: str) -> str:
+    """What a text that is no time zone must be, with the nearest that is one."""
+    hint = nearest(text, available_timezones()) if text else ""
     hint = f".{hint.rstrip('?')}?" if "Did you mean" in hint else ""
-    raise ValueError(f'must be the name of a time zone, such as "Europe/Oslo" or "UTC"{hint}')
+    return f'must be the name of a time zone, such as "Europe/Oslo" or "UTC"{hint}'
 
 
 def cap(text: object) -> Cap:

@@ -152,7 +152,7 @@ def test_what_is_known_of_a_models_versions_is_told(client: Client) -> None:
         ({"scores": [{"customer": "a", "score": 1.5}], "probability": True}, "body, score 0: score == 1.5"),
         ({"scores": {"a": 1}, "as_of": "2190-01-01T00:00:00Z"}, "must not lie after its import"),
         ({"scores": {"a": 1}, "horizon": "soon"}, "horizon == 'soon'"),
-        ({"scores": {"a": 1}, "horizon": 30}, "Expected `str"),
+        ({"scores": {"a": 1}, "horizon": 30}, "horizon == 30, must be a text"),
         ({"scores": {"a": 1}, "target": "news"}, "predicts the response to 'sale'"),
         ({"scores": {"a": 1}, "target": ""}, "target == ''"),
         ({"scores": [{"customer": "a", "score": 1}, {"customer": "a", "score": 2}]}, "has 1.0 of p_buy.sale"),
