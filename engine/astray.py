@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection
 
 from engine.calendar import instant, microseconds
+from engine.kinds import DELIVERY
 from engine.store import decisions, merges
 from engine.track import Event, OutcomeEvent
 
@@ -15,8 +16,8 @@ AHEAD_US = 31 * 86_400_000_000  # what is dated later is a wrong date, not a pla
 
 
 def astray(connection: Connection, events: Sequence[Event], now_us: int) -> list[str]:
-    """A sentence for each outcome that is dated in the future, names no decision of its customer, or one that
-    was made after it."""
+    """A sentence for each outcome that is dated far ahead, or names no decision of its customer, one that was
+    made after it, or, of how a contact went, one that sent nothing."""
     outcomes = [event for event in events if isinstance(event, OutcomeEvent)]
     naming = [event for event in outcomes if event.decision is not None]
     said = [*_ahead(outcomes, now_us), *(_sentences(connection, naming) if naming else ())]
@@ -36,7 +37,7 @@ def _sentences(connection: Connection, events: Sequence[OutcomeEvent]) -> Iterat
     made = decisions.made_for(connection, {event.decision or "" for event in events})
     people = merges.people(connection, {event.customer for event in events})
     for event in events:
-        customer, at_us = made.get(event.decision or "", ("", 0))
+        customer, at_us, contact = made.get(event.decision or "", ("", 0, False))
         what = f"event '{event.event}': decision '{event.decision}'"
         if not customer:
             yield f"{what} is not in the store, so the outcome earns nothing; copy the id from the reply."
@@ -44,3 +45,5 @@ def _sentences(connection: Connection, events: Sequence[OutcomeEvent]) -> Iterat
             yield f"{what} is of another customer than '{event.customer}', so the outcome earns nothing."
         elif microseconds(event.at) < at_us:
             yield f"{what} was made at {instant(at_us).isoformat()}, after the outcome, which earns nothing."
+        elif event.kind in DELIVERY and not contact:
+            yield f"{what} sent nothing, and yet '{event.kind}' is told of it; look at what your tool sends."

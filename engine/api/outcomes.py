@@ -21,8 +21,8 @@ from engine.track import OutcomeEvent, check_event, track
 class Received(msgspec.Struct, frozen=True, omit_defaults=True):
     """How many outcomes were received, and how many of them were known before by their `event`.
 
-    `warnings` says which of them name a decision they cannot follow, which earn nothing, and which have a
-    date far ahead; all are kept.
+    `warnings` says which of them name a decision they cannot follow, which earn nothing, which say how a
+    contact went that was none, and which have a date far ahead; all are kept.
     """
 
     received: int

@@ -28,8 +28,12 @@ class Account(msgspec.Struct, frozen=True):
 
 
 def accounts(connection: Connection, program: Program, at_us: int) -> list[Account]:
-    """Every budget of a program: the period of now, and those to come that were drawn on already."""
+    """Every budget of a program: the period of now, and those to come that were drawn on already.
+
+    What was held too long is free again, though the ledger says so only with the next decision.
+    """
     pages = {(page.budget, page.start_us): page for page in ledger.all_pages(connection, program.name)}
+    held = {(name, start): amount for name, start, amount in ledger.overdue(connection, program.name, at_us)}
     found = []
     for tariff in tariffs(program):
         now = tariff.start(at_us)
@@ -38,6 +42,7 @@ def accounts(connection: Connection, program: Program, at_us: int) -> list[Accou
         for start in [now, *sorted(later)] if tariff.period else [LIFE_US]:
             page = pages.get((tariff.budget.name, start))
             used, reserved, price = (page.used, page.reserved, page.price) if page else (0, 0, 0.0)
+            reserved -= held.get((tariff.budget.name, start), 0)
             found.append(_account(tariff, start, used, reserved, price))
     return found
 

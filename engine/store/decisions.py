@@ -48,7 +48,9 @@ _USED = prepare(
 )
 _BY_ID = prepare(select(*_columns).where(_decision.c.id == bindparam("id")))
 _MADE_FOR = prepare(
-    select(_decision.c.id, _decision.c.customer, _decision.c.at_us).where(among(_decision.c.id))
+    select(
+        _decision.c.id, _decision.c.customer, _decision.c.at_us, _decision.c.contact, is_withdrawn()
+    ).where(among(_decision.c.id))
 )
 _NUMBERED = prepare(select(*_columns).where(among(_decision.c.seq)))
 _AFTER = prepare(
@@ -125,10 +127,14 @@ def decision(c: Connection, id: str) -> DecisionRow | None:
     return found[0] if found else None
 
 
-def made_for(c: Connection, ids: Collection[str]) -> dict[str, tuple[str, int]]:
-    """By id, the customer a decision is of and the moment it was made for; only of those in the store."""
+def made_for(c: Connection, ids: Collection[str]) -> dict[str, tuple[str, int, bool]]:
+    """By id, the customer a decision is of, the moment it was made for, and whether it is a contact; only of
+    those in the store."""
     folds.ids(c, ids)
-    return {id: (customer, at_us) for id, customer, at_us in run(c, _MADE_FOR, wanted=as_ids(ids))}
+    found = run(c, _MADE_FOR, wanted=as_ids(ids))
+    return {
+        id: (customer, at_us, bool(sent) and not withdrawn) for id, customer, at_us, sent, withdrawn in found
+    }
 
 
 def decisions_iter(c: Connection, program: str, after_seq: int, limit: int) -> list[DecisionRow]:

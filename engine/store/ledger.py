@@ -134,9 +134,14 @@ def put_draws(c: Connection, rows: Sequence[DrawRow]) -> None:
     run_many(c, _DRAW, [_drawn(row) for row in rows])
 
 
+def overdue(c: Connection, program: str, now_us: int) -> list[tuple[str, int, int]]:
+    """What was reserved until `now_us` at the latest and not settled: budget, start of period, amount."""
+    return [tuple(values) for values in run(c, _DUE, its_program=program, now_us=now_us)]
+
+
 def expire(c: Connection, program: str, now_us: int) -> None:
     """Release what was reserved and not settled before `now_us`."""
-    due = run(c, _DUE, its_program=program, now_us=now_us)
+    due = overdue(c, program, now_us)
     for budget, start_us, amount in due:
         _move(c, (program, budget, start_us), 0, -amount)
     if due:

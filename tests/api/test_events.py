@@ -53,6 +53,23 @@ def test_an_outcome_that_names_a_decision_it_cannot_follow_is_told_so(client: Cl
     assert f"'{told[3]['event']}'" in before and "after the outcome" in before
 
 
+def test_the_delivery_of_a_decision_that_sent_nothing_is_taken_and_its_sender_told(client: Client) -> None:
+    made = client.ask("POST", "/v1/decisions", question(customer="nobody-knows-her")).json()
+    assert made["action"] is None
+    of_it = {"customer": "nobody-knows-her", "decision": made["id"], "at": made["at"]}
+    told = [outcome(**of_it, kind="delivered"), outcome(**of_it, kind="purchase")]
+    answer = client.ask("POST", "/v1/outcomes", told).json()
+    assert (answer["new"], len(answer["warnings"])) == (2, 1)
+    assert f"decision '{made['id']}' sent nothing, and yet 'delivered'" in answer["warnings"][0]
+
+
+def test_the_delivery_of_a_contact_is_nothing_to_warn_of(client: Client) -> None:
+    made = (client.ask("POST", "/v1/decisions", question(customer=f"c{i}")).json() for i in range(20, 40))
+    sent = next(one for one in made if one["action"] is not None)
+    told = outcome(customer=sent["customer"], decision=sent["id"], at=sent["at"], kind="delivered")
+    assert "warnings" not in client.ask("POST", "/v1/outcomes", told).json()
+
+
 def test_an_outcome_of_the_future_is_kept_and_its_sender_told(client: Client) -> None:
     near, far = (datetime.now(UTC) + timedelta(days=days) for days in (20, 40))
     told = [outcome(event=f"ahead-{i}", at=at.isoformat()) for i, at in enumerate((near, far))]

@@ -152,6 +152,17 @@ def test_a_reservation_is_settled_released_or_runs_out(store: Store) -> None:
     assert state(store, "stock sale")[0] == 3  # sold too late, but there was one left
 
 
+def test_an_account_shows_what_was_held_too_long_as_free_before_the_next_decision(store: Store) -> None:
+    text = STOCK.replace("STOCK", "{count: 4, settled_by: purchase, hold: 1 day}")
+    with store.write() as c:
+        applied(c, text)
+        made = [row for row in rows(ask(c, people(c, 60))) if row.offer == "sale"]
+        outcomes.append_outcomes(c, events(("purchase", made[0], 1)))
+        program = live(c, "spring").program
+        told = [accounts(c, program, microseconds(AT + hours(after)))[0] for after in (23, 25)]
+    assert [(one.used, one.reserved, one.left) for one in told] == [(1, 3, 0), (1, 0, 3)]
+
+
 def test_another_version_of_the_program_goes_on_with_the_ledger(store: Store) -> None:
     with store.write() as c:
         applied(c, STOCK.replace("STOCK", "5"))
