@@ -6,9 +6,13 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from engine.block import VALUE
 from engine.calendar import instant
+from engine.creative import blanks
+from engine.domain import Program
 from engine.met import Met, Piece
 from engine.request import decision_ids
+from engine.texts import of_another, with_texts
 from engine.unfold import CHOICE
 from engine.xxh3 import Texts
 
@@ -48,19 +52,22 @@ def answers(
     )
 
 
-def repeated(program: str, batch: str, ids: Sequence[str], met: Met) -> pl.DataFrame:
+def repeated(program: Program, batch: str, ids: Sequence[str], met: Met) -> pl.DataFrame:
     """What was decided for customers in that batch before, as it stands in folds; in the order of the ids."""
-    pieces = [one for one in met.pieces if (one.header.program, one.header.name) == (program, batch)]
-    tables = [_repeated(piece, [ids[i] for i in piece.row.tolist()]) for piece in pieces]
+    pieces = [one for one in met.pieces if (one.header.program, one.header.name) == (program.name, batch)]
+    tables = [_repeated(program, piece, [ids[i] for i in piece.row.tolist()]) for piece in pieces]
     order = pl.concat([pl.Series(piece.row) for piece in pieces])
     return pl.concat(tables)[order.arg_sort()]
 
 
-def _repeated(piece: Piece, ids: Sequence[str]) -> pl.DataFrame:
-    header = piece.header
-    table = piece.read(lambda name: name == "arm" or name.startswith(CHOICE))
+def _repeated(program: Program, piece: Piece, ids: Sequence[str]) -> pl.DataFrame:
+    header, wanted = piece.header, {"arm", "zone", *(f"{VALUE}{name}" for name in blanks(program))}
+    table = piece.read(lambda name: name in wanted or name.startswith(CHOICE))
     customer = pl.Series("customer", ids)
     keys = Texts.of(customer).after(f"{header.name}:")
     its_id, _ = decision_ids(header.program, keys, instant(header.at_us))
     who = [customer, its_id.alias("id"), table["arm"]]
-    return answers(header.actions, who, table, header.fallback)
+    made = answers(header.actions, who, table, header.fallback)
+    if header.program_version != program.version:
+        return of_another(program, header.program_version, made)
+    return with_texts(program, made, table.rename(lambda name: name.removeprefix(VALUE)))

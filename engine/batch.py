@@ -91,7 +91,7 @@ def run(
             with store.write() as connection:
                 current = lives.get(connection, batch.program.name)
                 settled, replayed = _settle(connection, current, batch, part, solved)
-                told.append(_told(connection, current.program, settled.table, batch))
+                told.append(settled.table)
             counted.add(settled, replayed)
             progress(counted.customers)
         decided = pl.concat(told)
@@ -137,7 +137,7 @@ def _settle(
         settled, replayed = [(who.by_row, rows)], replayed + again
     if who.repeated.any():
         again_ids = _of(part, who.repeated)["customer"].to_list()
-        table = answers.repeated(program.name, name, again_ids, met.only(who.repeated))
+        table = answers.repeated(program, name, again_ids, met.only(who.repeated))
         settled.append((who.repeated, Settled(table, merge([]))))
     known = []
     if who.known.any():
@@ -171,15 +171,6 @@ def _put_together(settled: Sequence[tuple[Mask, Settled]]) -> Settled:
     )
 
 
-def _told(connection: Connection, program: Program, table: pl.DataFrame, batch: Batch) -> pl.DataFrame:
-    """What the sending system is told: the decisions, and what is sent if the program says it."""
-    if not creative.any_in(program):
-        return table
-    keys = [f"{batch.name}:{one}" for one in table["customer"]]
-    found = decisions.decisions_by_key(connection, program.name, keys)
-    return table.with_columns(_texts([found[key] for key in keys], program))
-
-
 def _keep(connection: Connection, batch: Batch, known: pl.DataFrame, part: pl.DataFrame) -> None:
     """Store what the file says of customers: of those known their profiles, of the part their scores.
 
@@ -200,7 +191,8 @@ def _by_row(
     made = decide(connection, _requests(batch, part), {batch.program.name: current}, solved)
     answers = [granted(answer) for answer in made.answers]
     funnels = [funnel(choices.feasible) for _, choices in made.rounds]
-    return Settled(as_table([one.row for one in answers]), merge(funnels)), sum(o.replayed for o in answers)
+    table = as_table([one.row for one in answers], current.program)
+    return Settled(table, merge(funnels)), sum(one.replayed for one in answers)
 
 
 def _requests(batch: Batch, part: pl.DataFrame) -> list[Request]:

@@ -10,7 +10,7 @@ Values are put in as plain text on one line; in a field whose name holds `html` 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -22,11 +22,12 @@ from engine.calendar import known_zone
 from engine.domain import AttributeType, Offer, Program
 from engine.once import once
 from engine.store.rows import DecisionRow
-from engine.template import Blank, Template, template
+from engine.template import Blank, Template, template, texts
 from engine.values import types
 
 DEFAULT = "default"  # the fields of every channel that has none of that name itself
-NAMES = ("customer", "offer.name", "offer.title", "offer.value")
+_OF_OFFER = ("offer.name", "offer.title", "offer.value")
+NAMES = ("customer", *_OF_OFFER)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -56,7 +57,33 @@ def filled(program: Program, row: DecisionRow) -> Creative | None:
     if fields is None:
         return None
     known = _decode(row.situation)
-    return _fill(fields, _Known(_said_of(program, row), known.values, types(program), known.zone))
+    own = {"customer": row.customer, **_of_offer(program, row.offer)}
+    return _fill(fields, _Known(own, known.values, types(program), known.zone).text)
+
+
+def form(program: Program, offer: str, channel: str, marks: Mapping[str, str]) -> Creative | None:
+    """What decisions for that offer and channel send, with marks in place of what differs by customer.
+
+    Args:
+        marks: of the names that are known; a name without one is not.
+    """
+    fields = _of(program).get((offer, channel))
+    own = _of_offer(program, offer)
+    return None if fields is None else _fill(fields, lambda name: own.get(name) or marks.get(name))
+
+
+@once
+def blanks(program: Program) -> tuple[str, ...]:
+    """The names in the texts of a program, but for those of offers."""
+    every = (template(text) for one in program.offers for _, text in texts(one.creative))
+    found = dict.fromkeys(piece.name for pieces in every for piece in pieces if isinstance(piece, Blank))
+    return tuple(name for name in found if name not in _OF_OFFER)
+
+
+def said(value: Any, kind: AttributeType | None, zone: str | None) -> str | None:
+    """A value that is known as it is said to a customer; None where it is blank."""
+    text = _day(value, zone) if kind == "timestamp" else _said(value)
+    return _UNPRINTABLE.sub(" ", text).strip() or None
 
 
 def any_in(program: Program) -> bool:
@@ -90,16 +117,14 @@ class _Known:
         if name in self.own:
             return self.own[name] or None
         value = self.values.get(name)
-        if value is None:
-            return None
-        said = self._day(value) if self.types.get(name) == "timestamp" else _said(value)
-        return _UNPRINTABLE.sub(" ", said).strip() or None
+        return None if value is None else said(value, self.types.get(name), self.zone)
 
-    def _day(self, value: str) -> str:
-        """The day, on the customer's own calendar."""
-        at = datetime.fromisoformat(value)
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return at.astimezone(known_zone(self.zone) or UTC).date().isoformat()
+
+def _day(value: str | datetime, zone: str | None) -> str:
+    """The day, on the customer's own calendar."""
+    at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at.astimezone(known_zone(zone) or UTC).date().isoformat()
 
 
 _Fields = Mapping[str, tuple[Any, ...]]
@@ -139,7 +164,10 @@ def _compiled(value: Any, markup: bool) -> Any:
     return _Text(template(value), markup) if isinstance(value, str) else value
 
 
-def _fill(fields: _Fields, known: _Known) -> Creative:
+Say = Callable[[str], str | None]  # what is said under a name; None where it is not known
+
+
+def _fill(fields: _Fields, known: Say) -> Creative:
     made, left_out = {}, []
     for field, candidates in fields.items():
         missing = ""
@@ -154,7 +182,7 @@ def _fill(fields: _Fields, known: _Known) -> Creative:
     return Creative(made, tuple(left_out))
 
 
-def _value(compiled: Any, known: _Known) -> Any:
+def _value(compiled: Any, known: Say) -> Any:
     if isinstance(compiled, _Text):
         return "".join(_piece(one, known, compiled.markup) for one in compiled.template)
     if isinstance(compiled, dict):
@@ -162,10 +190,10 @@ def _value(compiled: Any, known: _Known) -> Any:
     return [_value(one, known) for one in compiled] if isinstance(compiled, list) else compiled
 
 
-def _piece(piece: str | Blank, known: _Known, markup: bool) -> str:
+def _piece(piece: str | Blank, known: Say, markup: bool) -> str:
     if isinstance(piece, str):
         return piece
-    text = known.text(piece.name)
+    text = known(piece.name)
     if text is not None:
         return escape(text) if markup else text
     if piece.default is None:
@@ -173,9 +201,14 @@ def _piece(piece: str | Blank, known: _Known, markup: bool) -> str:
     return piece.default
 
 
-def _said_of(program: Program, row: DecisionRow) -> dict[str, str]:
-    offer = next(one for one in program.offers if one.name == row.offer)
-    return dict(zip(NAMES, (row.customer, offer.name, offer.title, _said(offer.value)), strict=True))
+@once
+def _offers(program: Program) -> Mapping[str, Mapping[str, str]]:
+    names = ((one.name, one.title, _said(one.value)) for one in program.offers)
+    return {name: dict(zip(_OF_OFFER, (name, *rest), strict=True)) for name, *rest in names}
+
+
+def _of_offer(program: Program, offer: str) -> Mapping[str, str]:
+    return _offers(program)[offer]
 
 
 def _said(value: Any) -> str:

@@ -30,6 +30,7 @@ from engine.profiles import CONSENT
 from engine.situation import Situations
 from engine.store import blocks, folds
 from engine.store.directory import hashes
+from engine.texts import with_texts
 from engine.unfold import CHOICE, Header, masks
 
 FOLD = 2048  # decisions of one fold: whoever is asked for alone has to be found in no more
@@ -76,7 +77,7 @@ def decide(
     _log(connection, header, facts, requests, logged)
     counts, nothing = (sum(each) for each in zip(*dropped, strict=True))
     who = [part["customer"], requests.id.alias("id"), _spelt("arm", s.arm)]
-    table = answers(header.actions, who, logged, header.fallback)
+    table = with_texts(current.program, answers(header.actions, who, logged, header.fallback), part)
     return Settled(table, told(reasons, (part.height, len(header.actions)), counts, nothing))
 
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from engine.api.app import create_app
-from engine.batch import Batch, run
+from engine.batch import Batch, as_table, run
 from engine.calendar import microseconds
 from engine.decide import decide
 from engine.domain import Program
@@ -48,6 +48,10 @@ RULES = [
 ]
 PAUSES = ["ignored 2 times in 30 days: pause 60 days", "ignored: pause 40 hours", "purchase: pause 2 days"]
 PAUSES += ["visit 2 times in 4 days: pause 1 day", "sent: pause 30 hours"]
+CREATIVES = ["{}", "{default: {t: 'since {{ since }}', html: '<b>{{ country | & }}</b>'}}"]
+CREATIVES += [
+    "{email: {a: '{{ age }} 100 % {{ customer }}', b: [{c: '{{ spend }}'}, 1]}, default: {b: '{{ churn }}'}}"
+]
 KINDS = ["{kind: linear, waves: 8}", "{kind: linear, waves: 0}", "{kind: formula, epsilon: 0.1}"]
 ATTRIBUTES = (
     'age: integer, spend: number, country: {type: text, levels: ["NO", SE, DK]}, vip: boolean, '
@@ -57,12 +61,14 @@ ATTRIBUTES = (
 
 @st.composite
 def texts(draw: st.DrawFn) -> str:
-    """Program files that differ in rules, caps, pauses, ageing, arms, whom these are given to, and policy."""
+    """Program files that differ in rules, caps, pauses, texts, ageing, arms, who gets these, and policy."""
     offers, pauses = [], st.lists(st.sampled_from(PAUSES), max_size=2)
     for i in range(draw(st.integers(1, 4))):
         rule, value = draw(st.sampled_from(RULES)), draw(st.integers(0, 50))
-        paused = f"group: {'ab'[i % 2]}, cooldowns: {draw(pauses)}"
-        offers.append(f'  o{i}: {{value: {value}, priority: {i}, {paused}, eligible: "{rule}"}}')
+        more = (
+            f"group: {'ab'[i % 2]}, cooldowns: {draw(pauses)}, creative: {draw(st.sampled_from(CREATIVES))}"
+        )
+        offers.append(f'  o{i}: {{value: {value}, priority: {i}, {more}, eligible: "{rule}"}}')
     return "\n".join(
         [
             "program: spring",
@@ -172,10 +178,13 @@ def test_a_file_decides_as_its_customers_would_one_by_one(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store, program = with_a_past(Path(folder) / "batch.db", text)
-        taken: list[pl.DataFrame] = []
+        taken, again = list[pl.DataFrame](), list[pl.DataFrame]()
         roster = Table(file(rows, program))
         run(store, Batch(program, "monday", LATER, keep), roster, taken.append)
+        run(store, Batch(program, "monday", LATER, keep), roster, again.append, resume=True)
         made = logged(store, pl.concat(taken)["id"].to_list())
+        for one in (taken, again):
+            assert as_table(made, program).equals(pl.concat(one))
         other, _ = with_a_past(Path(folder) / "single.db", text)
         with other.write() as connection:
             alone = one_by_one(connection, program, roster.table)
