@@ -5,17 +5,17 @@ Text is built from indices and numbers only, never from a name or a value of a u
 prior is a feature of its action, as vowpalwabbit cannot fit a residual over it. Rows cannot be taken back:
 learn the log again without them.
 
-Where one linear model decides alone ("epsilon", "softmax"), its weights are exported and pmfs come from
-arrays (`policies.vw_export`): hundreds of times faster in a batch, and the same for vowpalwabbit's rounding.
+Numbers are written so that what vowpalwabbit reads is known to the last bit (`policies.vw_text`). Where one
+linear model decides alone ("epsilon", "softmax"), its weights are exported and pmfs come from arrays
+(`policies.vw_export`): hundreds of times faster in a batch, and the scores are vowpalwabbit's own.
+Snapshots from before wrote numbers with all their digits; they decide as they did, until they learn again.
 
 Source: Bietti, Agarwal and Langford (2021), "A Contextual Bandit Bake-off"; https://vowpalwabbit.org, version
 9.11."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,9 @@ from policies import explore as exploration
 from policies.base import Actions, Feedback, FeedbackError, Floats, Mask, check
 from policies.settings import PolicyError, choice, number, whole
 from policies.state import State
-from policies.vw_export import Exported, costs, export
+from policies.vw_export import Exported, Table, costs, export, older_costs
+from policies.vw_model import from_bytes, opened, settled, to_bytes
+from policies.vw_text import plainly, written
 
 _PLAIN = {  # explorer -> its argument; {} takes the explorer's own setting
     "epsilon": "--epsilon {}",
@@ -37,6 +39,7 @@ _PLAIN = {  # explorer -> its argument; {} takes the explorer's own setting
 _DEGREE = {"epsilon": 0.05, "squarecb": 10.0, "softmax": 10.0, "regcb": 0.001, "cover": 4, "bag": 4}
 _SEVERAL = ("cover", "bag")  # these keep several models
 _LARGEST = 1e9  # of a reward: vowpalwabbit counts in single precision
+_LEAST = 1e-30  # of a propensity
 
 
 class VW:
@@ -93,9 +96,10 @@ class VW:
         self._columns: int | None = None
         self._factors: dict[str, int] = {}
         self._names: dict[str, int] = {}
-        self._vw = _workspace(arguments(self.settings))
+        self._vw = opened(arguments(self.settings))
+        self._written = written
         self._exported: Exported | None = None
-        self._table: tuple[Actions, Floats] | None = None
+        self._table: tuple[Actions, Table] | None = None
 
     def pmf(self, X: Floats, actions: Actions, mask: Mask, prior: Floats) -> Floats:
         """(n, k) probabilities; see `policies.base.Policy`."""
@@ -127,11 +131,14 @@ class VW:
             )
         if self._exported is None:
             step = 2 if self.settings["estimator"] == "dr" else 1
-            self._exported = export(self._vw, self.settings["bits"], self.settings["interact"], step)
+            penalised = self._written is written and (self.settings["l1"] or self.settings["l2"])
+            model = settled(self._vw) if penalised else self._vw
+            self._exported = export(model, self.settings["bits"], self.settings["interact"], step)
         if self._table is None or self._table[0] is not actions:
             tokens = [self._hashed(one) for one in self._tokens(actions)]
             self._table = (actions, self._exported.table(tokens, X.shape[1]))
-        return -(costs(self._table[1], X) + self._exported.prior() * prior)
+        added_up = costs if self._written is written else older_costs
+        return -added_up(self._table[1], X, prior)
 
     def learn(self, feedback: Feedback) -> None:
         """Take rows in, in their order.
@@ -143,7 +150,7 @@ class VW:
         check(feedback)
         self._check_columns(feedback.X.shape[1], FeedbackError)
         _check_learnable(feedback)
-        before, names, factors = self._bytes(), dict(self._names), dict(self._factors)
+        before, was = to_bytes(self._vw), (dict(self._names), dict(self._factors), self._written)
         for number_of, table in (
             (feedback.actions.names, self._names),
             (feedback.actions.factors, self._factors),
@@ -151,10 +158,13 @@ class VW:
             for name in number_of:
                 table.setdefault(name, len(table))
         self._exported = self._table = None
+        if self._written is plainly:
+            self._vw, self._written = from_bytes(before, _penalties(self.settings)), written
         for asked in self.lessons(feedback):
             self._vw.learn(asked)
         if _spoilt(self._vw.json_weights()):
-            self._vw, self._names, self._factors = _from_bytes(before), names, factors
+            self._names, self._factors, self._written = was
+            self._vw = from_bytes(before, self._unsaid())
             raise FeedbackError(
                 "learning these rows gives weights that are not finite; check the rewards' range."
             )
@@ -162,16 +172,24 @@ class VW:
 
     def state(self) -> State:
         """vowpalwabbit's model file as bytes, and the numbers of names."""
-        words = {"columns": self._columns, "names": list(self._names), "factors": list(self._factors)}
-        return State(words, {"model": np.frombuffer(self._bytes(), dtype=np.uint8)})
+        words: dict[str, Any] = {"columns": self._columns}
+        words |= {"names": list(self._names), "factors": list(self._factors)}
+        if self._written is written:
+            words["exact"] = True
+        return State(words, {"model": np.frombuffer(to_bytes(self._vw), dtype=np.uint8)})
 
     def restore(self, state: State) -> None:
         """Become the learner that gave this state."""
-        self._vw = _from_bytes(state.arrays["model"].tobytes())
         self._exported = self._table = None
+        self._written = written if state.words.get("exact") else plainly
+        self._vw = from_bytes(state.arrays["model"].tobytes(), self._unsaid())
         self._columns = state.words["columns"]
         self._names = {name: i for i, name in enumerate(state.words["names"])}
         self._factors = {name: i for i, name in enumerate(state.words["factors"])}
+
+    def _unsaid(self) -> str:
+        """Arguments that vowpalwabbit's model file does not keep; snapshots from before decided without."""
+        return _penalties(self.settings) if self._written is written else ""
 
     def _check_columns(self, d: int, error: type[ValueError]) -> None:
         if self._columns not in (None, d):
@@ -181,22 +199,34 @@ class VW:
         """What vowpalwabbit is asked for each context: a line of it, and one for every action."""
         lines = self._action_lines(actions)
         for x, told in zip(X, prior, strict=True):
-            yield [_shared(x), *(line + _prior(one) for line, one in zip(lines, told, strict=True))]
+            priors = self._priors(told)
+            yield [self._shared(x), *(line + one for line, one in zip(lines, priors, strict=True))]
 
     def lessons(self, feedback: Feedback) -> Iterator[list[str]]:
         """What vowpalwabbit is taught for each row."""
-        lines = self._action_lines(feedback.actions)
-        for x, a, p, reward, prior in zip(
-            feedback.X, feedback.action, feedback.propensity, feedback.reward, feedback.prior, strict=True
+        lines, costs = self._action_lines(feedback.actions), self._written(-feedback.reward)
+        propensities = self._written(np.maximum(feedback.propensity, _LEAST))
+        priors = self._priors(feedback.prior)
+        for x, a, p, cost, prior in zip(
+            feedback.X, feedback.action, propensities, costs, priors, strict=True
         ):
-            asked = [_shared(x), *lines]
-            asked[1 + a] = f"0:{-float(reward)!r}:{float(p)!r} {lines[a]}{_prior(prior)}"
+            asked = [self._shared(x), *lines]
+            asked[1 + a] = f"0:{cost}:{p} {lines[a]}{prior}"
             yield asked
+
+    def _shared(self, x: Floats) -> str:
+        texts = enumerate(zip(x, self._written(x), strict=True))
+        return "shared |c " + " ".join(f"{j}:{text}" for j, (value, text) in texts if value)
+
+    def _priors(self, prior: Floats) -> list[str]:
+        texts = zip(prior, self._written(prior), strict=True)
+        return [f" |p 0:{text}" if value else "" for value, text in texts]
 
     def _action_lines(self, actions: Actions) -> list[str]:
         """One line per action."""
         named = self._tokens(actions)
-        return ["|a " + " ".join(f"{name}:{value!r}" for name, value in one.items()) for one in named]
+        texts = [zip(one, self._written(np.array(list(one.values()))), strict=True) for one in named]
+        return ["|a " + " ".join(f"{name}:{value}" for name, value in one) for one in texts]
 
     def _hashed(self, tokens: Mapping[str, float]) -> dict[int, float]:
         space = self._vw.hash_space("a")
@@ -213,12 +243,6 @@ class VW:
             found.append(tokens)
         return found
 
-    def _bytes(self) -> bytes:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model"
-            self._vw.save(str(path))
-            return path.read_bytes()
-
 
 def arguments(settings: Mapping[str, Any]) -> str:
     """The command line of vowpalwabbit for checked settings. Nothing else reaches it, no file option."""
@@ -227,9 +251,13 @@ def arguments(settings: Mapping[str, Any]) -> str:
     return (
         f"--cb_explore_adf {explorer} --cb_type {settings['estimator']}{crosses}"
         f" --cb_min_cost {-settings['highest']} --cb_max_cost {-settings['lowest']}"
-        f" -l {settings['learning_rate']} --l1 {settings['l1']} --l2 {settings['l2']}"
+        f" -l {settings['learning_rate']} {_penalties(settings)}"
         f" -b {settings['bits']} --random_seed {settings['seed']} --quiet"
     )
+
+
+def _penalties(settings: Mapping[str, Any]) -> str:
+    return f"--l1 {settings['l1']} --l2 {settings['l2']}"
 
 
 def _estimators(explore: str) -> tuple[str, ...]:
@@ -242,27 +270,6 @@ def _degree(explore: str, degree: float | None) -> float | int:
     return number(
         "degree", _DEGREE[explore] if degree is None else degree, 0.0, 1.0 if explore == "epsilon" else 1e9
     )
-
-
-def _workspace(line: str) -> Any:
-    from vowpalwabbit import pyvw
-
-    return pyvw.Workspace(line)
-
-
-def _from_bytes(model: bytes) -> Any:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model"
-        path.write_bytes(model)
-        return _workspace(f"--quiet -i {path}")
-
-
-def _shared(x: Floats) -> str:
-    return "shared |c " + " ".join(f"{j}:{float(value)!r}" for j, value in enumerate(x) if value)
-
-
-def _prior(value: float) -> str:
-    return f" |p 0:{float(value)!r}" if value else ""
 
 
 def _checked(probabilities: list[float], count: int) -> Floats:

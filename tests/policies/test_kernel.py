@@ -14,13 +14,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies import explore, optimism, rowwise, waves
+from policies import explore, optimism, rowwise, vw_export, waves
 from policies.base import NO_ACTION, Actions, Floats, Mask, draw, drawn
 from policies.kernel import Kernel, kernel
 from policies.stakes import stakes
 
 MODULES = ("policies.base", "policies.grid", "policies.optimism", "policies.rowwise")
-MODULES += ("policies.waves", "engine.context", "engine.feasible", "engine.rules.bits", "engine.xxh3")
+MODULES += (
+    "policies.vw_export",
+    "policies.vw_text",
+    "policies.waves",
+    "engine.context",
+    "engine.feasible",
+    "engine.rules.bits",
+    "engine.xxh3",
+)
 
 
 @kernel("f8(f8[::1])")
@@ -41,7 +49,7 @@ def test_a_kernel_calls_kernels_of_its_own_module_only(module: str) -> None:
         assert {other.__module__ for other in [one, *called]} == {module}
 
 
-@pytest.mark.parametrize("one", [waves._bend, rowwise._deviations, _sum_of_products])
+@pytest.mark.parametrize("one", [waves._bend, rowwise._deviations, vw_export._add_up, _sum_of_products])
 def test_no_kernel_fuses_a_multiplication_with_an_addition(one: Kernel[..., object]) -> None:
     compiled = one._compile(cache=False)
     (machine_code,) = compiled.inspect_asm().values()  # type: ignore[attr-defined]
