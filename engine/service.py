@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from engine.choose import Live
 from engine.decide import Decided, Log, decide
+from engine.domain import Program
 from engine.errors import NextbestError, NotFoundError, StoreError
 from engine.ready import Ready
 from engine.request import Request
@@ -35,6 +36,11 @@ class Service:
         with self.store.read() as connection:
             self._current(connection, set(programs.program_names(connection)))
         kernel.prepare()
+
+    def programs(self, connection: Connection) -> list[Program]:
+        """The programs of the store that can be decided by, in their current versions."""
+        current, _ = self._current(connection, set(programs.program_names(connection)))
+        return [one.program for one in current.values()]
 
     def close(self) -> None:
         """Finish what is being loaded."""

@@ -15,6 +15,7 @@ from engine.api.catalogue import Catalogue
 from engine.api.desk import Desk
 from engine.api.intake import Intake
 from engine.api.metrics import Metrics
+from engine.api.rehearsal import rehearse
 from engine.senders import Senders
 from engine.service import Service
 from engine.settings import Settings
@@ -51,6 +52,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
     intake = Intake(store)
     try:
         service.prepare()
+        rehearse(service)
         gc.collect()
         gc.freeze()  # programs, rules and libraries stay: the collector need not walk over them again
         gc.set_threshold(YOUNG, *gc.get_threshold()[1:])

@@ -61,12 +61,12 @@ class Asking:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Process]:
+def serving(folder: Path, deadline_ms: int = 30_000) -> Iterator[Process]:
     """`nextbest serve` on a free port, killed at the end if it still runs."""
     program = folder / "spring.yaml"
     program.write_text(TEXT)
     command = ["serve", "-p", str(program), "--store", str(folder / "store.db"), "--port", "0", "--json"]
-    environment = {**os.environ, "NEXTBEST_DEADLINE_MS": "30000", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "NEXTBEST_DEADLINE_MS": str(deadline_ms), "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
         [sys.executable, "-m", "engine.cli", *command],
         cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
