@@ -165,14 +165,19 @@ def _settle_repeats(
         row = stored.get(requests[i].key)
         if row is None:
             fresh.setdefault(requests[i].key, i)
-        elif row.request_sha == fingerprint(requests[i]):
-            answers[i] = Decided(row, True)
         else:
-            answers[i] = ConflictError(
-                f"key '{requests[i].key}' was used before for another request of program '{program}'; "
-                f"use a new key, or repeat the first request unchanged."
-            )
+            answers[i] = repeated(row, requests[i])
     return list(fresh.values())
+
+
+def repeated(row: DecisionRow, request: Request) -> Decided | ConflictError:
+    """The answer to a request whose key the log has."""
+    if row.request_sha == fingerprint(request):
+        return Decided(row, True)
+    return ConflictError(
+        f"key '{request.key}' was used before for another request of program '{request.program}'; "
+        f"use a new key, or repeat the first request unchanged."
+    )
 
 
 def _turns(requests: Sequence[Request], numbers: Iterable[int]) -> list[list[int]]:

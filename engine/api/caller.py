@@ -7,9 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from engine.decide import Decided
-from engine.errors import InputError
+import structlog
 
+from engine.decide import Decided
+from engine.errors import InputError, StoreError
+from engine.request import Request
+
+log = structlog.get_logger()
 Cause = Literal["deadline", "store", "unexpected"]
 Word = Callable[[Decided], None]
 
@@ -23,6 +27,15 @@ class Missed:
 
 
 Answer = Decided | Missed | InputError
+
+
+def missed(error: BaseException, request: Request) -> Missed:
+    """What is told where the transaction, or the decision itself, failed; the server's log has more."""
+    if isinstance(error, StoreError):
+        log.error("the store cannot log a decision", program=request.program, key=request.key, why=str(error))
+        return Missed("store", "the store cannot be written; nothing is sent")
+    log.error("a decision failed", program=request.program, key=request.key, exc_info=error)
+    return Missed("unexpected", "the decision failed; nothing is sent")
 
 
 class Caller(Protocol):

@@ -21,15 +21,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from functools import partial
 from queue import SimpleQueue
 
 import structlog
 from sqlalchemy import Connection
 
-from engine.api.caller import Answer, Awaiting, Caller, Missed, Word
+from engine.api.caller import Answer, Awaiting, Caller, Missed, Word, missed
 from engine.api.metrics import Metrics
 from engine.api.owed import Owed
+from engine.api.repeats import repeats
 from engine.decide import Decided, Log
 from engine.errors import InputError, StoreError
 from engine.request import Request
@@ -253,9 +255,10 @@ class Desk:
             if not asked.answered:
                 asked.answer(result)
         else:
-            if not asked.answered:
-                asked.answer(_missed(result, asked.request))
-            self._owe(asked.request)
+            if asked.answered:
+                self._owe(asked.request)
+            else:
+                self._go_without([asked], missed(result, asked.request))
 
     def _hand_over(self, asked: _Asked, result: Decided) -> None:
         if asked.answered:
@@ -266,28 +269,28 @@ class Desk:
 
     def _tick(self) -> None:
         """Answer whoever has waited too long, and look again when the next one will have."""
-        now = self._loop.time()
+        now, late = self._loop.time(), []
         while self._clock and (self._clock[0].answered or self._clock[0].due_s <= now):
-            self._overdue(self._clock.popleft(), now)
+            asked = self._clock.popleft()
+            if asked.taken:
+                self._loop.call_at(asked.due_s + self._deadline_s, self._give_up, asked)
+            elif not asked.answered:
+                late.append(asked)
+        self._go_without(late, self._late)
         self._ticking = bool(self._clock)
         if self._ticking:
             self._loop.call_at(self._clock[0].due_s, self._tick)
 
-    def _overdue(self, asked: _Asked, now: float) -> None:
-        if asked.taken:
-            self._loop.call_at(asked.due_s + self._deadline_s, self._give_up, asked)
-        else:
-            self._give_up(asked)
-            self._owe(asked.request)
+    def _go_without(self, late: Sequence[_Asked], instead: Missed) -> None:
+        """Answer those whom no transaction serves: a repeat as the log has it, others with nothing."""
+        moving = {(one.request.program, one.request.key) for one in self._taken} | self._owed.keys()
+        known = repeats(self._service.store, [one.request for one in late], moving)
+        for asked in late:
+            answer = known.get(id(asked.request))
+            if answer is None:
+                self._owe(asked.request)
+            asked.answer(instead if answer is None else answer)
 
     def _give_up(self, asked: _Asked) -> None:
         if not asked.answered:
             asked.answer(self._late)
-
-
-def _missed(error: BaseException, request: Request) -> Missed:
-    if isinstance(error, StoreError):
-        log.error("the store cannot log a decision", program=request.program, key=request.key, why=str(error))
-        return Missed("store", "the store cannot be written; nothing is sent")
-    log.error("a decision failed", program=request.program, key=request.key, exc_info=error)
-    return Missed("unexpected", "the decision failed; nothing is sent")

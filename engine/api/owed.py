@@ -34,6 +34,10 @@ class Owed:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def keys(self) -> set[tuple[str, str]]:
+        """The program and the key of each."""
+        return {(one.what.program, one.what.key) for one in (*self._waiting, *self._under_way)}
+
     def add(self, what: Request | DecisionRow) -> None:
         """One more."""
         self._waiting.append(_One(what))

@@ -111,8 +111,12 @@ def _culprit(c: Connection, rows: Sequence[tuple[Any, ...]], before: int) -> str
 def decisions_by_key(c: Connection, program: str, keys: Collection[str]) -> dict[str, DecisionRow]:
     """The decisions made under those keys, by key; keys not used yet are missing."""
     folds.keys(c, program, keys)
-    found = _rows(c, run(c, _BY_KEY, program=program, wanted=as_ids(keys)))
-    return {row.key: row for row in found}
+    return rows_by_key(c, program, keys)
+
+
+def rows_by_key(c: Connection, program: str, keys: Collection[str]) -> dict[str, DecisionRow]:
+    """As `decisions_by_key`, of rows alone: no fold is looked into, so no transaction is waited for."""
+    return {row.key: row for row in _rows(c, run(c, _BY_KEY, program=program, wanted=as_ids(keys)))}
 
 
 def used_keys(c: Connection, program: str, keys: Collection[str]) -> set[str]:

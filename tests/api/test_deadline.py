@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from engine.api.caller import Missed
 from engine.api.desk import Desk
 from engine.api.metrics import Metrics
-from engine.decide import Decided
+from engine.decide import ConflictError, Decided
 from engine.errors import StoreError
 from engine.replay import replay
 from engine.reply import reply
@@ -215,6 +215,48 @@ def test_a_request_that_a_failing_store_lost_is_on_record_once_the_store_is_back
     told(store, GENEROUS_MS, story)
     with store.write() as c:
         withdraw(c, list(decisions.decisions_by_key(c, "spring", ["k2"]).values()))
+    assert_nothing_for_ever(store)
+
+
+@pytest.mark.parametrize("trouble", ["another writer", "a broken disk"])
+def test_a_repeat_has_its_answer_while_the_log_cannot_be_written(store: Store, trouble: str) -> None:
+    async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
+        before = Service(store)
+        with store.write() as c:
+            (first,) = before.answer(c, [request()])
+        assert isinstance(first, Decided)
+        if trouble == "another writer":
+            disk.beginning.clear()
+        else:
+            disk.broken = True
+        other = Request("c31", "spring", "k1", AT)
+        asked = (desk.decide(one) for one in (request(), request("k2"), request(), other))
+        again, new, third, refused = await asyncio.gather(*asked, return_exceptions=True)
+        for one in (again, third):
+            assert isinstance(one, Decided) and one.replayed and one.row.id == first.row.id
+        assert isinstance(new, Missed)
+        assert isinstance(refused, ConflictError)
+        disk.broken = False
+        disk.let()
+        await settled(store, "k2")
+        with store.read() as c:
+            assert not told_nothing(decisions.decisions_by_key(c, "spring", ["k1"])["k1"])
+
+    told(store, 50, story)
+
+
+def test_a_repeat_is_not_told_of_a_decision_that_is_about_to_be_withdrawn(store: Store) -> None:
+    async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
+        disk.commit.clear()  # on disk, but not known to be
+        first = asyncio.ensure_future(desk.decide(request()))
+        while not logged(store, "k1"):
+            await asyncio.sleep(0.001)
+        assert isinstance(await desk.decide(request()), Missed)
+        assert isinstance(await first, Missed)
+        disk.let()
+        await settled(store, "k1")
+
+    told(store, 50, story)
     assert_nothing_for_ever(store)
 
 
