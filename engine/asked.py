@@ -78,7 +78,7 @@ class _Between(Mapping[str, Sequence[Any]]):
 def asked(connection: Connection, current: Live, facts: Facts, name: str, at: datetime) -> Asked:
     program, part = current.program, facts.table
     ids, n = Texts.of(part["customer"]), part.height
-    keys = ids.after(f"{name}:")
+    keys = (ids if facts.asked is None else Texts.of(facts.asked)).after(f"{name}:")
     kinds = types(program)
     values: dict[str, Sequence[Any]] = {
         known: from_series(part[known], kinds[known]) if known in part.columns else [None] * n

@@ -23,7 +23,7 @@ from engine.choose import Live
 from engine.decide import decide, granted
 from engine.domain import Program
 from engine.errors import InputError
-from engine.facts import of_known, of_strangers
+from engine.facts import of_known, of_merged, of_strangers
 from engine.feasible import funnel, merge
 from engine.lane import Settled
 from engine.live import Lives
@@ -146,6 +146,12 @@ def _settle(
     if who.strangers.any():
         new = of_strangers(program, _of(part, who.strangers), at_us, batch.keep)
         known.append((who.strangers, new))
+    if who.merged.any():
+        own = _of(part, who.merged)
+        known += [
+            (_among(who.merged, some), facts)
+            for some, facts in of_merged(connection, program, own, at_us, who.people)
+        ]
     settled += [(some, lane.decide(connection, current, facts, name, batch.at)) for some, facts in known]
     return _put_together(settled), replayed
 

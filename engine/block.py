@@ -32,8 +32,8 @@ def table(
 
     Args:
         fixed: `customer`, `batch`, `at_us`, `arm` and `zone`, as in `Situation`; the key of a decision is
-            "BATCH:CUSTOMER"; `contacts` and `outcomes` where there are any (`as_json`). Columns of any other
-            name are kept beside them.
+            "BATCH:CUSTOMER", or "BATCH:ASKED" where there is a column `asked`; `contacts` and `outcomes`
+            where there are any (`as_json`). Columns of any other name are kept beside them.
         values: a column a name, null where unknown.
         consent: a column a purpose, null where unknown.
         dated: when predictions were made, null where they are unknown.
@@ -107,7 +107,7 @@ def _situation(row: Mapping[str, Any]) -> Situation:
     contacts, outcomes = row.get(CONTACTS), row.get(OUTCOMES)
     return Situation(
         row["customer"],
-        row["key"] if "key" in row else f"{row['batch']}:{row['customer']}",
+        row["key"] if "key" in row else f"{row['batch']}:{row.get('asked', row['customer'])}",
         row["at_us"],
         row["arm"],
         values,

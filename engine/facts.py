@@ -7,7 +7,7 @@ one by one: the file laid over the profile, the newest scores, the contacts; of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from engine import derived
 from engine.block import VALUE
 from engine.coded import same
 from engine.domain import AttributeType, Program
-from engine.met import Met
+from engine.met import Met, meet
 from engine.predictions.staleness import dates, means_of, used
 from engine.profiles import CONSENT, DTYPES, profiles
 from engine.recent import recent
@@ -40,6 +40,7 @@ class Facts:
         dated: by model, when the score of each was made, where decisions of the program depend on it.
         arms: (n,) those given before, null for none.
         keep: whether what the table says becomes their profiles in the fold itself.
+        asked: the ids they were asked for by, where these are not the persons'.
     """
 
     table: pl.DataFrame
@@ -48,6 +49,7 @@ class Facts:
     outcomes: Sequence[Sequence[Happened]]
     arms: pl.Series
     keep: bool
+    asked: pl.Series | None = None
 
 
 def of_strangers(program: Program, part: pl.DataFrame, at_us: int, keep: bool) -> Facts:
@@ -75,6 +77,18 @@ def of_known(
                     customers.put_customers(connection, profiles(program, own, at_us))
                 made.append((some, _facts(connection, program, own, at_us, met.only(some), keep)))
     return made
+
+
+def of_merged(
+    connection: Connection, program: Program, part: pl.DataFrame, at_us: int, people: Mapping[str, str]
+) -> list[tuple[Mask, Facts]]:
+    """As `of_known`, of the persons that merged ids stand for, each of another person."""
+    asked = part["customer"]
+    persons = part.with_columns(pl.Series("customer", [people[one] for one in asked]))
+    ids = persons["customer"].to_list()
+    folds.customers(connection, ids)
+    known = of_known(connection, program, persons, at_us, meet(connection, ids))
+    return [(some, replace(facts, asked=asked.filter(pl.Series(some)))) for some, facts in known]
 
 
 def _facts(

@@ -140,6 +140,7 @@ def _log(
         _spelt("zone", s.zone),
         *([] if nothing_in(s.contacts) else [as_json(CONTACTS, s.contacts)]),
         *([] if nothing_in(s.outcomes) else [as_json(OUTCOMES, s.outcomes)]),
+        *([] if facts.asked is None else [facts.asked.alias("asked")]),
         *choices,
     ]
     consent = part.select(pl.col(name).alias(name.removeprefix(CONSENT)) for name in purposes(part))
@@ -151,6 +152,8 @@ def _log(
         number = blocks.put_block(connection, pack(columns[rows]))
         own = (customer[rows], requests.id_hash[rows])
         folds.put(connection, number, header.program, header.name, common, *own)
+    if facts.asked is not None:  # what is found by the key of another id is a row
+        folds.ids(connection, requests.id.to_list())
 
 
 def _choices(s: Situations, made: _Chosen) -> list[pl.Series]:

@@ -5,7 +5,8 @@ Read by columns, and nothing is unfolded: a chunk of a batch is told apart by th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -96,14 +97,18 @@ class Sorted:
         strangers: the store knows nothing of them.
         known: decided for by the column.
         repeated: decided for in this batch before; the decision stands in a fold.
+        merged: decided for by the column as the persons they stand for, who come up in the chunk only so.
         by_row: left to the pipeline; `used` are those whose decision in this batch is a row.
+        people: the persons, by id.
     """
 
     strangers: Mask
     known: Mask
     repeated: Mask
+    merged: Mask
     by_row: Mask
     used: Mask
+    people: Mapping[str, str]
 
 
 def meet(connection: Connection, ids: Sequence[str]) -> Met:
@@ -120,23 +125,27 @@ def sort(connection: Connection, program: Program, batch: str, ids: Sequence[str
     """Tell apart who is decided for how, in a batch of that name."""
     rows = met.standing
     folded = met.within(lambda header: True)
-    by_row = rows.merged | _merged_into(connection, ids, rows.merged)
+    people = merges.people(connection, [ids[i] for i in np.flatnonzero(rows.merged).tolist()])
+    by_row = _together(ids, people)
     if not by_hash_alone(connection, program):  # the first arm of who is new to the program is given by it
-        by_row |= rows.decisions
+        by_row |= rows.decisions | rows.merged
         by_row |= folded & ~met.within(lambda one: one.program == program.name)
-    keys = [f"{batch}:{ids[i]}" for i in np.flatnonzero(rows.decisions).tolist()]
+    asked = rows.decisions | rows.merged
+    keys = [f"{batch}:{ids[i]}" for i in np.flatnonzero(asked).tolist()]
     there = decisions.used_keys(connection, program.name, keys) if keys else set[str]()
     used = np.zeros(len(ids), dtype=np.bool_)
-    used[np.flatnonzero(rows.decisions)] = [key in there for key in keys]
+    used[np.flatnonzero(asked)] = [key in there for key in keys]
     by_row |= used
     repeated = met.within(lambda one: (one.program, one.name) == (program.name, batch)) & ~by_row
-    known = (rows.any() | folded) & ~by_row & ~repeated
-    return Sorted(~(known | by_row | repeated), known, repeated, by_row, used)
+    merged = rows.merged & ~by_row
+    known = (rows.any() | folded) & ~by_row & ~repeated & ~merged
+    return Sorted(~(known | merged | by_row | repeated), known, repeated, merged, by_row, used, people)
 
 
-def _merged_into(connection: Connection, ids: Sequence[str], merged: Mask) -> Mask:
-    """(n,) the persons whom others of the ids stand for: what these are sent counts as theirs."""
-    if not merged.any():
-        return merged
-    others = [ids[i] for i in np.flatnonzero(merged).tolist()]
-    return np.isin(np.array(ids), list(merges.people(connection, others).values()))
+def _together(ids: Sequence[str], people: Mapping[str, str]) -> Mask:
+    """(n,) whoever comes up more than once: what is sent to one of them counts for the others."""
+    if not people:
+        return np.zeros(len(ids), dtype=np.bool_)
+    persons = [people.get(one, one) for one in ids]
+    often = Counter(persons)
+    return np.array([often[one] > 1 for one in persons], dtype=np.bool_)

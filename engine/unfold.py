@@ -110,7 +110,8 @@ def _decision(
     header: Header, number: int, first: int, row: Mapping[str, Any], feasible: bytes, at: Any
 ) -> tuple[Any, ...]:
     customer, action, withheld = row["customer"], row[f"{CHOICE}action"], row[f"{CHOICE}withheld"]
-    key = f"{header.name}:{customer}"
+    asked = row.get("asked", customer)
+    key = f"{header.name}:{asked}"
     return (
         first + row["place"],
         decision_id(header.program, key, at),
@@ -130,7 +131,7 @@ def _decision(
         header.fallback,
         header.actions[withheld][0] if withheld >= 0 else None,
         row[f"{CHOICE}value"],
-        fingerprint(Request(customer, header.program, key, at)),
+        fingerprint(Request(asked, header.program, key, at)),
         blocks.reference(number, row["place"]),
         feasible,
         header.at_us,

@@ -274,7 +274,7 @@ def _own_batches(c: Connection, turn: _Turn) -> dict[int, Batch]:
 
 def _make(c: Connection, turn: _Turn, wanted: Mapping[int, Hashes | None]) -> None:
     """Make the rows of folds: of the customers or decisions of those hashes, or of all (None)."""
-    looked = {number: unfolding.missing(c, number, names) for number, names in wanted.items()}
+    looked = {number: unfolding.missing(c, number, wanted[number]) for number in sorted(wanted)}
     left = {number: missing for number, missing in looked.items() if missing is not None}
     if not left:
         return

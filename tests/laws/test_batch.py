@@ -22,6 +22,7 @@ from engine.decide import decide
 from engine.domain import Program
 from engine.learn import learn
 from engine.live import Lives, live
+from engine.merge import merge
 from engine.profiles import customer_table, profiles
 from engine.replay import replay
 from engine.request import Request
@@ -92,6 +93,9 @@ def texts(draw: st.DrawFn) -> str:
     )
 
 
+MERGES = st.lists(
+    st.tuples(st.integers(20, 36), st.sampled_from(["c3", "c21", "c24", "new", "newer"])), max_size=4
+)
 some = st.fixed_dictionaries(
     {
         "age": st.none() | st.integers(10, 80),
@@ -138,6 +142,13 @@ def with_a_past(path: Path, text: str) -> tuple[Store, Program]:
     return store, program
 
 
+def joined(store: Store, merges: list[tuple[int, str]]) -> None:
+    """Some of the customers in the file turn out to be others: of the file, of the past, or new ones."""
+    with store.write() as connection:
+        for number, into in merges:
+            merge(connection, f"c{number}", into, LATER - timedelta(hours=2), "a test")
+
+
 def told(
     connection: Connection, program: Program, table: pl.DataFrame, name: str = "monday", at: datetime = LATER
 ) -> None:
@@ -172,12 +183,13 @@ def logged(store: Store, ids: list[str]) -> list[DecisionRow]:
 
 
 @settings(max_examples=12, deadline=None)
-@given(texts(), st.lists(some, min_size=20, max_size=40), st.booleans())
+@given(texts(), st.lists(some, min_size=20, max_size=40), st.booleans(), MERGES)
 def test_a_file_decides_as_its_customers_would_one_by_one(
-    text: str, rows: list[dict[str, Any]], keep: bool
+    text: str, rows: list[dict[str, Any]], keep: bool, merges: list[tuple[int, str]]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store, program = with_a_past(Path(folder) / "batch.db", text)
+        joined(store, merges)
         taken, again = list[pl.DataFrame](), list[pl.DataFrame]()
         roster = Table(file(rows, program))
         run(store, Batch(program, "monday", LATER, keep), roster, taken.append)
@@ -186,9 +198,10 @@ def test_a_file_decides_as_its_customers_would_one_by_one(
         for one in (taken, again):
             assert as_table(made, program).equals(pl.concat(one))
         other, _ = with_a_past(Path(folder) / "single.db", text)
+        joined(other, merges)
         with other.write() as connection:
             alone = one_by_one(connection, program, roster.table)
-        assert [row.customer for row in made] == roster.table["customer"].to_list()
+        assert [row.key for row in made] == [f"monday:{one}" for one in roster.table["customer"]]
         for row, expected in zip(made, alone, strict=True):
             assert decode(row.situation) == decode(expected.situation)
             assert replace(row, seq=0, situation=b"") == replace(expected, seq=0, situation=b"")
@@ -200,18 +213,22 @@ def test_a_file_decides_as_its_customers_would_one_by_one(
 
 
 @settings(max_examples=4, deadline=None)
-@given(texts(), st.lists(some, min_size=12, max_size=24), st.integers(3, 20))
-def test_http_a_file_and_a_simulation_decide_alike(text: str, rows: list[dict[str, Any]], chunk: int) -> None:
+@given(texts(), st.lists(some, min_size=12, max_size=24), st.integers(3, 20), MERGES)
+def test_http_a_file_and_a_simulation_decide_alike(
+    text: str, rows: list[dict[str, Any]], chunk: int, merges: list[tuple[int, str]]
+) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         store, program = with_a_past(folder / "file.db", text)
+        joined(store, merges)
         roster, taken = Table(file(rows, program)), list[pl.DataFrame]()
         run(store, Batch(program, "monday", LATER), roster, taken.append)
         by_file = logged(store, pl.concat(taken)["id"].to_list())
         store.close()
-        asked = [Request(one, "spring", f"monday:{one}", LATER) for one in roster.table["customer"]]
-        by_season = _told_and(folder / "season.db", text, roster.table, lambda s: _season(s, asked, chunk))
-        by_http = _told_and(folder / "http.db", text, roster.table, lambda s: _http(s, asked))
+        table = roster.table
+        asked = [Request(one, "spring", f"monday:{one}", LATER) for one in table["customer"]]
+        by_season = _told_and(folder / "season.db", text, merges, table, lambda s: _season(s, asked, chunk))
+        by_http = _told_and(folder / "http.db", text, merges, table, lambda s: _http(s, asked))
         for one, *others in zip(by_file, by_season, by_http, strict=True):
             for other in others:
                 assert decode(other.situation) == decode(one.situation)
@@ -219,10 +236,15 @@ def test_http_a_file_and_a_simulation_decide_alike(text: str, rows: list[dict[st
 
 
 def _told_and(
-    path: Path, text: str, table: pl.DataFrame, ask: Callable[[Store], list[str]]
+    path: Path,
+    text: str,
+    merges: list[tuple[int, str]],
+    table: pl.DataFrame,
+    ask: Callable[[Store], list[str]],
 ) -> list[DecisionRow]:
     """The decisions that `ask` asks for, in a store that was told of the customers."""
     store, program = with_a_past(path, text)
+    joined(store, merges)
     with store.write() as connection:
         told(connection, program, table)
     ids = ask(store)
