@@ -5,7 +5,8 @@ to 60 %, amounts of money, logging with even chances, by context, or greedily wi
 columns that mean nothing, weights of four shapes, reward models that fit and models of random numbers. In a
 third of them the logging policy never took some actions, in all contexts or in some, and nothing in the log
 says so but its rows (`hidden`), or its probabilities do (`said`); what share of the target those are is
-known. `python -m benchmarks.verdicts --json`.
+known. With `--known` every log carries the whole logging pmf, as a program's own log does.
+`python -m benchmarks.verdicts --json`.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ class Outcome:
     flat: bool
 
 
-def outcome(rng: np.random.Generator) -> Outcome:
-    """A log drawn at random, judged as `nextbest evaluate` judges it."""
+def outcome(rng: np.random.Generator, known: bool = False) -> Outcome:
+    """A log drawn at random, judged as `nextbest evaluate` judges it; it may know its whole logging pmf."""
     rate, n = math.exp(rng.uniform(math.log(0.005), math.log(0.6))), int(math.exp(rng.uniform(5.3, 9.0)))
     money, wrong, even = rng.random(3) < (0.2, 0.2, 0.3)
     case = Case(rate, money=bool(money), even=bool(even))
@@ -74,7 +75,7 @@ def outcome(rng: np.random.Generator) -> Outcome:
     made, untried = (made, 0.0) if hole == "none" else emptied(made, rng)
     one = logged(made, n, case.money, rng)
     log = one.log
-    if hole == "said":
+    if hole == "said" or known:
         log = replace(log, logging=made.logging[_rows(made, log)])
     log = widened(log, rng)
     found = judge(Target("target", one.pmf), fitted(log, bool(wrong), rng), Method())
@@ -137,10 +138,10 @@ def fitted(log: Log, wrong: bool, rng: np.random.Generator) -> Fitted:
     return Fitted(log, fold, train_on(fold, False), q, float(log.reward.min()), float(log.reward.max()))
 
 
-def lines(logs: int, seed: int) -> Iterator[dict[str, object]]:
+def lines(logs: int, seed: int, known: bool = False) -> Iterator[dict[str, object]]:
     """The table."""
     rng = np.random.Generator(np.random.PCG64(seed))
-    seen = [outcome(rng) for _ in range(logs)]
+    seen = [outcome(rng, known) for _ in range(logs)]
     yield {"logs": logs, "seed": seed, **Counter(one.verdict for one in seen)}
     for verdict in ("supported", "weak"):
         for holes in (False, True):
@@ -183,8 +184,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--logs", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--known", action="store_true", help="each log with its whole logging pmf")
     given = parser.parse_args()
-    for line in lines(given.logs, given.seed):
+    for line in lines(given.logs, given.seed, given.known):
         print(json.dumps(line) if given.json else "  ".join(f"{k} {v}" for k, v in line.items()), flush=True)
 
 

@@ -6,8 +6,9 @@ history it would have met is the one that was logged: so its decisions are made 
 counts by how much likelier the customer's path up to it is under the program than it was in the log.
 
 A row's propensity becomes the chance that the log's arms, of which each customer has one for ever, together
-gave its action after that path; a program's probabilities in a row are those after the path times the
-path's ratio. They sum to 1 on average, not in each row, and serve every estimator as the usual ones do.
+gave its action after that path, and so does the probability of what was not chosen; a program's probabilities
+in a row are those after the path times the path's ratio. They sum to 1 on average, not in each row, and serve
+every estimator as the usual ones do.
 
 Source: Precup, Sutton and Singh (2000), "Eligibility Traces for Off-Policy Policy Evaluation" (per-decision
 importance sampling); Jiang and Li (2016), "Doubly Robust Off-policy Value Evaluation for Reinforcement
@@ -56,7 +57,7 @@ def carried(log: Log, drawn: Arms, programs: Sequence[Arms]) -> tuple[Log, list[
         programs: to be judged.
 
     Returns:
-        The log with its propensities along paths, and for each program probabilities whose rows sum to the
+        The log with its probabilities along paths, and for each program probabilities whose rows sum to the
         ratio of the customer's path up to that row: 1 on average.
     """
     n = len(log)
@@ -64,16 +65,18 @@ def carried(log: Log, drawn: Arms, programs: Sequence[Arms]) -> tuple[Log, list[
     units = int(unit.max()) + 1
     behind = np.repeat(drawn.share[:, None], units, axis=1)  # (a, units) arms given the path, as logged
     weight = [np.repeat(one.share[:, None], units, axis=1) for one in programs]  # ... over the log's chance
-    propensity, pmf = np.empty(n), [np.empty(log.mask.shape) for _ in programs]
+    propensity, logging = np.empty(n), np.empty(log.mask.shape)
+    pmf = [np.empty(log.mask.shape) for _ in programs]
     for rows in _in_turn(log, unit):
         who, own = unit[rows], log.action[rows]
+        logging[rows] = np.einsum("ar,ark->rk", behind[:, who], drawn.pmf[:, rows])
         chance = behind[:, who] * drawn.pmf[:, rows, own]
         propensity[rows] = chance.sum(axis=0)
         behind[:, who] = chance / propensity[rows]
         for one, ratio, made in zip(programs, weight, pmf, strict=True):
             made[rows] = np.einsum("ar,ark->rk", ratio[:, who], one.pmf[:, rows])
             ratio[:, who] *= one.pmf[:, rows, own] / propensity[rows]
-    return replace(log, propensity=propensity, logging=None), pmf
+    return replace(log, propensity=propensity, logging=logging), pmf
 
 
 def units_of(log: Log) -> Ints:
@@ -86,6 +89,15 @@ def customer_by_customer(log: Log, unit: Ints) -> Ints:
     at = np.arange(len(log)) if log.at is None else log.at
     order: Ints = np.lexsort((np.arange(len(log)), at, unit))
     return order
+
+
+def rows_left(log: Log) -> Ints:
+    """(n,) how many rows the customer of each row has from it on."""
+    unit = units_of(log)
+    order = customer_by_customer(log, unit)
+    left = np.empty(len(log), dtype=np.int64)
+    left[order] = np.searchsorted(unit[order], unit[order], side="right") - np.arange(len(log))
+    return left
 
 
 def _in_turn(log: Log, unit: Ints) -> Iterator[Ints]:

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from policies.base import Floats, Ints
+from simulator.carried import rows_left
 from simulator.gaps import Gap, Search, search
 from simulator.interval.base import Evidence
 from simulator.interval.gamma import gamma, quantile
@@ -28,6 +29,7 @@ LEAST_BEARING = 10.0  # effective number of rewards of unlike sizes
 LEAST_AMOUNTS = 10.0  # effective number of rewards, where few large ones make up for many others
 STRICT = 0.999  # level of the tests: one false alarm in a thousand healthy logs
 SURE = 0.98  # two-sided level at which a mean weight below the least coverage is believed
+SUMMED = 0.01  # how far a pmf may be from 1 in a row; of programs taken forward it is farther
 MISFIT = 0.05  # how far a mean weight may surely be from 1
 
 
@@ -69,13 +71,14 @@ def diagnose(log: Log, pmf: Floats | None, weight: Floats, evidence: Evidence) -
     once = Evidence(weight, weight, np.ones(len(log)), log.cluster)
     balance = gamma(once, STRICT)
     tried = None if pmf is None else _tried(log, pmf)
-    covered = 1.0 if tried is None else min(1.0, float(tried.sum()) / len(log))
+    covered = 1.0 if pmf is None or tried is None else _covered(log, pmf, tried)
     found = Search(None, 0.0) if tried is None else search(log, tried, weight, 1.0 - covered)
     if found.gap is not None:
         covered = max(covered - found.gap.share, 0.0)
-    if gamma(once, SURE).high < LEAST_COVERAGE:
-        covered = min(covered, balance.value)
-    refusals = list(_refusals(log, size, covered, balance.low, found.gap))
+    short = balance.value if gamma(once, SURE).high < LEAST_COVERAGE else 1.0
+    if log.logging is None:
+        covered = min(covered, short)
+    refusals = list(_refusals(log, size, covered, short, balance.low, found.gap))
     heaviest, bearing = float(weight.max()), bearing_units(log, weight)
     if refusals:
         return Diagnosis(size, heaviest, covered, "refused", refusals[0], bearing)
@@ -90,7 +93,20 @@ def _tried(log: Log, pmf: Floats) -> Floats:
     return pmf if possible.all() and tried.all() else pmf * (possible & tried)
 
 
-def _refusals(log: Log, size: float, covered: float, least_mean: float, gap: Gap | None) -> Iterator[str]:
+def _covered(log: Log, pmf: Floats, tried: Floats) -> float:
+    """Share of the target that lies where the log has tried it, in [0, 1].
+
+    The rows of a program taken forward do not sum to 1 each. Where the log's probabilities are known, that is
+    chance, but for what the program does beyond them: that is missing from the customer's later rows too.
+    """
+    if log.logging is None or np.allclose(pmf.sum(axis=1), 1.0, atol=SUMMED):
+        return min(1.0, float(tried.sum()) / len(log))
+    return max(0.0, 1.0 - float((pmf - tried).sum(axis=1) @ rows_left(log)) / len(log))
+
+
+def _refusals(
+    log: Log, size: float, covered: float, short: float, least_mean: float, gap: Gap | None
+) -> Iterator[str]:
     if np.ptp(log.reward) == 0:
         yield (
             f"Every reward in the log is {log.reward[0]:g}, so nothing tells how much rewards vary; "
@@ -119,6 +135,11 @@ def _refusals(log: Log, size: float, covered: float, least_mean: float, gap: Gap
             f"The log agrees with this policy on an effective sample of only {size:.0f} "
             f"({LEAST_SIZE:.0f} needed); about {LEAST_SIZE / max(size, 1.0):.1f} times the log, "
             "or more exploration of its actions, would do."
+        )
+    if covered >= LEAST_COVERAGE > short:
+        yield (
+            "By chance the log took less of what this policy would do than its probabilities promise: the "
+            f"weights average {short:.2f} and not 1; log more, or explore the policy's actions more."
         )
     if least_mean > 1 + MISFIT:
         yield (

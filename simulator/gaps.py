@@ -9,7 +9,7 @@ in each part each action's weights are held against what the target would put th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -81,6 +81,9 @@ def search(log: Log, pmf: Floats, weight: Floats, missing: float = 0.0) -> Searc
     (Bonferroni 1936). What chance leaves unseen is reckoned as by Good (1953), "The population frequencies
     of species and the estimation of population parameters".
 
+    Where the log knows the whole logging pmf, nothing can go unseen: what it could not try is in `missing`.
+    Typical weights are exact then, and rows that lack against it tell that the pmf is wrong.
+
     Args:
         log: n rows.
         pmf: (n, k) of the target, 0 where the log is known not to have tried.
@@ -88,8 +91,9 @@ def search(log: Log, pmf: Floats, weight: Floats, missing: float = 0.0) -> Searc
         missing: share of the target that is known not to have been tried.
     """
     kept = _kept(log)
-    log, pmf, weight = log.rows(kept), pmf[kept], weight[kept]
-    ways = [_preferred(log, pmf, weight), *(_cells(each, log, pmf, weight) for each in _ways(log))]
+    log = log.rows(kept)
+    rows = _rows(log, pmf[kept], weight[kept])
+    ways = [_preferred(rows), *(_by_part(rows, each) for each in _ways(log))]
     limit = -float(ndtri(FALSE_ALARM / len(ways)))
     found = [(way, _lacking(way)) for way in ways]
     lacks = [
@@ -97,7 +101,8 @@ def search(log: Log, pmf: Floats, weight: Floats, missing: float = 0.0) -> Searc
         for way, each in found
         if each.share + missing > ALLOWED and each.share > limit * each.spread
     ]
-    unseen = max(limit * each.spread for way, each in found if len(way.names) == 2)
+    told = log.logging is not None
+    unseen = 0.0 if told else max(limit * each.spread for way, each in found if len(way.names) == 2)
     return Search(_clearest(lacks, log), unseen)
 
 
@@ -140,39 +145,78 @@ def _crossed(one: Parts, other: Parts) -> Parts:
     return Parts(names, one.part * len(other.names) + other.part)
 
 
-def _cells(cut: Parts, log: Log, pmf: Floats, weight: Floats) -> Cells:
-    (n, k), g = pmf.shape, len(cut.names)
-    inside = np.zeros((g, n))
-    inside[cut.part, np.arange(n)] = 1.0
-    cell = cut.part * k + log.action
-    met, square = (_sums(cell, weight**p, g * k).reshape(g, k) for p in (1, 2))
-    return Cells(cut.names, inside @ pmf / n, met / n, _typical(log, weight, met, square))
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What is held against each other in each way to cut the contexts.
+
+    Attributes:
+        log: n rows.
+        pmf, weight: (n, k) and (n,) of the target.
+        square: (n, k) its expected squared weights where the log knows its whole pmf, else None.
+    """
+
+    log: Log
+    pmf: Floats
+    weight: Floats
+    square: Floats | None
+
+    def cells(self, names: tuple[str, ...], part: Ints, total: Callable[[Floats], Floats]) -> Cells:
+        """Those of g parts by actions.
+
+        Args:
+            names: (g,) of the parts.
+            part: (n,) of each row's own action.
+            total: sums (n, k) over the rows of each part, (g, k).
+        """
+        n, k = self.pmf.shape
+        cell, shape = part * k + self.log.action, (len(names), k)
+        met, square = (_sums(cell, self.weight**p, len(names) * k).reshape(shape) for p in (1, 2))
+        wanted = total(self.pmf)
+        one = (
+            _typical(self.log, self.weight, met, square)
+            if self.square is None
+            else _over(total(self.square), wanted)
+        )
+        return Cells(names, wanted / n, met / n, one * _alike(self.log) / n)
 
 
-def _preferred(log: Log, pmf: Floats, weight: Floats) -> Cells:
+def _rows(log: Log, pmf: Floats, weight: Floats) -> Rows:
+    if log.logging is None:
+        return Rows(log, pmf, weight, None)
+    return Rows(log, pmf, weight, _over(pmf**2, log.logging))
+
+
+def _by_part(rows: Rows, cut: Parts) -> Cells:
+    inside = np.zeros((len(cut.names), len(rows.log)))
+    inside[cut.part, np.arange(len(rows.log))] = 1.0
+    return rows.cells(cut.names, cut.part, lambda x: inside @ x)
+
+
+def _preferred(rows: Rows) -> Cells:
     """For each action, the rows where the target wants it more than it does on average, and the others."""
-    n, k = pmf.shape
-    more = pmf > pmf.mean(axis=0)
-    own = more[np.arange(n), log.action]
-    wanted = np.stack([(pmf * more).sum(axis=0), (pmf * ~more).sum(axis=0)]) / n
-    cell = np.where(own, 0, k) + log.action
-    met, square = (_sums(cell, weight**p, 2 * k).reshape(2, k) for p in (1, 2))
+    more = rows.pmf > rows.pmf.mean(axis=0)
+    own = more[np.arange(len(rows.log)), rows.log.action]
     names = ("where this policy wants them most", "where this policy wants them less")
-    return Cells(names, wanted, met / n, _typical(log, weight, met, square))
+    return rows.cells(
+        names, (~own).astype(np.int64), lambda x: np.stack([(x * more).sum(axis=0), (x * ~more).sum(axis=0)])
+    )
 
 
 def _typical(log: Log, weight: Floats, met: Floats, square: Floats) -> Floats:
-    """(g, k) weight of a row, over n: the action's mean in proportion to itself, larger by how unlike its
+    """(g, k) weight of a row: the action's mean in proportion to itself, larger by how unlike its
     propensities are; or the cell's own if that is larger.
     """
-    k, effect = met.shape[1], 1.0
-    if log.cluster is not None:
-        effect = float((np.bincount(log.cluster) ** 2.0).sum()) / len(log)
+    k = met.shape[1]
     whole, squared = (_sums(log.action, weight**p, k) for p in (1, 2))
     rows, inverse, squares = (_sums(log.action, log.propensity**-p, k) for p in (0.0, 1.0, 2.0))
     unlike = np.sqrt(np.maximum(_over(rows * squares, inverse**2), 1.0))
-    typical: Floats = np.maximum(_over(squared, whole) * unlike, _over(square, met)) * effect / len(log)
+    typical: Floats = np.maximum(_over(squared, whole) * unlike, _over(square, met))
     return typical
+
+
+def _alike(log: Log) -> float:
+    """Rows that come as one: the mean size of a row's cluster."""
+    return 1.0 if log.cluster is None else float((np.bincount(log.cluster) ** 2.0).sum()) / len(log)
 
 
 def _sums(cell: Ints, x: Floats, size: int) -> Floats:

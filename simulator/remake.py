@@ -1,6 +1,7 @@
 """Decisions of the log made anew by other programs, in the situations that they were made in.
 
 Each with the snapshot that served it then; rules, levers, caps, values, policies and arms are the program's.
+And each by the version that made it, in its arm: so the probability of what was not chosen is known too.
 """
 
 from __future__ import annotations
@@ -22,20 +23,31 @@ from engine.live import built, live
 from engine.screen import screen
 from engine.situation import Contact, Situation, columns, decode
 from engine.store import decisions, exports
-from policies.base import NO_ACTION, Actions, Floats
+from policies.base import NO_ACTION, Actions, Floats, Ints, Mask
 from policies.snapshot import SnapshotError
 from simulator.carried import Arms
 from simulator.logs import Log
 
 PART = 5_000
+SAME = 1e-9  # how far a probability made anew may be from the logged one
 
 
 @dataclass(frozen=True, slots=True)
 class Remade:
-    """A log with the actions of several programs, and what each of them would have done in its rows."""
+    """A log with the actions of several programs, and what each of them would have done in its rows.
+
+    Attributes:
+        log: n rows; with their whole pmf if every one comes out again with its logged propensity.
+        arms: of each program.
+        drew: the arms that drew the log, as the versions that drew it had them; or, as one, each row's own.
+        same: (n,) whether the row comes out again with its logged propensity.
+        notes: what was left out, in sentences.
+    """
 
     log: Log
     arms: tuple[Arms, ...]
+    drew: Arms
+    same: Mask
     notes: tuple[str, ...]
 
     @property
@@ -61,28 +73,51 @@ def remade(connection: Connection, log: Log, programs: Sequence[Program], apart:
     drew = tuple(sorted(set(log.frame["arm"].to_list()))) if apart else ()
     arms = [arms_of(one, drew) for one in programs]
     pmf = [np.zeros((len(one) if apart else 1, *whole.mask.shape)) for one in arms]
+    logged = np.zeros((len(drew) or 1, *whole.mask.shape))
     kept = np.zeros(len(log), dtype=np.bool_)
     row_of = {id: i for i, id in enumerate(log.frame["id"].to_list())}
     lives, first = _Lives(connection, programs), 0 if log.at is None else int(log.at.min())
     earlier = _Earlier(connection, programs, log, first) if apart else None
-    for snapshot, found in _by_snapshot(connection, programs[0].name, row_of, first):
+    for (version, snapshot), found in _by_maker(connection, programs[0].name, row_of, first):
         ready = lives.at(snapshot)
         if ready is None:
             continue
         rows = np.array([i for i, _ in found])
         kept[rows] = True
         for own, served, shares in zip(pmf, ready, arms, strict=True):
-            at = np.array([place[one] for one in served.actions.names])
             told = [one if earlier is None else earlier.known(served.program, one) for _, one in found]
             made = by_arm(served, told, tuple(shares))
-            own[np.ix_(np.arange(len(own)), rows, at)] = made if apart else _mix(shares, made)[None]
+            _put(own, rows, served.actions, place, made if apart else _mix(shares, made)[None])
+        maker, told = lives.maker(version, snapshot), [one for _, one in found]
+        made = by_arm(maker, told, drew) if apart else as_asked(maker, told)[None]
+        _put(logged, rows, maker.actions, place, made)
     if not kept.any():
         raise InputError(f"{log.source}: none of its decisions can be made anew; their snapshots are gone.")
     notes = list(lives.notes)
     if lost := int((~kept).sum()):
         notes.append(f"{lost:,} decisions are left out: the snapshot that served them is gone.")
     all_arms = (_arms(one, own[:, kept], apart) for one, own in zip(arms, pmf, strict=True))
-    return Remade(whole.rows(kept), tuple(all_arms), tuple(notes))
+    return _checked(whole.rows(kept), tuple(all_arms), drew, logged[:, kept], tuple(notes))
+
+
+def _checked(
+    log: Log, arms: tuple[Arms, ...], drew: tuple[ArmName, ...], logged: Floats, notes: tuple[str, ...]
+) -> Remade:
+    """The log with its whole pmf, if each of its propensities is what its version comes to again."""
+    row, arm = np.arange(len(log)), log.frame["arm"]
+    its = np.array([drew.index(one) for one in arm.to_list()]) if drew else 0
+    whole = logged[its, row]
+    same = np.abs(whole[row, log.action] - log.propensity) < SAME
+    share = np.array([(arm == one).mean() for one in drew]) if drew else np.ones(1)
+    by = Arms(drew or ("",), share, logged)
+    return Remade(replace(log, logging=whole if same.all() else None), arms, by, same, notes)
+
+
+def _put(own: Floats, rows: Ints, actions: Actions, place: Mapping[str, int], made: Floats) -> None:
+    """Write what was made (a, m, k) into rows; actions that the log does not know had no chance."""
+    known = [j for j, name in enumerate(actions.names) if name in place]
+    at = np.array([place[actions.names[j]] for j in known])
+    own[np.ix_(np.arange(len(own)), rows, at)] = made[:, :, known]
 
 
 def _arms(shares: Mapping[ArmName, float], pmf: Floats, apart: bool) -> Arms:
@@ -116,10 +151,15 @@ def by_arm(served: Live, situations: Sequence[Situation], arms: Sequence[ArmName
         if arm in NEVER_CONTACTED:
             own[:, served.actions.names.index(NO_ACTION)] = 1.0
             continue
-        rows = columns(served.program, [changed(one, arm=arm) for one in situations])
-        weighed = weigh(served, rows)
-        own[:] = chances(served, rows, weighed, charged(served, rows, weighed))[1]
+        own[:] = as_asked(served, [changed(one, arm=arm) for one in situations])
     return made
+
+
+def as_asked(served: Live, situations: Sequence[Situation]) -> Floats:
+    """(n, k) what a program does, each in the arm of its situation."""
+    rows = columns(served.program, situations)
+    weighed = weigh(served, rows)
+    return chances(served, rows, weighed, charged(served, rows, weighed))[1]
 
 
 class _Lives:
@@ -145,6 +185,10 @@ class _Lives:
         except (SnapshotError, StoreError):
             return None
         return [self._ready(base, one) for one in self._programs]
+
+    def maker(self, version: int, snapshot: int) -> Live:
+        """The version of the program that made decisions, with a snapshot that is there."""
+        return live(self._connection, self._programs[0].name, version, snapshot)
 
     def _ready(self, base: Live, program: Program) -> Live:
         policy = base.policy if program.policy == base.program.policy else built(program.policy, program)
@@ -180,19 +224,20 @@ class _Earlier:
         return changed(one, contacts=[*old, *(c for c in one.contacts if c.at_us >= one.at_us - self._known)])
 
 
-def _by_snapshot(
+def _by_maker(
     connection: Connection, name: str, row_of: dict[str, int], since_us: int
-) -> Iterator[tuple[int, list[tuple[int, Situation]]]]:
-    """(snapshot, its rows of the log with their situations), some thousand at a time."""
-    waiting = dict[int, list[tuple[int, Situation]]]()
+) -> Iterator[tuple[tuple[int, int], list[tuple[int, Situation]]]]:
+    """((version, snapshot), its rows of the log with their situations), some thousand at a time."""
+    waiting = dict[tuple[int, int], list[tuple[int, Situation]]]()
     after = exports.first_decision(connection, name, since_us) - 1
     while part := decisions.decisions_iter(connection, name, after, PART):
         after = part[-1].seq
         for row in part:
             if row.id in row_of and row.snapshot_version is not None:
-                waiting.setdefault(row.snapshot_version, []).append((row_of[row.id], decode(row.situation)))
-        for snapshot in [one for one, rows in waiting.items() if len(rows) >= PART]:
-            yield snapshot, waiting.pop(snapshot)
+                maker = (row.program_version, row.snapshot_version)
+                waiting.setdefault(maker, []).append((row_of[row.id], decode(row.situation)))
+        for maker in [one for one, rows in waiting.items() if len(rows) >= PART]:
+            yield maker, waiting.pop(maker)
     yield from waiting.items()
 
 

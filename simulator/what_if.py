@@ -24,7 +24,7 @@ from engine.domain import Program
 from engine.errors import InputError, RefusedError
 from engine.happened import wanted
 from policies.base import NO_ACTION, Floats, Ints, Mask
-from simulator.carried import Arms, carried, customer_by_customer, units_of
+from simulator.carried import carried, customer_by_customer, units_of
 from simulator.diagnose import LEAST_COVERAGE
 from simulator.estimators.base import Rows, value
 from simulator.evaluate import Judged, fit, judge, paired
@@ -156,13 +156,9 @@ def covered_change(mask: Mask, before: Floats, after: Floats) -> float:
 
 
 def taken_forward(made: Remade) -> tuple[Log, tuple[Floats, ...]]:
-    """The log and the programs taken forward; the live program is the first of them and drew the log."""
-    live, arm = made.arms[0], made.log.frame["arm"]
-    drew = [j for j, name in enumerate(live.name) if name in set(arm.to_list())]
-    share = np.array([float((arm == live.name[j]).sum()) for j in drew]) / len(arm)
-    drawn = Arms(tuple(live.name[j] for j in drew), share, live.pmf[drew])
-    log, pmf = carried(made.log, drawn, made.arms)
-    return log, tuple(pmf)
+    """The log and the programs taken forward."""
+    log, pmf = carried(made.log, made.drew, made.arms)
+    return log if made.same.all() else replace(log, logging=None), tuple(pmf)
 
 
 def programs_as_targets(

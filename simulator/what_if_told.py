@@ -54,7 +54,7 @@ def lines(found: WhatIf) -> Iterator[str]:
     yield _line("customers reached", found.reach)
     if found.reason:
         yield f"  {'unsupported' if found.reward is None else found.verdict}: {found.reason}"
-    if LEAST_COVERAGE <= found.covered < 1.0:
+    if LEAST_COVERAGE <= found.covered < 0.9995:
         yield f"  {1 - found.covered:.1%} of what it would do otherwise was not possible in the log."
     for note in found.notes:
         yield f"  {note}"

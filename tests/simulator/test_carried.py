@@ -91,6 +91,7 @@ def test_the_program_that_drew_the_log_weighs_every_row_as_one(made: tuple[Log, 
     its, (own,) = carried(log, drawn, [drawn])
     assert own.sum(axis=1) == pytest.approx(np.ones(len(log)))
     assert own[np.arange(len(log)), log.action] == pytest.approx(its.propensity)
+    assert its.logging == pytest.approx(own)
 
 
 def test_where_customers_have_one_decision_it_is_the_mixture_over_the_arms() -> None:

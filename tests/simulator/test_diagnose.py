@@ -224,6 +224,58 @@ def test_too_few_rows_an_action_to_see_a_gap_are_weak() -> None:
     assert found.verdict == "weak" and "never tried in some contexts" in found.reason
 
 
+def test_where_the_whole_pmf_is_known_no_gap_can_hide() -> None:
+    log, _ = logged(24, n=300, k=40)
+    known = replace(log, logging=np.full(log.mask.shape, 1 / 40))
+    found = verdict(known, np.full(log.mask.shape, 1 / 40))
+    assert found.verdict == "supported" and found.coverage == pytest.approx(1.0)
+    nowhere = replace(known, logging=np.where(np.arange(40) < 4, 0.0, 1 / 36) * np.ones(log.mask.shape))
+    assert verdict(nowhere, np.full(log.mask.shape, 1 / 40)).verdict == "refused"
+
+
+def test_a_whole_pmf_that_the_rows_belie_is_refused() -> None:
+    """It says one in eight of an action that half of the contexts never got."""
+    log, _ = logged(22, n=4000, k=8)
+    left = log.rows(~((log.X[:, 0] < 0) & (log.action == 3)))
+    told = replace(left, logging=np.full(left.mask.shape, 1 / 8))
+    found = verdict(told, np.tile(np.where(np.arange(8) == 3, 0.3, 0.1), (len(told), 1)))
+    assert found.verdict == "refused" and "a3" in found.reason
+
+
+def test_weights_that_fall_short_of_a_known_pmf_are_told_to_be_chance() -> None:
+    """Each of ten rare actions was drawn in 22 rows where 30 were due: none lacks, all together do."""
+    log = replace(logged(8, n=3000, k=11)[0], X=np.zeros((3000, 0)), names=())
+    pmf = np.tile([0.9, *[0.01] * 10], (len(log), 1))
+    action = np.repeat(np.arange(11), [2780, *[22] * 10])
+    own = replace(log, action=action, propensity=pmf[np.arange(len(log)), action], logging=pmf)
+    target = np.tile([0.5, *[0.05] * 10], (len(log), 1))
+    found = verdict(own, target)
+    assert found.verdict == "refused" and found.coverage == pytest.approx(1.0)
+    assert found.reason.startswith("By chance") and "weights average 0.88" in found.reason
+    assert "has tried only 88%" in verdict(replace(own, logging=None), target).reason
+
+
+def test_what_a_program_taken_forward_does_beyond_the_log_is_missing_from_later_rows_too() -> None:
+    """Two rows a customer; the program begins with what the log could not do in two of five cases."""
+    log, _ = logged(9, n=2000, k=2)
+    later = np.arange(2000) % 2 == 1
+    one = np.zeros(2000, dtype=np.int64)
+    known = np.tile([1.0, 0.0], (2000, 1))
+    own = replace(
+        log,
+        action=one,
+        propensity=known[:, 0],
+        logging=known,
+        cluster=np.arange(2000) // 2,
+        at=np.arange(2000),
+    )
+    forward = np.where(later[:, None], [0.6, 0.0], [0.6, 0.4])
+    assert verdict(own, forward).coverage == pytest.approx(0.6)
+    unlucky = np.where(later[:, None], [0.6, 0.0], [1.0, 0.0])
+    found = verdict(own, unlucky)
+    assert found.coverage == 1.0 and "By chance" in found.reason
+
+
 def test_clusters_count_once_in_the_effective_sample() -> None:
     log, _ = logged(13, n=1200)
     cluster = np.arange(len(log)) // 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -89,6 +90,44 @@ def test_mips_reads_the_probabilities_of_offers_from_a_programs_own_decisions(st
         (one,) = evaluate(whole, [target], ["mips", "offcem"]).policies
         mips, offcem = one.estimates
         assert mips.value == pytest.approx(log.reward.mean(), abs=1e-9) and offcem.value is not None
+
+
+def test_a_log_of_several_versions_is_made_anew_by_each_of_them(store: Store) -> None:
+    later = edited(ALL_POLICY, "age >= 18", "age >= 50")
+    with store.write() as connection:
+        logged(connection, ALL_POLICY, 150)
+        program = applied(connection, later, AT + 11 * DAY)
+        settled(ask(connection, people(connection, 150), AT + 11 * DAY, "third"))
+        log = stored_log(connection, program, LATER)
+        made, forward = (remade(connection, log, [program], apart=apart) for apart in (False, True))
+        doubted = remade(connection, replace(log, propensity=log.propensity * 0.999), [program])
+    row = np.arange(450)
+    assert made.same.all() and made.log.logging is not None and forward.log.logging is not None
+    assert made.log.logging[row, log.action] == pytest.approx(log.propensity, abs=1e-12)
+    assert made.log.logging.sum(axis=1) == pytest.approx(np.ones(450))
+    assert forward.log.logging == pytest.approx(made.log.logging, abs=1e-12)
+    old = log.frame["program_version"].to_numpy() == 1
+    assert np.abs(made.pmf[0] - made.log.logging)[~old].max() == pytest.approx(0.0, abs=1e-12)
+    assert np.abs(made.pmf[0] - made.log.logging)[old].max() > 0.01
+    assert not doubted.same.any() and doubted.log.logging is None
+
+
+def test_a_gap_that_the_programs_own_probabilities_exclude_is_no_doubt(store: Store) -> None:
+    """Few rows of each of many actions, and two rows a customer: rows alone could hide a gap."""
+    offers = "\n".join(f"  offer_{i}: {{value: 1}}" for i in range(24))
+    text = EXPLORING.replace(
+        EXPLORING[EXPLORING.index("  sale:") : EXPLORING.index("channels:")], offers + "\n"
+    )
+    text = text.replace("predictions: {p_buy.sale: sale}\n", "")
+    with store.write() as connection:
+        logged(connection, text, 200)
+        log = stored_log(connection, applied(connection, text), LATER)
+        new = edited(text, "arms: {random: 0.8, policy: 0.2}", "arms: {random: 1.0}")
+        found = what_if(connection, loads(new.encode(), "spring.yaml"), log)
+        made = remade(connection, log, [loads(new.encode(), "spring.yaml")])
+    unknown = replace(made.log, logging=None)
+    said = evaluate(unknown, [Target("edited", made.pmf[0])]).policies[0].reason
+    assert "could hide" in said and found.reward is not None and "could hide" not in found.reason
 
 
 def test_arms_are_mixed_by_their_shares(store: Store) -> None:
