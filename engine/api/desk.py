@@ -11,10 +11,10 @@ The deadline runs from the moment of asking. When it passes
   on disk a moment later, and then it is the truth. If the disk stalls for longer the caller is told that
   nothing is sent.
 
-A store that fails (disk full, locked) is answered the same way. Sending nothing honours consent, quiet hours,
-caps and the holdout without looking anything up. What callers were told so is owed to the log, and written
-before anything else is decided, as soon as the store takes it (see `engine.unsent`); what cannot be written
-in three goes, or when the process ends first, is not on record.
+A store that fails (disk full, locked) is answered the same way; a repeat is told what the log has. Sending
+nothing honours consent, quiet hours, caps and the holdout without looking anything up. It is owed to the log,
+written as soon as the store takes it and before anything else is decided (see `engine.unsent`); what cannot be
+written in three goes, or when the process ends first, is not on record.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from engine.api.caller import Answer, Awaiting, Caller, Missed, Word, missed
 from engine.api.metrics import Metrics
 from engine.api.owed import Owed
 from engine.api.repeats import repeats
-from engine.decide import Decided, Log
+from engine.decide import ConflictError, Decided, Log
 from engine.errors import InputError, StoreError
 from engine.request import Request
 from engine.service import Service
@@ -53,6 +53,10 @@ class _Asked:
     def __init__(self, request: Request, caller: Caller, due_s: float) -> None:
         self.request, self.caller, self.due_s = request, caller, due_s
         self.answered = self.taken = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.request.program, self.request.key
 
     def answer(self, answer: Answer) -> None:
         self.answered = True
@@ -254,11 +258,10 @@ class Desk:
         elif isinstance(result, InputError):
             if not asked.answered:
                 asked.answer(result)
+        elif asked.answered:
+            self._owe(asked.request)
         else:
-            if asked.answered:
-                self._owe(asked.request)
-            else:
-                self._go_without([asked], missed(result, asked.request))
+            self._go_without([asked], missed(result, asked.request))
 
     def _hand_over(self, asked: _Asked, result: Decided) -> None:
         if asked.answered:
@@ -272,9 +275,11 @@ class Desk:
         now, late = self._loop.time(), []
         while self._clock and (self._clock[0].answered or self._clock[0].due_s <= now):
             asked = self._clock.popleft()
+            if asked.answered:
+                continue
             if asked.taken:
                 self._loop.call_at(asked.due_s + self._deadline_s, self._give_up, asked)
-            elif not asked.answered:
+            else:
                 late.append(asked)
         self._go_without(late, self._late)
         self._ticking = bool(self._clock)
@@ -283,14 +288,18 @@ class Desk:
 
     def _go_without(self, late: Sequence[_Asked], instead: Missed) -> None:
         """Answer those whom no transaction serves: a repeat as the log has it, others with nothing."""
-        moving = {(one.request.program, one.request.key) for one in self._taken} | self._owed.keys()
-        known = repeats(self._service.store, [one.request for one in late], moving)
+        known = self._logged(late)
         for asked in late:
-            answer = known.get(id(asked.request))
-            if answer is None:
+            if id(asked.request) not in known:
                 self._owe(asked.request)
-            asked.answer(instead if answer is None else answer)
+            asked.answer(known.get(id(asked.request), instead))
 
     def _give_up(self, asked: _Asked) -> None:
         if not asked.answered:
-            asked.answer(self._late)
+            asked.answer(self._logged([asked]).get(id(asked.request), self._late))
+
+    def _logged(self, late: Sequence[_Asked]) -> dict[int, Decided | ConflictError]:
+        """The answers to those whose keys were decided before the group that is being written."""
+        group = zip(self._taken, self._results, strict=False)
+        new = {one.key for one, made in group if not (isinstance(made, Decided) and made.replayed)}
+        return repeats(self._service.store, [one.request for one in late], new | self._owed.keys())

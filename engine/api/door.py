@@ -76,6 +76,7 @@ class Door(HttpToolsProtocol):
     _answering = False  # a decision is being made for what came by the short way
     _leaving = False  # the server is stopping: close when that is told
     _early = b""  # what came meanwhile
+    _idle_until_s = 0.0  # after an answer: when the connection has been idle for too long
     _dated: tuple[Any, bytes] = (None, b"")
 
     def data_received(self, data: bytes) -> None:
@@ -87,7 +88,6 @@ class Door(HttpToolsProtocol):
         if not self._within and (self.cycle is None or self.cycle.response_complete):
             found = None if self.pipeline or self.flow.write_paused else whole(data)
             if found is not None:
-                self._unset_keepalive_if_required()
                 self._ask(found)
                 return
         super().data_received(data)
@@ -108,6 +108,17 @@ class Door(HttpToolsProtocol):
             self._leaving = True
         else:
             super().shutdown()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that has been idle for too long; the short way sets no timer for each answer."""
+        left_s = self._idle_until_s - self.loop.time()
+        if self._answering or left_s > 0.0:
+            self._look_in(max(left_s, 0.0) or self.timeout_keep_alive)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _look_in(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _ask(self, found: Whole) -> None:
         self._answering = True
@@ -140,9 +151,9 @@ class Door(HttpToolsProtocol):
         if self._leaving:
             self.transport.close()
             return
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+        self._idle_until_s = self.loop.time() + self.timeout_keep_alive
+        if self.timeout_keep_alive_task is None:
+            self._look_in(self.timeout_keep_alive)
         if self._early:
             early, self._early = self._early, b""
             self.flow.resume_reading()

@@ -38,6 +38,11 @@ _SETTINGS = (
     "PRAGMA temp_store = MEMORY",
 )
 
+# Without an adapter the driver finds by an error, raised and caught, that such a value needs none: 1 us each.
+dbapi2.register_adapter(bytes, bytes.__bytes__)
+dbapi2.register_adapter(bool, {False: 0, True: 1}.__getitem__)
+dbapi2.register_adapter(type(None), {None: None}.__getitem__)
+
 
 def check_version(version: tuple[int, ...]) -> None:
     """Raise `StoreError` if this SQLite can lose commits."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -30,7 +31,15 @@ def asked(key: str, head: bytes = HEAD + JSON, **more: Any) -> bytes:
 @pytest.fixture(scope="module")
 def port(settings: Settings) -> Iterator[int]:
     """A server with the door, on a port of its own."""
-    config = uvicorn.Config(create_app(settings), port=0, http=Door, log_config=None, lifespan="on")
+    with serving(settings) as found:
+        yield found
+
+
+@contextmanager
+def serving(settings: Settings, idle_s: int = 5) -> Iterator[int]:
+    """The port of a server with the door, which closes connections that are idle for so long."""
+    app = create_app(settings)
+    config = uvicorn.Config(app, port=0, http=Door, log_config=None, lifespan="on", timeout_keep_alive=idle_s)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -137,6 +146,24 @@ def test_what_is_sent_before_it_is_answered_is_answered_in_turn(port: int) -> No
     assert [json.loads(one[2])["id"] for one in found] == [json.loads(one[2])["id"] for one in again]
     one_by_one = exchange(port, *(asked(f"{key} again") for key in keys[:5]), answers=5)
     assert [one[0] for one in one_by_one] == [200] * 5
+
+
+def test_a_connection_is_closed_once_it_has_been_idle_for_so_long_since_its_last_answer(
+    settings: Settings,
+) -> None:
+    async def talk(port: int) -> float:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for number in range(2):
+            await asyncio.sleep(0.5 * number)
+            writer.write(asked(f"idle-{number}"))
+            await _answer(reader)
+        answered_s = asyncio.get_running_loop().time()
+        assert await asyncio.wait_for(reader.read(), 30) == b""
+        writer.close()
+        return asyncio.get_running_loop().time() - answered_s
+
+    with serving(settings, idle_s=2) as port:
+        assert asyncio.run(talk(port)) > 1.9
 
 
 def test_a_caller_who_hangs_up_costs_nobody_an_answer(port: int) -> None:
