@@ -68,3 +68,26 @@ class Awaiting:
             self._future.set_exception(answer)
         else:
             self._future.set_result(answer)
+
+
+class Asked:
+    """A request, its caller, and how far it has got."""
+
+    __slots__ = ("answered", "caller", "due_s", "request", "taken")
+
+    def __init__(self, request: Request, caller: Caller, due_s: float) -> None:
+        self.request, self.caller, self.due_s = request, caller, due_s
+        self.answered = self.taken = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Its program and its key."""
+        return self.request.program, self.request.key
+
+    def answer(self, answer: Answer) -> None:
+        """Answer its caller, once."""
+        self.answered = True
+        try:
+            self.caller.tell(answer)
+        except Exception as error:  # whatever it is, the next one is told
+            log.error("an answer cannot be told", key=self.request.key, exc_info=error)

@@ -13,8 +13,8 @@ The deadline runs from the moment of asking. When it passes
 
 A store that fails (disk full, locked) is answered the same way; a repeat is told what the log has. Sending
 nothing honours consent, quiet hours, caps and the holdout without looking anything up. It is owed to the log,
-written as soon as the store takes it and before anything else is decided (see `engine.unsent`); what cannot be
-written in three goes, or when the process ends first, is not on record.
+and written before anything else is decided, as soon as the store takes it (see `engine.unsent`); what cannot
+be written in three goes, or when the process ends first, is not on record.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ from collections.abc import Sequence
 from functools import partial
 from queue import SimpleQueue
 
-import structlog
 from sqlalchemy import Connection
 
-from engine.api.caller import Answer, Awaiting, Caller, Missed, Word, missed
+from engine.api.caller import Asked, Awaiting, Caller, Missed, Word, missed
 from engine.api.metrics import Metrics
 from engine.api.owed import Owed
 from engine.api.repeats import repeats
@@ -39,31 +38,9 @@ from engine.service import Service
 from engine.store.rows import DecisionRow
 from engine.store.scribe import Scribe
 
-log = structlog.get_logger()
 FEW = 4  # callers for whom a group does not wait
 PATIENCE_S = 0.004
 PAUSE_S = 1.0  # after a failure, before what is owed to the log is tried again by itself
-
-
-class _Asked:
-    """A request, its caller, and how far it has got."""
-
-    __slots__ = ("answered", "caller", "due_s", "request", "taken")
-
-    def __init__(self, request: Request, caller: Caller, due_s: float) -> None:
-        self.request, self.caller, self.due_s = request, caller, due_s
-        self.answered = self.taken = False
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.request.program, self.request.key
-
-    def answer(self, answer: Answer) -> None:
-        self.answered = True
-        try:
-            self.caller.tell(answer)
-        except Exception as error:  # whatever it is, the next one is told
-            log.error("an answer cannot be told", key=self.request.key, exc_info=error)
 
 
 class Desk:
@@ -76,12 +53,12 @@ class Desk:
         self._late = Missed("deadline", f"deadline of {deadline_ms} ms passed; nothing is sent")
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[_Asked] = deque()
-        self._taken: list[_Asked] = []
+        self._waiting: deque[Asked] = deque()
+        self._taken: list[Asked] = []
         self._results: list[Decided | Exception] = []
         self._owed = Owed()
         self._log: Log | None = None  # decided and not written yet
-        self._clock: deque[_Asked] = deque()
+        self._clock: deque[Asked] = deque()
         self._ticking = self._writing = self._began = self._pausing = self._closed = False
         self._idle = asyncio.Event()
         self._asked_s = 0.0
@@ -108,7 +85,7 @@ class Desk:
         if self._closed:
             caller.tell(Missed("store", "the server is stopping; nothing is sent"))
             return
-        asked = _Asked(request, caller, self._loop.time() + self._deadline_s)
+        asked = Asked(request, caller, self._loop.time() + self._deadline_s)
         self._waiting.append(asked)
         self._clock.append(asked)
         if not self._ticking:
@@ -212,8 +189,8 @@ class Desk:
             if isinstance(result, Decided) and not asked.answered:
                 asked.caller.word(result)
 
-    def _take(self) -> list[_Asked]:
-        taken: list[_Asked] = []
+    def _take(self) -> list[Asked]:
+        taken: list[Asked] = []
         while self._waiting and len(taken) < self._group:
             one = self._waiting.popleft()
             if not one.answered:
@@ -251,7 +228,7 @@ class Desk:
         self._pausing = False
         self._go_on()
 
-    def _settle(self, asked: _Asked, result: Decided | BaseException) -> None:
+    def _settle(self, asked: Asked, result: Decided | BaseException) -> None:
         """A refused request is raised to its caller; anything else that failed is our fault."""
         if isinstance(result, Decided):
             self._hand_over(asked, result)
@@ -263,7 +240,7 @@ class Desk:
         else:
             self._go_without([asked], missed(result, asked.request))
 
-    def _hand_over(self, asked: _Asked, result: Decided) -> None:
+    def _hand_over(self, asked: Asked, result: Decided) -> None:
         if asked.answered:
             self._metrics.late.inc()
             self.withdraw(result)
@@ -286,7 +263,7 @@ class Desk:
         if self._ticking:
             self._loop.call_at(self._clock[0].due_s, self._tick)
 
-    def _go_without(self, late: Sequence[_Asked], instead: Missed) -> None:
+    def _go_without(self, late: Sequence[Asked], instead: Missed) -> None:
         """Answer those whom no transaction serves: a repeat as the log has it, others with nothing."""
         known = self._logged(late)
         for asked in late:
@@ -294,11 +271,11 @@ class Desk:
                 self._owe(asked.request)
             asked.answer(known.get(id(asked.request), instead))
 
-    def _give_up(self, asked: _Asked) -> None:
+    def _give_up(self, asked: Asked) -> None:
         if not asked.answered:
             asked.answer(self._logged([asked]).get(id(asked.request), self._late))
 
-    def _logged(self, late: Sequence[_Asked]) -> dict[int, Decided | ConflictError]:
+    def _logged(self, late: Sequence[Asked]) -> dict[int, Decided | ConflictError]:
         """The answers to those whose keys were decided before the group that is being written."""
         group = zip(self._taken, self._results, strict=False)
         new = {one.key for one, made in group if not (isinstance(made, Decided) and made.replayed)}

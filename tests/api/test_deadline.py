@@ -245,6 +245,21 @@ def test_a_repeat_has_its_answer_while_the_log_cannot_be_written(store: Store, t
     told(store, 50, story)
 
 
+def test_a_repeat_whose_group_stalls_has_its_answer(store: Store) -> None:
+    async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
+        with store.write() as c:
+            (first,) = Service(store).answer(c, [request()])
+        disk.commit.clear()
+        asked = (desk.decide(one) for one in (request("k2"), request(), request("k2")))
+        new, again, same = await asyncio.gather(*asked)
+        assert isinstance(new, Missed) and isinstance(same, Missed)
+        assert isinstance(again, Decided) and isinstance(first, Decided) and again.row.id == first.row.id
+        disk.let()
+        await settled(store, "k2")
+
+    told(store, 50, story)
+
+
 def test_a_repeat_is_not_told_of_a_decision_that_is_about_to_be_withdrawn(store: Store) -> None:
     async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
         disk.commit.clear()  # on disk, but not known to be
