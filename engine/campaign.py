@@ -64,7 +64,7 @@ def _action(names: Mapping[str, str], means: Mapping[str, str], given: object, w
     if meant not in names:
         raise InputError(
             f"{where}: '{meant}' is no action of the program; say what it means with "
-            f"--means '{text}=ACTION'.{nearest(meant, names)}"
+            f"--means '{text}=ACTION'.{nearest(meant, [one for one in names if one])}"
         )
     return names[meant]
 

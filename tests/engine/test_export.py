@@ -167,6 +167,7 @@ def test_a_past_campaign_comes_in_once_and_goes_out_as_it_came(
     ("changed", "words"),
     [
         (("mail=sale/email/now", "mail=sael"), "--means"),
+        (("mail=sale/email/now", "mail=zzz"), "Known: loyalty"),
         (("mail=sale/email/now", "mail"), "two names with = between"),
         (("purchase=bought", "purchase=boght"), "Did you mean 'bought'?"),
         (("p", "chance"), "no column 'chance'"),
