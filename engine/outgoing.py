@@ -17,6 +17,7 @@ from engine.arbitrate import cost
 from engine.block import VALUE, some, whole
 from engine.calendar import MICROSECOND, instant
 from engine.domain import AttributeType, Program
+from engine.live import NOTHING
 from engine.once import once
 from engine.profiles import DTYPES
 from engine.request import decision_ids
@@ -92,7 +93,7 @@ class Outgoing:
         return self._versions[number]
 
     def _of_rows(self, seqs: list[int]) -> pl.DataFrame:
-        rows = decisions.numbered(self._connection, seqs)
+        rows = [_as_told(row) for row in decisions.numbered(self._connection, seqs)]
         named = {name: "action_name" if name == "action" else name for name in _PLAIN if name not in _MADE}
         made: dict[str, Any] = {name: [getattr(row, field) for row in rows] for name, field in named.items()}
         made["at"] = [instant(row.at_us) for row in rows]
@@ -155,6 +156,13 @@ class Outgoing:
     def _is_told(self, column: str) -> bool:
         fixed = column in ("customer", "arm") or column.startswith(CHOICE)
         return fixed or column.removeprefix(VALUE) in self._kinds
+
+
+def _as_told(row: DecisionRow) -> DecisionRow:
+    """The row, or of a decision withdrawn what became of it: its caller was told that nothing is sent."""
+    if not row.withdrawn:
+        return row
+    return msgspec.structs.replace(row, contact=False, withheld="withdrawn", fallback=NOTHING)
 
 
 def _choices(header: Header, stands: pl.DataFrame) -> dict[str, pl.Series]:

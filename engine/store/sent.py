@@ -10,6 +10,7 @@ from engine.store import folds
 from engine.store.blocks import resolved
 from engine.store.statement import prepare, run
 from engine.store.tables import table
+from engine.store.withdrawn import is_withdrawn
 
 _decision = table("decision")
 _SENT = prepare(
@@ -21,6 +22,7 @@ _SENT = prepare(
         _decision.c.at_us < bindparam("before_us"),
         _decision.c.contact == literal_column("1"),
         _decision.c.fallback.is_(None),
+        ~is_withdrawn(),
     )
     .order_by(_decision.c.seq)
     .limit(bindparam("limit"))
@@ -42,7 +44,7 @@ def sent(
 ) -> list[SentRow]:
     """At most `limit` decisions of a program that sent an offer and were made before `before_us`.
 
-    In the log's order, after number `after_seq`; none that a fallback made. Empty at the end.
+    In the log's order, after number `after_seq`; none that a fallback made, none withdrawn. Empty at the end.
     """
     folds.program(c, program)
     found = run(c, _SENT, program=program, offer=offer, before_us=before_us, after_seq=after_seq, limit=limit)

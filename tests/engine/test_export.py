@@ -14,8 +14,9 @@ import pytest
 from engine import cli, export
 from engine.applied import stored_program
 from engine.learn import learn
-from engine.store import Store, decisions, open_store, outcomes
+from engine.store import Store, decisions, open_store, outcomes, sent
 from engine.store.rows import OutcomeRow
+from engine.unsent import withdraw
 from tests.engine.programs import AT, TEXT, applied, ask, people
 
 RIPE, DAY = AT + timedelta(days=9), timedelta(days=1)
@@ -67,6 +68,19 @@ def test_a_decision_goes_out_with_its_context_its_choices_and_its_reward(log: St
 def test_a_reward_is_unknown_while_outcomes_may_still_come(log: Store) -> None:
     early = exported(log, "decisions", at=AT + timedelta(days=7, hours=12))
     assert early["reward"].is_null().to_list() == [False] * 30 + [True] * 30
+
+
+def test_a_withdrawn_decision_goes_out_as_no_contact(log: Store) -> None:
+    with log.write() as c:
+        gone = next(row for row in decisions.decisions_iter(c, "spring", 0, 100) if row.contact)
+        withdraw(c, [gone])
+    table = exported(log, "decisions")
+    (found,) = table.filter(pl.col("id") == gone.id).iter_rows(named=True)
+    assert (found["contact"], found["withheld"], found["fallback"]) == (False, "withdrawn", "no_action")
+    assert found["action"] == gone.action_name
+    with log.read() as c:
+        offered = sent.sent(c, "spring", gone.offer, 1 << 62, 0, 1000)
+    assert gone.seq not in {row.seq for row in offered}
 
 
 def test_since_leaves_out_what_is_dated_before(log: Store) -> None:
