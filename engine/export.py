@@ -12,10 +12,10 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection
 
-from engine.calendar import instant, microseconds
+from engine.calendar import microseconds
 from engine.domain import Program
 from engine.outgoing import INSTANT, Outgoing
-from engine.store import assignments, entries, exports
+from engine.store import entries, exports
 
 PART = 10_000
 _OUTCOMES: dict[str, Any] = {
@@ -52,36 +52,20 @@ def decision_tables(connection: Connection, program: Program, since: datetime, a
 def outcome_tables(connection: Connection, program: Program, since: datetime, at: datetime) -> Tables:
     """Outcomes dated `since` or later of customers with an arm in the program, in the order of arrival."""
     yield pl.DataFrame(schema=_OUTCOMES)
-    after, since_us = 0, microseconds(since)
-    while found := exports.outcomes_since(connection, program.name, since_us, after, PART):
-        after = found[-1][0]
-        rows = [
-            (
-                one.event,
-                one.decision,
-                one.customer,
-                one.kind,
-                one.value,
-                instant(one.at_us),
-                instant(one.received_us),
+    for found in exports.outcomes(connection, program.name, microseconds(since), PART):
+        if found.height:
+            yield found.select(
+                pl.col(name).cast(kind).alias(shown)
+                for name, (shown, kind) in zip(exports.OUTCOME, _OUTCOMES.items(), strict=True)
             )
-            for _, one in found
-        ]
-        yield pl.DataFrame(rows, schema=_OUTCOMES, orient="row")
 
 
 def assignment_tables(connection: Connection, program: Program, since: datetime, at: datetime) -> Tables:
     """Arms given at `since` or later, in order of the customer."""
     yield pl.DataFrame(schema=_ASSIGNMENTS)
-    since_us, waiting = microseconds(since), list[tuple[Any, ...]]()
-    for one in assignments.assignments_iter(connection, program.name):
-        if one.assigned_us >= since_us:
-            waiting.append((one.customer, one.arm, one.salt, instant(one.assigned_us)))
-        if len(waiting) == PART:
-            yield pl.DataFrame(waiting, schema=_ASSIGNMENTS, orient="row")
-            waiting = []
-    if waiting:
-        yield pl.DataFrame(waiting, schema=_ASSIGNMENTS, orient="row")
+    every = exports.arms(connection, program.name).filter(pl.col("assigned_us") >= microseconds(since))
+    for part in every.rename({"assigned_us": "assigned_at"}).iter_slices(PART):
+        yield part.with_columns(pl.col("assigned_at").cast(INSTANT))
 
 
 EXPORTS: Mapping[str, Callable[[Connection, Program, datetime, datetime], Tables]] = {

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Rows = list[tuple[Any, ...]]
 END = 2**62  # of the log
+ARM = ("customer", "arm", "salt", "assigned_us")
+TOGETHER = 256  # folds, after which who is in several of them is kept once
 
 
 def decisions(c: Connection, program: str, first: int = 0, last: int = END) -> pl.DataFrame | None:
@@ -62,6 +64,40 @@ def _of_fold(c: Connection, fold: unfolding.Fold) -> pl.DataFrame:
         pl.col(f"{CHOICE}withheld").cast(pl.Int64).alias("withheld"),
         pl.lit(fold.number, dtype=pl.Int64).alias("fold"),
         pl.Series("place", place),
+    )
+
+
+def arms(c: Connection, program: str) -> pl.DataFrame:
+    """The customers of a program whose rows are not made, each once, with the arm they were given.
+
+    Columns customer, arm, salt and assigned_us, as the row of their assignment will have them.
+
+    Raises:
+        StoreError: a fold is damaged.
+    """
+    import polars as pl
+
+    made = pl.DataFrame(schema=dict(zip(ARM, (pl.String, pl.String, pl.String, pl.Int64), strict=True)))
+    every = folds.numbers(c, program)
+    for start in range(0, len(every), TOGETHER):
+        found = (unfolding.fold(c, number) for number in every[start : start + TOGETHER])
+        made = pl.concat([made, *(_arms_of_fold(c, one) for one in found if one)])
+        made = made.unique("customer", keep="first", maintain_order=True)
+    return made
+
+
+def _arms_of_fold(c: Connection, fold: unfolding.Fold) -> pl.DataFrame:
+    import polars as pl
+
+    from engine.block import whole
+    from engine.unfold import header_of
+
+    header = header_of(fold.header)
+    with whole(f"fold {fold.number} of the log"):
+        table = pl.read_ipc(BytesIO(blocks.body(c, fold.number)), columns=list(ARM[:2]))
+    given = pl.lit(header.salt), pl.lit(header.at_us, dtype=pl.Int64)
+    return table[unfolding.left(c, fold)].select(
+        *ARM[:2], *(one.alias(name) for name, one in zip(ARM[2:], given, strict=True))
     )
 
 
