@@ -22,6 +22,7 @@ Source: Thompson (1933), "On the likelihood that one unknown probability exceeds
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -32,6 +33,11 @@ from policies.explore import mix
 
 _CELLS = 1 << 17  # samples at once: a megabyte, which stays in the processor's cache
 _SEED = 1
+
+
+def standard_error(probability: float, samples: int) -> float:
+    """At most how far a count lies from the posterior's own probability: the deviation over random tables."""
+    return math.sqrt(max(probability * (1.0 - probability), 0.0) / (samples - 1))
 
 
 def thompson(scores: Floats, deviation: Floats, mask: Mask, samples: int, floor: float) -> Floats:

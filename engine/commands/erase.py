@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from engine.commands.shared import AtOption, JsonOption, StoreOption, moment, opened, show_json
+from engine.commands.shared import AtOption, JsonOption, StoreOption, counted, moment, opened, show_json
 
 
 def erase(
@@ -26,14 +26,14 @@ def erase(
     if json:
         return show_json(dataclasses.asdict(erased))
     print(
-        f"Erased: {erased.decisions:,} decisions, {erased.outcomes:,} outcomes, "
-        f"{erased.facts:,} rows of profile and scores."
+        f"Erased: {counted(erased.decisions, 'decision')}, {counted(erased.outcomes, 'outcome')}, "
+        f"{counted(erased.facts, 'row')} of profile and scores."
     )
     for name, version in erased.snapshots.items():
         print(f"Program '{name}' has learnt nothing from them any more: snapshot {version} is published.")
     for name, count in erased.due.items():
         print(
             f"What the policy of '{name}' learnt cannot be taken back: run nextbest learn -p {name} "
-            f"--afresh, which learns {count:,} decisions again."
+            f"--afresh, which learns {counted(count, 'decision')} again."
         )
     return None

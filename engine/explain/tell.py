@@ -13,6 +13,7 @@ from engine.explain.reasons import funnel_of, reasons
 from engine.explain.told import Explanation, Rival
 from engine.predictions.staleness import aged
 from engine.situation import Situation, columns
+from policies.thompson import standard_error
 
 _FACTORS_IN_WORDS = 3
 _UNCONTACTED: Mapping[ArmName, str] = {
@@ -39,6 +40,7 @@ def explain(live: Live, situation: Situation) -> Explanation:
         _sentence(live, situation, choices),
         [
             *reasons(live, choices, 0),
+            *_sampled(live, choices, policy),
             *([chance] if chance else _tied(choices)),
             *(in_words(factor) for factor in factors[:_FACTORS_IN_WORDS]),
             *_prices(situation),
@@ -59,6 +61,16 @@ def _left_to_chance(situation: Situation, choices: Choices) -> str:
     if choices.explored[0]:
         return "explored to learn from it: no fact made it win"
     return ""
+
+
+def _sampled(live: Live, choices: Choices, policy: bool) -> list[str]:
+    """How far a probability that was counted over samples may lie from the one it stands for."""
+    settings = getattr(live.policy, "settings", {})
+    if not policy or settings.get("explore") != "thompson":
+        return []
+    error = standard_error(float(choices.pmf[0, choices.drawn[0]]), settings["samples"])
+    counted = f"counted over {settings['samples']:,} samples: that is how it was drawn"
+    return [f"{counted}; the ideal one differs with a standard error of {error:.2g}"]
 
 
 def _prices(situation: Situation) -> list[str]:

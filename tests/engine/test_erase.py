@@ -176,7 +176,7 @@ def test_the_verb_erases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         season(connection, 20)
         learn(connection, "spring", MATURE)
     assert main(["erase", "c4", "--store", str(path), "--at", MATURE.isoformat()]) == 0
-    assert "Erased: 1 decisions, 1 outcomes, 1 rows" in capsys.readouterr().out
+    assert "Erased: 1 decision, 1 outcome, 1 row of" in capsys.readouterr().out
     assert main(["erase", "c4", "--store", str(path)]) == 2
     with opened.read() as connection:
         assert [row.customer for row in decisions.decisions_iter(connection, "spring", 0, 99)].count(

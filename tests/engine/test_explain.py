@@ -10,7 +10,7 @@ from engine.replay import replay
 from engine.reply import explained, reply
 from engine.store import Store, customers
 from engine.store.rows import DecisionRow
-from tests.engine.programs import AT, applied, ask, people, person, settled, spring
+from tests.engine.programs import AT, TEXT, applied, ask, people, person, settled, spring
 from tests.engine.test_learn import bought
 
 
@@ -54,6 +54,22 @@ def test_no_factor_is_claimed_for_an_explored_action(store: Store) -> None:
         explored = [row for row in rows if row.explored]
         assert explored
         assert all(explained(connection, row).factors == [] for row in explored)
+
+
+def test_a_probability_counted_over_samples_says_its_error(store: Store) -> None:
+    thompson = TEXT.replace(
+        "kind: linear, waves: 20", "kind: linear, waves: 20, explore: thompson, samples: 101"
+    )
+    with store.write() as connection:
+        applied(connection, thompson)
+        rows = [one.row for one in settled(ask(connection, people(connection, 60)))]
+        said = {arm: [] for arm in ("policy", "random", "bau", "holdout")}
+        for row in rows:
+            told = [one for one in explained(connection, row).reasons if "samples" in one]
+            error = (row.propensity * (1.0 - row.propensity) / 100) ** 0.5
+            said[row.arm].append([one.endswith(f"with a standard error of {error:.2g}") for one in told])
+        assert said["policy"] and all(one == [True] for one in said["policy"])
+        assert all(one == [] for one in said["random"] + said["bau"])
 
 
 def test_factors_say_what_moved_the_lead(store: Store) -> None:

@@ -13,7 +13,7 @@ from policies.base import feedback
 from policies.explore import uniform
 from policies.laws import make_case
 from policies.linear import Linear
-from policies.thompson import normals, thompson
+from policies.thompson import normals, standard_error, thompson
 
 CASE = make_case(5, n=60)
 
@@ -29,7 +29,9 @@ def two(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, np.nd
 def test_two_actions_win_as_often_as_the_normal_distribution_says(samples: int) -> None:
     score, deviation, known = two(np.random.Generator(np.random.PCG64(1)), 2000)
     pmf = thompson(score, deviation, np.ones((2000, 2), dtype=np.bool_), samples, 0.0)
-    stated = 1.0 / (2.0 * np.sqrt(samples - 1))
+    stated = standard_error(0.5, samples)
+    errors = np.array([standard_error(one, samples) for one in known])
+    assert np.mean(((pmf[:, 0] - known) / np.maximum(errors, 1.0 / samples)) ** 2) <= 1.0
     assert np.sqrt(np.mean((pmf[:, 0] - known) ** 2)) <= stated
     assert np.abs(pmf[:, 0] - known).max() <= 3.0 * stated
 
