@@ -126,7 +126,8 @@ def study(connection: Connection, name: str, at: datetime, limit: int) -> Study 
     current = live(connection, name)
     if current.fallback:
         raise InputError(
-            f"program '{name}': its newest snapshot is damaged; publish a sound one before learning."
+            f"program '{name}': its newest snapshot is damaged; go back to a sound one with "
+            f"`nextbest learn -p {name} --rollback N`, or learn the whole log again with --afresh."
         )
     refuse_rolled_back(connection, name)
     seen, before_us = learning.newest_outcome(connection), microseconds(at - current.program.goal.window)

@@ -27,6 +27,10 @@ from policies.state import Kept
 
 log = structlog.get_logger()
 LAST_GOOD, PRIORITY_LIST = "last good snapshot", "priority list"  # the rungs below the newest snapshot
+WHY_FALLEN = {
+    LAST_GOOD: "the newest snapshot is damaged, the last good one serves",
+    PRIORITY_LIST: "no snapshot of what was learnt is sound, the priority list serves",
+}
 NOTHING = "no_action"  # the last one: nothing is sent, whatever can or cannot be decided
 
 
@@ -87,7 +91,12 @@ def live(
     if fallback == PRIORITY_LIST:
         return _priority_list(loaded)
     if snapshot is not None:
-        return _with(loaded, *_exactly(connection, loaded, snapshot), snapshot)
+        return _with(
+            loaded,
+            *_exactly(connection, loaded, snapshot),
+            snapshot,
+            LAST_GOOD if fallback == LAST_GOOD else "",
+        )
     return _newest_sound(connection, loaded)
 
 

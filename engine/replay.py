@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from engine.calendar import instant
 from engine.choose import Live, choose
 from engine.errors import NotFoundError, RefusedError, StoreError
-from engine.live import LAST_GOOD, NOTHING
+from engine.live import NOTHING
 from engine.logbook import log_rows
 from engine.reply import as_decided
 from engine.request import Request
@@ -91,8 +91,8 @@ def _evidence(connection: Connection, row: DecisionRow) -> tuple[Live, Situation
 def _made_again(current: Live, situation: Situation, row: DecisionRow) -> DecisionRow:
     """The row the log would get now.
 
-    Four things stand in the row only: its place in the log, the hash of a request whose features are merged
-    into the context, that a newer snapshot was found damaged, and that it was withdrawn.
+    Three things stand in the row only: its place in the log, the hash of a request whose features are merged
+    into the context, and that it was withdrawn.
     """
     request = Request(situation.customer, current.program.name, situation.key, instant(situation.at_us))
     if row.fallback == NOTHING:
@@ -104,8 +104,7 @@ def _made_again(current: Live, situation: Situation, row: DecisionRow) -> Decisi
         )
     choices = choose(current, columns(current.program, [situation]))
     made = log_rows(current, [request], [situation], choices)[0]
-    fallback = LAST_GOOD if row.fallback == LAST_GOOD else made.fallback
-    return replace(made, seq=row.seq, request_sha=row.request_sha, fallback=fallback, withdrawn=row.withdrawn)
+    return replace(made, seq=row.seq, request_sha=row.request_sha, withdrawn=row.withdrawn)
 
 
 def _around(connection: Connection, row: DecisionRow, current: Live) -> list[tuple[str, object, object]]:

@@ -14,7 +14,7 @@ from engine.creative import Creative, filled
 from engine.domain import Program
 from engine.explain import Explanation, explain
 from engine.feasible import Funnel
-from engine.live import NOTHING, live
+from engine.live import NOTHING, PRIORITY_LIST, live
 from engine.situation import Situation, decode
 from engine.store.rows import DecisionRow
 from engine.unsent import REASON, explain_nothing, told_nothing
@@ -147,6 +147,8 @@ def _made_by(row: DecisionRow, program: Program) -> str:
     """What chose: the policy with its snapshot, today's rules, or chance; in the holdout what would have."""
     if row.arm in ("random", "prediction_only"):
         return "uniform" if row.arm == "random" else "formula"
+    if row.fallback == PRIORITY_LIST and row.arm != "bau":
+        return "priority"
     return program.bau.kind if row.arm == "bau" else f"{program.policy.kind}@{row.snapshot_version}"
 
 

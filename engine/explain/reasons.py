@@ -9,6 +9,7 @@ import numpy as np
 from engine.choose import Choices, Live, scorer
 from engine.domain import Program
 from engine.feasible import Funnel, funnel
+from engine.live import WHY_FALLEN
 from engine.once import latest, once
 from policies.base import Floats, Ints, Mask
 from policies.kernel import kernel
@@ -31,6 +32,8 @@ def reasons(live: Live, choices: Choices, i: int) -> list[str]:
         said.append(f"{how} net value {figures.value[i]:.4g}{price}")
     explored = " (explored)" if figures.explored[i] else ""
     said.append(f"chosen with probability {figures.probability[i]:.3g}{explored}")
+    if live.fallback:
+        said.append(f"fallback: {WHY_FALLEN[live.fallback]}")
     return said
 
 

@@ -101,7 +101,7 @@ def _sentence(live: Live, situation: Situation, choices: Choices) -> str:
 
 def _served(live: Live) -> str:
     if live.fallback:
-        return f"the {live.fallback}, as no snapshot of what was learnt is sound"
+        return f"the {live.fallback}"
     if live.program.policy.kind in _FIXED:
         return f"the policy {live.program.policy.kind}"
     return "what was learnt" if live.snapshot_version else "the predictions, as nothing is learnt yet"

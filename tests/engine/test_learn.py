@@ -9,11 +9,13 @@ from sqlalchemy import Connection
 
 from engine.calendar import microseconds
 from engine.errors import InputError
+from engine.explain import Explanation
 from engine.learn import learn
 from engine.live import Lives, live, thaw
 from engine.replay import replay
+from engine.reply import Decision, as_decided, explained, reply
 from engine.store import Store, decisions, entries, outcomes, snapshots
-from engine.store.rows import OutcomeRow
+from engine.store.rows import DecisionRow, OutcomeRow
 from policies.base import Feedback, feedback
 from policies.linear import Linear
 from tests.engine.programs import AT, TEXT, applied, ask, people, settled
@@ -139,6 +141,12 @@ def test_a_crash_while_learning_leaves_everything_to_be_learnt_again(store: Stor
         assert learn(connection, "spring", MATURE).snapshot == 1
 
 
+def as_told(connection: Connection, row: DecisionRow) -> tuple[Decision, Explanation]:
+    """The reply, and why."""
+    current, _ = as_decided(connection, row)
+    return reply(row, current.program, False), explained(connection, row)
+
+
 def test_a_damaged_snapshot_is_never_served_the_last_good_one_is(store: Store) -> None:
     with store.write() as connection:
         season(connection)
@@ -152,7 +160,11 @@ def test_a_damaged_snapshot_is_never_served_the_last_good_one_is(store: Store) -
         made = settled(ask(connection, ["c1"], MATURE, "later"))
         assert (current.snapshot_version, current.fallback) == (1, "last good snapshot")
         assert made[0].row.fallback == "last good snapshot"
-        with pytest.raises(InputError, match="damaged"):
+        told, why = as_told(connection, made[0].row)
+        assert told.fallback and told.policy == {"policy": "linear@1", "bau": "priority"}[told.arm or ""]
+        assert "fallback: the newest snapshot is damaged, the last good one serves" in why.reasons
+        assert replay(connection, made[0].row.id).differences == ()
+        with pytest.raises(InputError, match=r"learn -p spring --rollback N`, or .* with --afresh"):
             learn(connection, "spring", MATURE + DAY)
 
 
@@ -165,6 +177,15 @@ def test_with_no_sound_snapshot_the_priority_list_serves(store: Store) -> None:
         made = settled(ask(connection, ["c0", "c1", "c2"]))
         assert all(one.row.fallback == "priority list" for one in made)
         assert all(replay(connection, one.row.id).differences == () for one in made)
+        for one in made:
+            told, why = as_told(connection, one.row)
+            assert (told.fallback, told.policy) == (
+                True,
+                "uniform" if told.arm == "random" else "priority",
+            )
+            assert (
+                "fallback: no snapshot of what was learnt is sound, the priority list serves" in why.reasons
+            )
     assert (current.snapshot_version, current.fallback, current.policy.kind) == (
         0,
         "priority list",
