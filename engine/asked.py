@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
 from typing import Any
@@ -17,7 +17,7 @@ from engine.assign import arms
 from engine.calendar import microseconds
 from engine.choose import Live
 from engine.coded import Coded, coded, same
-from engine.columns import from_series
+from engine.columns import Between, Matrices, from_series
 from engine.domain import ArmName, Program
 from engine.enrol import by_hash_alone, enrol
 from engine.facts import Facts
@@ -31,11 +31,15 @@ from engine.xxh3 import Texts
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """n requests in columns: the situations, and the id of each decision with its hash."""
+    """n requests in columns: the situations, and the id of each decision with its hash.
+
+    `matrices` are kept for `between`.
+    """
 
     id: pl.Series
     id_hash: Hashes
     situations: Situations
+    matrices: Matrices = field(default_factory=dict)
 
     def between(self, start: int, end: int) -> Situations:
         """Some of the situations."""
@@ -45,7 +49,7 @@ class Asked:
             s.key[start:end],
             s.at_us[start:end],
             s.arm[start:end],
-            _Between(s.values, start, end),
+            Between(s.values, len(s), self.matrices, start, end),
             s.consent[start:end],
             s.contacts[start:end],
             s.zone[start:end],
@@ -55,24 +59,6 @@ class Asked:
             s.explore[start:end],
             None if s.passed is None else s.passed[start:end],
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Between(Mapping[str, Sequence[Any]]):
-    """Some rows of columns, each cut when it is asked for: few are, once the rules are answered."""
-
-    columns: Mapping[str, Sequence[Any]]
-    start: int
-    end: int
-
-    def __getitem__(self, name: str) -> Sequence[Any]:
-        return self.columns[name][self.start : self.end]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.columns)
-
-    def __len__(self) -> int:
-        return len(self.columns)
 
 
 def asked(connection: Connection, current: Live, facts: Facts, name: str, at: datetime) -> Asked:

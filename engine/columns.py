@@ -134,6 +134,38 @@ class Rows(Mapping[str, Sequence[Any]]):
         return _matrix([self[name] for name in names], len(self._rows))
 
 
+Matrices = dict[tuple[str, ...], Floats]  # (m, n) columns of numbers by their names
+
+
+@dataclass(frozen=True, slots=True)
+class Between(Mapping[str, Sequence[Any]]):
+    """Some rows of columns of length n, each cut when it is asked for: few are, once the rules are answered.
+
+    `matrices` are those of all rows, made when the first of them ask.
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+    n: int
+    matrices: Matrices
+    start: int
+    end: int
+
+    def __getitem__(self, name: str) -> Sequence[Any]:
+        return self.columns[name][self.start : self.end]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def numbers(self, names: tuple[str, ...]) -> Floats:
+        """(m, end - start) columns of numbers, NaN where unknown."""
+        if names not in self.matrices:
+            self.matrices[names] = numbers(self.columns, names, self.n)
+        return np.ascontiguousarray(self.matrices[names][:, self.start : self.end])
+
+
 Picker = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 
 
@@ -157,7 +189,7 @@ def numbers(columns: Mapping[str, Sequence[Any]], names: tuple[str, ...], n: int
         KeyError: there is no such column.
         TypeError, ValueError: what is in one is not a number.
     """
-    if isinstance(columns, Rows):
+    if isinstance(columns, Rows | Between):
         return columns.numbers(names)
     return _matrix([columns[name] for name in names], n)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.columns import Rows, numbers
+from engine.columns import Between, Rows, numbers
 
 NAMES = ("a", "b", "c")
 values = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False)
@@ -43,3 +43,16 @@ def test_what_is_not_there_is_no_column_of_unknowns() -> None:
     assert known.get("b") is None and "b" not in known
     with pytest.raises(KeyError, match="b"):
         numbers(known, ("a", "b"), 1)
+
+
+@given(
+    rows=st.lists(st.fixed_dictionaries({name: st.none() | st.integers(0, 9) for name in NAMES}), min_size=1)
+)
+def test_some_rows_of_columns_are_those_rows_of_the_whole(rows: list[dict[str, int | None]]) -> None:
+    columns, n = {name: [row[name] for row in rows] for name in NAMES}, len(rows)
+    kept: dict[tuple[str, ...], np.ndarray] = {}
+    for start in range(n):
+        some = Between(columns, n, kept, start, n)
+        found = numbers(some, NAMES, n - start)
+        np.testing.assert_array_equal(found, numbers(columns, NAMES, n)[:, start:])
+        assert found.flags.c_contiguous and some[NAMES[0]] == columns[NAMES[0]][start:]
