@@ -92,9 +92,11 @@ def _alone(read: _Rules) -> Placed:
 
 
 def _together(program: Program, read: _Rules) -> Placed:
-    """Contradictions of an offer with what is above it, and of both with a channel it may go out on."""
+    """Contradictions of each level with itself and what is above it, and of all with a channel."""
     above = {one.name: [f"group {g.name}" for g in program.lineage(one.group)] for one in program.offers}
-    sets = [("program", *above[one.name][::-1], f"offer {one.name}") for one in program.offers]
+    groups = ([f"group {g.name}" for g in program.lineage(one.name)] for one in program.groups)
+    sets: list[tuple[str, ...]] = [("program",), *(("program", *lineage[::-1]) for lineage in groups)]
+    sets += [("program", *above[one.name][::-1], f"offer {one.name}") for one in program.offers]
     for offer, channel in dict.fromkeys((one.offer, one.channel) for one in program.actions if one.offer):
         sets += [
             (owner, f"channel {channel}") for owner in ("program", *above[offer][::-1], f"offer {offer}")
