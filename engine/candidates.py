@@ -38,6 +38,7 @@ from engine.store import candidates, entries, learning, named, programs, quarant
 from engine.store.candidates import CandidateRow
 from engine.teach import seen_of, teach
 from policies.base import Additive, FeedbackError
+from policies.make import changed_settings
 from policies.settings import PolicyError
 from policies.snapshot import SnapshotError
 
@@ -150,7 +151,7 @@ def policy_of(row: CandidateRow) -> PolicySpec:
     if hashlib.sha256(row.body).hexdigest() != row.sha256:
         raise InputError(f"candidate '{row.name}' of '{row.program}' is damaged; take it in anew.")
     policy = thaw(row.body)[1]
-    return PolicySpec(policy.kind, dict(policy.settings))
+    return PolicySpec(policy.kind, changed_settings(policy))
 
 
 def promote(connection: Connection, row: CandidateRow, at: datetime, by: Signature) -> Promotion:

@@ -71,6 +71,13 @@ def make(kind: str, settings: Mapping[str, Any] | None = None) -> Kept:
     return constructor(**(settings or {}))
 
 
+def changed_settings(policy: Kept) -> dict[str, Any]:
+    """The settings of a policy that are not the defaults of its class."""
+    allowed = inspect.signature(type(policy)).parameters
+    default = {name: one.default for name, one in allowed.items() if one.default is not one.empty}
+    return {name: one for name, one in policy.settings.items() if name not in default or default[name] != one}
+
+
 def _constructor(kind: str) -> type[Kept]:
     """The class of a kind; one of nextbest's own cannot be named otherwise."""
     if kind in KINDS:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
+
+from msgspec.structs import replace
 
 from engine.plan.change import Change
 from engine.plan.plan import Effect, Numbers, Plan
@@ -20,8 +23,9 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"{plan.program}: nothing changes against version {plan.live}."
     else:
         yield f"{plan.program}: {_count(len(plan.changes), 'change')} against version {plan.live}."
-    for change in plan.changes:
-        yield from change_lines(change)
+    for change, following in zip_longest(plan.changes, plan.changes[1:]):
+        once = following is not None and following.note == change.note  # several in a row share a note
+        yield from change_lines(replace(change, note="") if once else change)
     if plan.findings:
         yield "Findings:"
         yield from (f"    {one}" for one in plan.findings)

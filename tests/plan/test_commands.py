@@ -159,3 +159,11 @@ def test_whom_a_change_reaches_is_counted_on_the_customers_of_the_store(
     assert planned["effect"]["customers"] == 50
     sampled = run(capsys, "plan", P, "--customers", "20", *AT)
     assert "on 20 of 50 customers drawn by lot" in sampled
+
+
+def test_what_follows_from_several_changes_in_a_row_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "apply", P)
+    edit("policy: {kind: linear}", "policy: {kind: linear, gamma: 7, optimism: 1}")
+    told = run(capsys, "plan", P)
+    assert "gamma 7 added" in told and "optimism 1 added" in told
+    assert told.count("decides as it was learnt") == 1

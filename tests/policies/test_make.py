@@ -13,7 +13,7 @@ from policies.base import Actions, Feedback, Floats, Mask, check
 from policies.cases import make_case
 from policies.explore import greedy
 from policies.laws import LawBroken, check_policy
-from policies.make import KINDS, make
+from policies.make import KINDS, changed_settings, make
 from policies.settings import PolicyError
 from policies.snapshot import pack, unpack
 from policies.state import Kept, State
@@ -26,6 +26,11 @@ def test_every_kind_is_made_and_remade_from_its_own_settings(kind: str) -> None:
     policy = make(kind, NEEDED.get(kind))
     assert policy.kind == kind
     assert make(kind, policy.settings).settings == policy.settings
+    assert make(kind, changed_settings(policy)).settings == policy.settings
+
+
+def test_settings_that_are_defaults_need_not_be_said() -> None:
+    assert changed_settings(make("linear", {"gamma": 7.0, "optimism": 2.0})) == {"gamma": 7.0}
 
 
 def test_an_unknown_kind_names_the_nearest() -> None:

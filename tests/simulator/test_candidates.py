@@ -89,7 +89,11 @@ def test_what_is_judged_is_what_serves_and_it_learns_the_programs_own_log_on_top
         made = promote(c, row, LATER, signed("promote", "ann", "why"))
         assert body(c, "spring") == row.body == body(c, "autumn")
         assert (made.version, made.snapshot) == (2, before + 1)
-        assert stored_program(c, "spring").policy.kind == "linear"
+        policy = stored_program(c, "spring").policy
+        assert (policy.kind, dict(policy.settings)) == (
+            "linear",
+            {"waves": 0, "explore": "greedy", "floor": 0.02},
+        ), "what it has by default is not written into the file"
         asked = settled(ask(c, ["c1", "c2"], LATER, "on"))
         assert not any(replay(c, one.row.id).differences for one in asked)
         assert learn(c, "spring", LATER).decisions == 4 * 320
