@@ -80,12 +80,16 @@ class Outgoing:
         Raises:
             StoreError: a fold is damaged.
         """
-        parts = [
-            self._of_fold(number, listed.seq[own]) if number else self._of_rows(listed.seq[own].tolist())
-            for number, own in listed.by_fold()
-        ]
+        parts, alike = list[pl.DataFrame](), dict[tuple[Any, ...], list[pl.DataFrame]]()
+        for number, own in listed.by_fold():
+            if not number:
+                parts.append(self._of_rows(listed.seq[own].tolist()))
+                continue
+            header, stands = self._stands(number, listed.seq[own])
+            alike.setdefault((header, *stands.schema.items()), []).append(stands)
+        parts += [self._of_folds(header_of(header), pl.concat(some)) for (header, *_), some in alike.items()]
         every = pl.concat(parts)
-        return (every if len(parts) == 1 else every.sort(_SEQ)).drop(_SEQ)
+        return (every if every[_SEQ].is_sorted() else every.sort(_SEQ)).drop(_SEQ)
 
     def _version(self, number: int) -> Program:
         if number not in self._versions:
@@ -128,13 +132,16 @@ class Outgoing:
     def _is_ripe(self, program: Program, at_us: int) -> bool:
         return at_us + program.goal.window // MICROSECOND < self._at_us
 
-    def _of_fold(self, number: int, seq: Ints) -> pl.DataFrame:
+    def _stands(self, number: int, seq: Ints) -> tuple[bytes, pl.DataFrame]:
+        """The header of a fold, and what stands in it of some decisions."""
         fold = unfolding.fold(self._connection, number)
         assert fold is not None, "it was listed in this very transaction"
-        header = header_of(fold.header)
         with whole(f"fold {number} of the log"):
-            body = blocks.body(self._connection, number)
-            stands = some(body, self._is_told, seq - fold.first)
+            stands = some(blocks.body(self._connection, number), self._is_told, seq - fold.first)
+        return fold.header, stands.with_columns(pl.Series(_SEQ, seq))
+
+    def _of_folds(self, header: Header, stands: pl.DataFrame) -> pl.DataFrame:
+        """Decisions of folds that have all but their columns in common."""
         program, keys = self._version(header.program_version), f"{header.name}:" + stands["customer"]
         id, _ = decision_ids(header.program, Texts.of(keys), instant(header.at_us))
         plain = _choices(header, stands)
@@ -151,7 +158,7 @@ class Outgoing:
             plain[f"{CONTEXT}{name}"] = _typed(stands, f"{VALUE}{name}", kind)
         unknown = {"reward": pl.repeat(None, stands.height, dtype=pl.Float64, eager=True)}
         made = [{**unknown, **plain}[name].cast(kind).alias(name) for name, kind in self.schema.items()]
-        return pl.DataFrame([*made, pl.Series(_SEQ, seq)])
+        return pl.DataFrame([*made, stands[_SEQ]])
 
     def _is_told(self, column: str) -> bool:
         fixed = column in ("customer", "arm") or column.startswith(CHOICE)

@@ -60,7 +60,8 @@ def drawn_as_logged(connection: Connection, program: str, at: datetime) -> Check
         except (NextbestError, SnapshotError):
             continue  # somebody in it was erased since: nothing can be made again with it
         read = [(row, situation) for row in rows if (situation := _read(current, row)) is not None]
-        damaged += [row.id for row in rows if row.id not in {sound.id for sound, _ in read}]
+        sound = {row.id for row, _ in read}
+        damaged += [row.id for row in rows if row.id not in sound]
         if read:
             made.append(again(current, *zip(*read, strict=True)))
     if damaged:

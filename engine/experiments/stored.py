@@ -19,7 +19,7 @@ from engine.calendar import MICROSECOND, microseconds
 from engine.domain import Program
 from engine.errors import RefusedError
 from engine.experiments.refunds import given_back
-from engine.store import flows
+from engine.store import flows, folded
 from engine.store.received import received
 
 REWARD, REVENUE, MARGIN, BEFORE = "net reward", "revenue", "margin", "reward before"
@@ -82,7 +82,8 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
         RefusedError: nobody had an arm in it by then.
     """
     program, at_us = stored_program(connection, name), microseconds(at)
-    units = frame(flows.units(connection, name, at_us), flows.UNITS)
+    more = folded.decisions(connection, name)
+    units = frame(flows.units(connection, name, at_us, more), flows.UNITS)
     if units.is_empty():
         raise RefusedError(
             f"Program '{name}' had given no customer an arm by {at:%Y-%m-%d %H:%M} UTC: there is nothing to "
@@ -92,10 +93,10 @@ def panel(connection: Connection, name: str, at: datetime) -> Panel:
     outside = dict(units.filter(pl.col("arm").is_in(_OUTSIDE)).group_by("arm").len().sort("arm").iter_rows())
     units = units.filter(~pl.col("arm").is_in(_OUTSIDE))
     own = units.select("customer")
-    spent = frame(flows.spent(connection, name, at_us), flows.SPENT).join(
+    spent = frame(flows.spent(connection, name, at_us, more), flows.SPENT).join(
         own, on="customer", how="semi", maintain_order="left"
     )
-    earned = frame(flows.earned(connection, name, at_us), flows.EARNED).join(
+    earned = frame(flows.earned(connection, name, at_us, more), flows.EARNED).join(
         own, on="customer", how="semi", maintain_order="left"
     )
     earned = worth(program, earned)

@@ -7,7 +7,7 @@ may follow from: arms are compared by what their customers did, not by what deci
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, func, literal_column, select
 
@@ -15,6 +15,9 @@ from engine.store import folded, folds
 from engine.store.statement import prepare, run, stream
 from engine.store.tables import table
 from engine.store.withdrawn import is_withdrawn
+
+if TYPE_CHECKING:
+    import polars as pl
 
 DAY_US = 86_400_000_000
 
@@ -151,11 +154,16 @@ EARNED = {
     "refunded": float,  # the values of these together
 }
 Rows = list[tuple[Any, ...]]
+Folded: TypeAlias = "pl.DataFrame | None"
 
 
-def units(c: Connection, program: str, at_us: int) -> Rows:
-    """Every customer who had an arm in the program at `at_us`, in order of their ids: `UNITS`."""
-    if (more := folded.decisions(c, program)) is None:
+def units(c: Connection, program: str, at_us: int, more: Folded) -> Rows:
+    """Every customer who had an arm in the program at `at_us`, in order of their ids: `UNITS`.
+
+    Args:
+        more: the decisions that stand in folds (`folded.decisions`), read once for all that sum them up.
+    """
+    if more is None:
         return run(c, _UNITS, program=program, at_us=at_us)
     return folded.units(run(c, _UNITS_AND_FIRST, program=program, at_us=at_us), UNITS, more, at_us)
 
@@ -170,16 +178,16 @@ def members(c: Connection, program: str) -> Rows:
     return run(c, _MEMBERS, program=program)
 
 
-def spent(c: Connection, program: str, at_us: int) -> Rows:
+def spent(c: Connection, program: str, at_us: int, more: Folded) -> Rows:
     """How often an action was sent to each of them on a day, none that was withdrawn: `SPENT`."""
-    rows, more = run(c, _CONTACTS, program=program, at_us=at_us), folded.decisions(c, program)
+    rows = run(c, _CONTACTS, program=program, at_us=at_us)
     return rows if more is None else folded.spent(rows, SPENT, more, at_us, DAY_US)
 
 
-def earned(c: Connection, program: str, at_us: int) -> Rows:
+def earned(c: Connection, program: str, at_us: int, more: Folded) -> Rows:
     """Their outcomes of a kind on a day, whoever contacted them, before the assignment or after: `EARNED`."""
     rows: Rows = run(c, _OUTCOMES, program=program, at_us=at_us)
-    if (more := folded.decisions(c, program)) is None:
+    if more is None:
         return rows
     return rows + folded.earned(run(c, _LOOSE, program=program, at_us=at_us), EARNED, more, at_us, DAY_US)
 

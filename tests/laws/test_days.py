@@ -31,7 +31,18 @@ from engine.replay import replay
 from engine.request import Request, decision_id
 from engine.roster import Table
 from engine.situation import Situation, decode
-from engine.store import Store, chosen, customers, decisions, flows, folds, open_store, outcomes, predictions
+from engine.store import (
+    Store,
+    chosen,
+    customers,
+    decisions,
+    flows,
+    folded,
+    folds,
+    open_store,
+    outcomes,
+    predictions,
+)
 from engine.store.rows import CustomerRow, DecisionRow, OutcomeRow, PredictionRow
 from tests.laws.test_batch import LATER, TYPES, file, one_by_one, some, texts, with_a_past
 
@@ -78,8 +89,8 @@ def erased(c: Any, who: str, at: datetime) -> None:
 
 def reported(c: Any, who: str, at: datetime) -> Any:
     """What a report sums up, without numbers of the log."""
-    at_us = microseconds(at)
-    sums = [of(c, "spring", at_us) for of in (flows.units, flows.spent, flows.earned)]
+    at_us, more = microseconds(at), folded.decisions(c, "spring")
+    sums = [of(c, "spring", at_us, more) for of in (flows.units, flows.spent, flows.earned)]
     stretches = chosen.stretches(c, "spring", at_us)
     draws = [repr(one) for of in stretches for one in chosen.sample(c, "spring", at_us, of, 1)]
     drawn = sorted(re.sub(r"situation=.*", "", one) for one in draws)

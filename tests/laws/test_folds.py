@@ -38,6 +38,7 @@ from engine.store import (
     decisions,
     entries,
     flows,
+    folded,
     folds,
     happened,
     open_store,
@@ -121,9 +122,9 @@ def exported(c: Any) -> Any:
 
 
 def followed(c: Any) -> Any:
-    at_us = microseconds(MUCH_LATER)
-    every = [flows.units, flows.spent, flows.earned, flows.profiles]
-    return [sorted(map(repr, of(c, "spring", at_us))) for of in every]
+    at_us, more = microseconds(MUCH_LATER), folded.decisions(c, "spring")
+    sums = [of(c, "spring", at_us, more) for of in (flows.units, flows.spent, flows.earned)]
+    return [sorted(map(repr, rows)) for rows in (*sums, flows.profiles(c, "spring", at_us))]
 
 
 def looked_up(c: Any, who: list[str]) -> Any:

@@ -30,6 +30,7 @@ from engine.store import (
     decisions,
     entries,
     flows,
+    folded,
     folds,
     open_store,
     outcomes,
@@ -95,18 +96,19 @@ def test_a_second_batch_and_the_sums_of_a_report_make_no_rows(store: Store) -> N
     batch(store, 7, "tuesday", 0, AT + timedelta(days=1))
     at_us = microseconds(AT + timedelta(days=2))
     with store.read() as c:
-        units = flows.units(c, "spring", at_us)
+        more = folded.decisions(c, "spring")
+        units = flows.units(c, "spring", at_us, more)
         assert [(who, decided) for who, _, _, decided, *_ in units] == [
             (f"n{i}", 2 if i < 5 else 1) for i in range(7)
         ]
-        sent = sum(count for *_, count in flows.spent(c, "spring", at_us))
+        sent = sum(count for *_, count in flows.spent(c, "spring", at_us, more))
         assert sent == sum(contacts for *_, contacts, _, _, _ in units) > 0
-        assert flows.earned(c, "spring", at_us) == []
+        assert flows.earned(c, "spring", at_us, more) == []
         assert sum(one.n for one in chosen.stretches(c, "spring", at_us)) <= 12
     assert (counted(store, "decision"), counted(store, "customer")) == (0, 0)
     with store.read() as c:
         folds.everyone(c)
-        assert flows.units(c, "spring", at_us) == units
+        assert flows.units(c, "spring", at_us, folded.decisions(c, "spring")) == units
 
 
 def test_what_is_due_is_told_without_making_rows_and_a_fold_whole(store: Store) -> None:

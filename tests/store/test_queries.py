@@ -66,6 +66,7 @@ def test_no_statement_reads_a_whole_table(store: Store, module: ModuleType, name
         [],
         ["SCAN wanted VIRTUAL TABLE INDEX 1:"],
         ["SCAN model", "SCAN wanted VIRTUAL TABLE INDEX 1:"],
+        ["SCAN wanted VIRTUAL TABLE INDEX 1:", "SCAN kinds VIRTUAL TABLE INDEX 1:"],
     )
 
 
