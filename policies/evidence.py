@@ -40,7 +40,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cholesky, solve_triangular
 
 from policies.base import Floats
 from policies.moments import Moments
@@ -74,6 +73,8 @@ def part(G: Floats, b: Floats, ridge: Floats, p: int) -> Part:
     The columns are taken backwards, so that the last p x p block of the Cholesky factor is the root of what
     is left of the pooled ones when all others are eliminated.
     """
+    from scipy.linalg import cho_factor, solve_triangular  # only learning needs it
+
     A, start = G[::-1, ::-1].copy(), len(b) - p
     A.flat[:: len(b) + 1] += ridge[::-1]
     L, _ = cho_factor(A.T, lower=True, overwrite_a=True, check_finite=False)  # its upper half means nothing
@@ -102,6 +103,8 @@ def evidence(
         n: number of rows.
         dispersion: (k + 1,) rho of every action, and of all rows; ones for the evidence of one noise.
     """
+    from scipy.linalg import cholesky, solve_triangular
+
     explained, volumes = sum(one.explained for one in parts), [one.volume for one in parts]
     A, c = crossed([one.schur for one in parts], [one.pull for one in parts], Z)
     L = cholesky(A + np.diag(pool), lower=True, check_finite=False)

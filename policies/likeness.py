@@ -31,7 +31,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from policies.base import Floats
 from policies.moments import Moments
@@ -63,6 +62,8 @@ class Earned:
 
 def earned(moments: Sequence[Moments], precision: Floats) -> Earned:
     """From the sums of K actions and the (D,) prior precision."""
+    from scipy.linalg import cho_factor, cho_solve  # only learning needs it
+
     n, total, square, rows, b = _sums(moments)
     G = _together(moments)
     share = np.asarray(cho_solve(cho_factor(G + np.diag(precision), lower=True), b))

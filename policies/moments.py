@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.linalg.blas import dsyrk
 
 from policies import exact
 from policies.base import Feedback, FeedbackError, Floats
@@ -104,6 +103,8 @@ class Moments:
     def add(self, phi: Floats, y: Floats, w: Floats, columns: int, rest: Floats | None = None) -> None:
         """Take in rows: phi (n, D) on the grid, others (n,), x the first columns. Exact for whole w."""
         if (w == w[0]).all():
+            from scipy.linalg.blas import dsyrk  # only learning needs it
+
             self.G = dsyrk(w[0], phi.T, beta=1.0, c=self.G.T, overwrite_c=True).T  # in place, half the work
         else:
             self.G += (phi * w[:, None]).T @ phi

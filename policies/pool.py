@@ -21,7 +21,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from policies.base import Actions, Floats
 from policies.moments import Moments
@@ -47,6 +46,8 @@ class Fit:
 
 def fit(G: Floats, b: Floats, ridge: Floats, p: int) -> Fit:
     """Solve one action: G (D, D) by its lower half, b (D,), ridge (D,) its precision, p pooled columns."""
+    from scipy.linalg import cho_factor, cho_solve  # only learning needs it
+
     A = G.copy()
     A.flat[:: len(b) + 1] += ridge
     factor = cho_factor(A.T, lower=False, overwrite_a=True, check_finite=False)
@@ -67,6 +68,8 @@ def share(fits: list[Fit], Z: Floats, ridge: Floats, pool: Floats) -> Floats:
     Returns:
         (m, p) W.
     """
+    from scipy.linalg import cho_factor, cho_solve
+
     m, p = Z.shape[1], len(ridge)
     if not m:
         return np.zeros((0, p))

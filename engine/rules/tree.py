@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Literal
 
 Type = Literal["number", "integer", "text", "boolean", "timestamp", "null"]
@@ -154,9 +155,16 @@ def children(node: Node) -> Iterator[Node]:
         yield from (one for pair in node.whens for one in pair)
         yield node.otherwise
         return
-    for one in fields(node):
-        below = getattr(node, one.name)
-        yield from below if one.name == "parts" else (below,) if one.name in ("part", "left", "right") else ()
+    kind: type = type(node)
+    for name in _below(kind):
+        below = getattr(node, name)
+        yield from below if name == "parts" else (below,)
+
+
+@cache
+def _below(kind: type) -> tuple[str, ...]:
+    """The fields of a kind of node that hold others."""
+    return tuple(one.name for one in fields(kind) if one.name in ("parts", "part", "left", "right"))
 
 
 def walk(node: Node) -> Iterator[Node]:
