@@ -127,8 +127,8 @@ def _count(mask: Mask, i: int) -> int:
 def _half_range(prior: Floats, mask: Mask, i: int, above: Floats, below: Floats) -> float:
     for j in range(len(above)):
         above[j] = prior[i, j] if mask[i, j] else -np.inf
-        below[j] = prior[i, j] if mask[i, j] else np.inf
-    return (_highest(above) - _lowest(below)) / 2.0
+        below[j] = -prior[i, j] if mask[i, j] else -np.inf
+    return (_highest(above) + _highest(below)) / 2.0
 
 
 @kernel("void(f8[:,::1], i8, f8, f8, f8[::1])", writes=1)
@@ -147,9 +147,9 @@ def _deviations(variance: Floats, i: int, spread: float, half: float, doubt: Flo
 def _least_sent(doubt: Floats, mask: Mask, i: int, nothing: int, sent: Floats) -> float:
     """The least doubt of what may be sent."""
     for j in range(len(doubt)):
-        sent[j] = doubt[j] if mask[i, j] else np.inf
-    sent[nothing] = np.inf
-    return _lowest(sent)
+        sent[j] = -doubt[j] if mask[i, j] else -np.inf
+    sent[nothing] = -np.inf
+    return -_highest(sent)
 
 
 @kernel("void(f8[::1], b1[:,::1], i8, i8, f8, f8, f8[::1], f8[:,::1])", writes=2)
@@ -195,25 +195,6 @@ def _highest(row: Floats) -> float:
     best = max(max(max(a, b), max(c, d)), max(max(e, f), max(g, h)))
     for j in range(even, len(row)):
         best = max(row[j], best)
-    return best
-
-
-@kernel("f8(f8[::1])")
-def _lowest(row: Floats) -> float:
-    even = len(row) - len(row) % 8
-    a = b = c = d = e = f = g = h = np.inf
-    for j in range(0, even, 8):
-        a = min(row[j], a)
-        b = min(row[j + 1], b)
-        c = min(row[j + 2], c)
-        d = min(row[j + 3], d)
-        e = min(row[j + 4], e)
-        f = min(row[j + 5], f)
-        g = min(row[j + 6], g)
-        h = min(row[j + 7], h)
-    best = min(min(min(a, b), min(c, d)), min(min(e, f), min(g, h)))
-    for j in range(even, len(row)):
-        best = min(row[j], best)
     return best
 
 
