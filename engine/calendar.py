@@ -8,20 +8,12 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from engine.domain import QuietHours, Slot
+from engine.instants import EPOCH as EPOCH
+from engine.instants import MICROSECOND as MICROSECOND
+from engine.instants import instant as instant
+from engine.instants import microseconds as microseconds
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 WEST, EAST = timedelta(hours=-12), timedelta(hours=14)  # between these is every zone in use
-
-
-def microseconds(at: datetime) -> int:
-    """Microseconds since 1970 UTC, exactly."""
-    return (at - EPOCH) // MICROSECOND
-
-
-def instant(at_us: int) -> datetime:
-    """The UTC instant of a microsecond count."""
-    return EPOCH + at_us * MICROSECOND
 
 
 @lru_cache(maxsize=1024)

@@ -11,19 +11,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from engine.instants import instant, microseconds
 from policies.base import Ints
 
 PeriodUnit = Literal["minute", "hour", "day", "week", "month"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _MINUTE_US = 60_000_000
 _HOUR_US = 60 * _MINUTE_US
 _DAY_US = 24 * _HOUR_US
@@ -44,8 +43,7 @@ class Period:
 
 def start(period: Period, zone: str, at_us: int) -> int:
     """Where the period that an instant falls into starts; instants in microseconds UTC."""
-    if period.unit in _CLOCK_US:
-        length = period.count * _CLOCK_US[period.unit]
+    if length := _clock_us(period):
         return at_us // length * length
     near = _near(period, zone, at_us // _HOUR_US)
     return near[bisect_right(near, at_us) - 1]
@@ -53,8 +51,7 @@ def start(period: Period, zone: str, at_us: int) -> int:
 
 def starts(period: Period, zone: str, at_us: Ints) -> Ints:
     """Where the periods that instants fall into start; of the same shape."""
-    if period.unit in _CLOCK_US:
-        length = period.count * _CLOCK_US[period.unit]
+    if length := _clock_us(period):
         return at_us // length * length
     if not at_us.size:
         return at_us
@@ -72,9 +69,12 @@ def following(period: Period, zone: str, start_us: int, count: int) -> tuple[int
 
 def shortest_us(period: Period) -> int:
     """No period lasts less."""
-    if period.unit in _CLOCK_US:
-        return period.count * _CLOCK_US[period.unit]
-    return period.count * _LEAST_DAYS[period.unit] * _DAY_US - _CHANGED_US
+    return _clock_us(period) or period.count * _LEAST_DAYS[period.unit] * _DAY_US - _CHANGED_US
+
+
+def _clock_us(period: Period) -> int:
+    """How long each lasts by the clock; 0 for those that go by the calendar."""
+    return period.count * _CLOCK_US.get(period.unit, 0)
 
 
 @lru_cache(maxsize=4096)
@@ -86,9 +86,9 @@ def _near(period: Period, zone: str, hour: int) -> tuple[int, ...]:
 
 def _number(period: Period, zone: str, at_us: int) -> int:
     """Which period an instant falls into: the last that has started."""
-    if period.unit in _CLOCK_US:
-        return at_us // (period.count * _CLOCK_US[period.unit])
-    number = _by_date(period, (_EPOCH + at_us * _MICROSECOND).astimezone(ZoneInfo(zone)).date())
+    if length := _clock_us(period):
+        return at_us // length
+    number = _by_date(period, instant(at_us).astimezone(ZoneInfo(zone)).date())
     while _start(period, zone, number) > at_us:
         number -= 1
     while _start(period, zone, number + 1) <= at_us:
@@ -108,10 +108,10 @@ def _by_date(period: Period, day: date) -> int:
 
 def _start(period: Period, zone: str, number: int) -> int:
     """The instant at which the period of that number starts."""
-    if period.unit in _CLOCK_US:
-        return number * period.count * _CLOCK_US[period.unit]
+    if length := _clock_us(period):
+        return number * length
     midnight = datetime.combine(_first_day(period, number), time(), tzinfo=ZoneInfo(zone))
-    return (midnight - _EPOCH) // _MICROSECOND
+    return microseconds(midnight)
 
 
 def _first_day(period: Period, number: int) -> date:
