@@ -12,8 +12,8 @@ import msgspec
 from engine.errors import InputError
 from engine.segment import Message
 from engine.segment import events as told_by
-from engine.track import Event, check_event
-from engine.unfit import unfit
+from engine.track import Event, OutcomeEvent, check_event
+from engine.unfit import refuse_repeated, unfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,18 @@ def _events(line: bytes, where: str) -> list[Event]:
         raise InputError(
             f'{where}: {error}; an event is a JSON object with "type": "outcome", "identify" or "merge".'
         ) from None
+    refuse_repeated(line, _keys(found), where)
     if isinstance(found, Message):
         return told_by(found, None, None, where)
     check_event(found, where)
     return [found]
+
+
+def _keys(found: Event | Message) -> int:
+    """How many keys a line has, or fewer."""
+    if isinstance(found, OutcomeEvent):
+        return 5 + (found.value != 0.0) + (found.decision is not None)
+    return 0
 
 
 def _is_message(line: bytes) -> bool:

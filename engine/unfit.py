@@ -10,12 +10,13 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
-from engine.errors import nearest
+from engine.errors import InputError, nearest
 
 _AT = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.(?P<field>\w+)|\[(?P<index>\d+|\.\.\.)\]")
@@ -33,6 +34,7 @@ _WORDS = {
     "array": "a list",
     "datetime": _TIME,
 }
+_BEFORE_COLON = (b" :", b"\t:", b"\n:", b"\r:")
 _SHOWN = 60  # characters of a value
 Step = str | int
 
@@ -60,6 +62,26 @@ def unfit(decoder: msgspec.json.Decoder[Any], text: bytes, error: msgspec.Valida
     if not path:
         return f"{where} == {_shown(whole)}, {_must(rule)}; correct it."
     return f"{where}{_written(path[:-1])}: {_last(path)} == {_shown(here)}, {_must(rule)}; correct it."
+
+
+def refuse_repeated(text: bytes, keys: int, where: str) -> None:
+    """Raise `InputError` if an object in sound JSON holds a key twice: all but the last would be lost.
+
+    Args:
+        keys: how many keys were decoded from the text, or fewer. Only where the text may hold more is it
+            looked at closely: without blanks before colons, a quote stands before the colon of every key.
+    """
+    found = text.count(b'":')
+    if found > keys or (text.count(b":") > found and any(blank in text for blank in _BEFORE_COLON)):
+        json.loads(text, object_pairs_hook=partial(_distinct, where))
+
+
+def _distinct(where: str, pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise InputError(f"{where}: the key {name[:80]!r} stands twice in one object; send it once.")
+        seen.add(name)
 
 
 def _path(decoder: msgspec.json.Decoder[Any], whole: Any, said: str) -> Iterator[Step]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import MutableMapping
 from contextlib import suppress
@@ -15,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from engine.api.problem import MEDIA_TYPE, MalformedError, MediaTypeError, Problem, TooLargeError
 from engine.errors import InputError
+from engine.unfit import refuse_repeated as refuse_twice
 from engine.unfit import unfit
 
 BODY_BYTES = 262_144
@@ -24,7 +24,6 @@ Headers = list[tuple[bytes, bytes]]
 JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
 _TAKEN = (b"application/json", b"application/*")
 PROBLEM: tuple[bytes, bytes] = (b"content-type", MEDIA_TYPE.encode())
-_BEFORE_COLON = (b" :", b"\t:", b"\n:", b"\r:")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_BRACKET = re.compile(rb"[^\[\]{}]+")
 encode = msgspec.json.Encoder().encode
@@ -96,23 +95,8 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 
 
 def refuse_repeated(body: bytes, keys: int) -> None:
-    """Raise `InputError` if an object in a sound body holds a key twice: all but the last would be lost.
-
-    Args:
-        keys: how many keys were decoded from the body, or fewer. Only where the text may hold more is it
-            looked at closely: without blanks before colons, a quote stands before the colon of every key.
-    """
-    found = body.count(b'":')
-    if found > keys or (body.count(b":") > found and any(blank in body for blank in _BEFORE_COLON)):
-        json.loads(body, object_pairs_hook=_distinct)
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> None:
-    seen: set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
-            raise InputError(f"body: the key {name[:80]!r} stands twice in one object; send it once.")
-        seen.add(name)
+    """As `engine.unfit.refuse_repeated`, of a body."""
+    refuse_twice(body, keys, "body")
 
 
 def _too_deep(body: bytes) -> str:

@@ -65,12 +65,19 @@ def decide(
 def _features(text: str) -> dict[str, Any]:
     import msgspec
 
+    from engine.unfit import refuse_repeated, unfit
+
+    decoder = msgspec.json.Decoder(dict[str, Any])
     try:
-        return msgspec.json.decode(text.encode(), type=dict[str, Any])
+        found = decoder.decode(text.encode())
+    except msgspec.ValidationError as error:
+        raise InputError(unfit(decoder, text.encode(), error, "--context")) from None
     except msgspec.MsgspecError as error:
         raise InputError(
-            f"--context == {text!r}, must be a JSON object such as '{{\"cart_value\": 61.5}}': {error}."
+            f"--context == {text[:80]!r}, must be a JSON object such as '{{\"cart_value\": 61.5}}': {error}."
         ) from None
+    refuse_repeated(text.encode(), len(found), "--context")
+    return found
 
 
 def _fields(decision: Any) -> dict[str, Any]:

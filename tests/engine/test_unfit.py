@@ -91,6 +91,23 @@ def test_whatever_is_refused_has_one_sentence(shape: Any, body: Any) -> None:
         pass
 
 
+@pytest.mark.parametrize("line", [
+    {"type": "outcome", **TOLD},
+    {"type": "outcome", **TOLD, "value": 3.0, "decision": "d"},
+    {"type": "identify", "customer": "c", "attributes": {"a": 1}},
+    {"type": "track", "userId": "c", "event": "X", "timestamp": TOLD["at"]},
+])  # fmt: skip
+def test_a_key_that_stands_twice_in_a_line_is_refused(tmp_path: Path, line: dict[str, Any]) -> None:
+    file, text = tmp_path / "events.jsonl", json.dumps(line)
+    file.write_text(text)
+    assert len(read_events(file).events) == 1
+    file.write_text(f'{text[:-1]}, "type": "{line["type"]}"}}')
+    with pytest.raises(
+        InputError, match=r"line 1: the key 'type' stands twice in one object; send it once\."
+    ):
+        read_events(file)
+
+
 def test_a_line_of_a_file_of_events_is_told_the_same_way(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     file.write_text(json.dumps({**TOLD, "type": "outcome"}) + '\n{"type": "outcome", "evnt": "e"}\n')

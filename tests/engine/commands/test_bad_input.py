@@ -165,7 +165,16 @@ def test_a_moment_outside_the_calendar_is_refused(
 
 @pytest.mark.parametrize(
     "context",
-    ["{", "[1]", '{"age": NaN}', '{"age": 1e400}', '{"age": "old"}', '{"agge": 3}', '{"age": {"x": 1}}'],
+    [
+        "{",
+        "[1]",
+        '{"age": NaN}',
+        '{"age": 1e400}',
+        '{"age": "old"}',
+        '{"agge": 3}',
+        '{"age": {"x": 1}}',
+        '{"age": 3, "age": 4}',
+    ],
 )
 def test_a_bad_context_is_refused(shop: Path, capsys: pytest.CaptureFixture[str], context: str) -> None:
     assert cli.main(["learn", *PROGRAM, *AT]) == 0
