@@ -56,19 +56,9 @@ def product(X: Floats, W: Floats) -> Floats:
 
 
 def multiply(X: Floats, W: Floats, out: Floats | None = None) -> Floats:
-    """Exact product of factors that are on their grids already; columns that say nothing are left out.
-
-    Many columns are 0 for everybody in a batch (flags of what is unknown, the history of people without any).
-    What they add is 0, and sums on the grid do not depend on how they are cut.
-    """
-    if len(X) >= MANY:
-        said = np.zeros(X.shape[1], dtype=np.bool_)
-        _say(np.ascontiguousarray(X), said)
-        used = np.flatnonzero(said)
-        if 8 * len(used) <= 7 * X.shape[1]:
-            some = np.empty((len(X), len(used)))
-            _pick(X, used, some)
-            return np.matmul(some, _rows(W, used), out=out)
+    """Exact product of factors that are on their grids already; columns that say nothing are left out."""
+    if (used := said(X)) is not None:
+        return np.matmul(pick(X, used), rows(W, used), out=out)
     if len(X) == 1 and W.flags.c_contiguous:
         made = np.empty((1, W.shape[1])) if out is None else out
         _add_rows(np.ascontiguousarray(X[0]), W, made[0])
@@ -76,7 +66,28 @@ def multiply(X: Floats, W: Floats, out: Floats | None = None) -> Floats:
     return np.matmul(X, W, out=out)
 
 
-def _rows(W: Floats, used: Ints) -> Floats:
+def said(X: Floats) -> Ints | None:
+    """The columns that say something, of many rows; None where it is not worth leaving out the others.
+
+    Many columns are 0 for everybody in a batch (flags of what is unknown, the history of people without any).
+    What they add is 0, and sums on the grid do not depend on how they are cut.
+    """
+    if len(X) < MANY:
+        return None
+    any_in = np.zeros(X.shape[1], dtype=np.bool_)
+    _say(np.ascontiguousarray(X), any_in)
+    used = np.flatnonzero(any_in)
+    return used if 8 * len(used) <= 7 * X.shape[1] else None
+
+
+def pick(X: Floats, used: Ints) -> Floats:
+    """Some columns."""
+    some = np.empty((len(X), len(used)))
+    _pick(np.ascontiguousarray(X), used, some)
+    return some
+
+
+def rows(W: Floats, used: Ints) -> Floats:
     """Some rows of weights; the last few that were asked for are kept, as a batch asks for the same."""
     key = used.tobytes()
     for weights, asked, rows in _kept:

@@ -149,9 +149,8 @@ class Linear:
     def scores(self, X: Floats, actions: Actions, prior: Floats) -> Floats:
         """(n, k) expected rewards: the prior plus what was learnt over it."""
         scores = np.ascontiguousarray(prior, dtype=np.float64)
-        learnt = (
-            self._learnt(X, actions) if self._learnt_names() else np.full(scores.shape, -0.0)
-        )  # adds nothing
+        known = bool(self._learnt_names())
+        learnt = self._learnt(X, actions) if known else np.full(scores.shape, -0.0)  # adds nothing
         if (odd := grid.add(scores, learnt)) >= 0:
             raise PolicyError(f"row {odd}: contexts and priors must be finite numbers.")
         return learnt
@@ -237,10 +236,12 @@ class Linear:
 
     def _learnt(self, X: Floats, actions: Actions) -> Floats:
         waves, W = self._waves_for(X.shape[1]), self._tables(actions)[2]
-        learnt = np.empty((len(X), W.shape[1]))
-        for start in range(0, len(X), _ASKED):
-            rows = slice(start, start + _ASKED)
-            grid.multiply(expand(X[rows], waves), W, out=learnt[rows])
+        learnt, used = np.empty((len(X), W.shape[1])), grid.said(X)
+        if used is not None:
+            W = grid.rows(W, np.concatenate([[0], 1 + used, np.arange(1 + X.shape[1], len(W))]))
+        times = grid.multiply if used is None else np.matmul
+        for rows in (slice(start, start + _ASKED) for start in range(0, len(X), _ASKED)):
+            times(expand(X[rows], waves, used), W, out=learnt[rows])
         return learnt
 
     def _carried(self, X: Floats) -> Floats | None:

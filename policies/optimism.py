@@ -79,10 +79,19 @@ def variances(X: Floats, table: Floats, further: Floats | None = None) -> Floats
         table: (1 + d + r, k) variances of the weights.
         further: (n, r) what the contexts give beside themselves, on the grid.
     """
-    x = grid.snap(X) if further is None else np.hstack([grid.snap(X), further])
-    square = np.empty((len(X), len(table)))
+    if further is not None:
+        return grid.multiply(_with_squares(np.hstack([grid.snap(X), further])), table)
+    if (used := grid.said(X)) is None:
+        return grid.multiply(_with_squares(grid.snap(X)), table)
+    weights = grid.rows(table, np.concatenate([[0], 1 + used]))
+    found: Floats = _with_squares(grid.snap(grid.pick(X, used))) @ weights
+    return found
+
+
+def _with_squares(x: Floats) -> Floats:
+    square = np.empty((len(x), 1 + x.shape[1]))
     _squares(x, square)
-    return grid.multiply(square, table)
+    return square
 
 
 @kernel("void(f8[:,::1], f8[:,::1])", writes=1)

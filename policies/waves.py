@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from policies import grid
-from policies.base import Floats
+from policies.base import Floats, Ints
 from policies.kernel import kernel
 from policies.settings import PolicyError
 
@@ -65,18 +65,19 @@ def draw_waves(d: int, size: int, bandwidth: float, seed: int) -> Waves:
     return Waves(radian / (2.0 * np.pi), rng.random(size))
 
 
-def expand(X: Floats, waves: Waves) -> Floats:
+def expand(X: Floats, waves: Waves, used: Ints | None = None) -> Floats:
     """(n, 1 + d + f) intercept, contexts and waves of (n, d) contexts, on the grid of `policies.grid`.
 
-    Only additions, multiplications and rounding are used, so the same context gives the same bits on every
-    machine.
+    Given the u columns of X to take, (n, 1 + u + f) without the others. Only additions, multiplications and
+    rounding are used, so the same context gives the same bits on every machine.
     """
-    phi = np.empty((len(X), 1 + sum(waves.frequency.shape)))
-    x = grid.snap(X)
+    x = grid.snap(X if used is None else grid.pick(X, used))
+    frequency = waves.snapped if used is None else grid.rows(waves.snapped, used)
+    phi = np.empty((len(X), 1 + x.shape[1] + frequency.shape[1]))
     _place(x, phi)
-    for start in range(0, len(X) if waves.frequency.shape[1] else 0, _AT_ONCE):
+    for start in range(0, len(X) if frequency.shape[1] else 0, _AT_ONCE):
         rows = slice(start, start + _AT_ONCE)
-        _bend(grid.multiply(x[rows], waves.snapped), waves.phase, phi[rows])
+        _bend(grid.multiply(x[rows], frequency), waves.phase, phi[rows])
     return phi
 
 

@@ -249,3 +249,21 @@ def test_it_learns_a_world_that_is_not_linear() -> None:
         policy.learn(feedback(X[rows], actions, action, reward, propensity))
         hits.append(reward.mean())
     assert np.mean(hits[-5:]) > 0.9  # a linear one stays below 0.7
+
+
+@pytest.mark.parametrize("waves", [0, 7])
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32), share=st.floats(0.0, 1.0))
+def test_columns_that_are_0_for_everybody_change_no_bit(waves: int, seed: int, share: float) -> None:
+    case, rng = make_case(3, n=4 * grid.MANY), np.random.Generator(np.random.PCG64(seed))
+    policy = Linear(waves=waves)
+    policy.learn(case.feedback)
+    X = case.X.copy()
+    X[:, rng.random(X.shape[1]) < share] = 0.0
+    rest = (case.actions, case.mask, case.prior)
+    every, scores = policy.pmf(X, *rest), policy.scores(X, case.actions, case.prior)
+    for i in range(0, len(X), 37):
+        alone = slice(i, i + 1)
+        one, prior = X[alone], case.prior[alone]
+        np.testing.assert_array_equal(policy.pmf(one, case.actions, case.mask[alone], prior), every[alone])
+        np.testing.assert_array_equal(policy.scores(one, case.actions, prior), scores[alone])
