@@ -7,8 +7,9 @@ cannot be (`engine.met.sort`) by the pipeline. Both give the same decisions.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -16,18 +17,20 @@ import polars as pl
 from sqlalchemy import Connection
 
 from engine import answers, creative, lane
+from engine.asked import asked
 from engine.budget.book import Prices
-from engine.budget.solve import prices, sample_size
+from engine.budget.solve import prices, sample_size, solved
 from engine.calendar import microseconds
 from engine.choose import Live
 from engine.decide import decide, granted
 from engine.domain import Program
 from engine.errors import InputError
-from engine.facts import of_known, of_merged, of_strangers
+from engine.facts import Facts, of_known, of_merged, of_strangers
 from engine.feasible import funnel, merge
+from engine.joined import joined
 from engine.lane import Settled
 from engine.live import Lives
-from engine.met import meet, sort
+from engine.met import Met, Sorted, meet, sort
 from engine.outbox import Take
 from engine.predictions.intake import take_in
 from engine.predictions.versions import About
@@ -84,13 +87,13 @@ def run(
     lives, counted = Lives(), tally(batch.program)
     if not resume:
         _refuse_used_name(store, batch, roster)
-    solved = _prices(store, lives, batch, roster) if batch.program.budgets else None
+    going = _prices(store, lives, batch, roster) if batch.program.budgets else None
     for table in roster.tables():
         order, told = _order(store, batch.program, table), []
         for part in (table if order is None else table[order]).iter_slices(CHUNK):
             with store.write() as connection:
                 current = lives.get(connection, batch.program.name)
-                settled, replayed = _settle(connection, current, batch, part, solved)
+                settled, replayed = _settle(connection, current, batch, part, going)
                 told.append(settled.table)
             counted.add(settled, replayed)
             progress(counted.customers)
@@ -117,54 +120,53 @@ def _order(store: Store, program: Program, table: pl.DataFrame) -> pl.Series | N
 
 
 def _settle(
-    connection: Connection, current: Live, batch: Batch, part: pl.DataFrame, solved: Prices | None
+    connection: Connection, current: Live, batch: Batch, part: pl.DataFrame, going: Prices | None
 ) -> tuple[Settled, int]:
     """Decide for a chunk: by columns as far as may be, the others by the pipeline."""
-    program, name, at_us = current.program, batch.name, microseconds(batch.at)
-    if not lane.takes(program):
-        _keep(connection, batch, part, part)
-        return _by_row(connection, current, batch, part, solved)
+    program, name = current.program, batch.name
     ids = Texts.of(part["customer"])
     met = meet(connection, ids)
     who = sort(connection, program, name, ids, met)
+    if program.budgets and (who.by_row & ~who.used).any():  # who comes first gets what is scarce
+        _keep(connection, batch, part, part)
+        return _by_row(connection, current, batch, part, going)
     told = ~who.strangers & ~who.repeated & ~who.used
     _keep(
         connection, batch, _of(part, who.by_row & ~who.used), _of(part, told | (who.strangers & batch.keep))
     )
     settled, replayed = list[tuple[Mask, Settled]](), int(who.repeated.sum())
     if who.by_row.any():
-        rows, again = _by_row(connection, current, batch, _of(part, who.by_row), solved)
+        rows, again = _by_row(connection, current, batch, _of(part, who.by_row), going)
         settled, replayed = [(who.by_row, rows)], replayed + again
     if who.repeated.any():
         again_ids = _of(part, who.repeated)["customer"].to_list()
         table = answers.repeated(program, name, again_ids, met.only(who.repeated))
         settled.append((who.repeated, Settled(table, merge([]))))
-    known = []
+    known = _facts(connection, program, batch, part, met, who)
+    known = [joined(known)] if program.budgets and known else known
+    decided = partial(lane.decide, connection, current, name=name, at=batch.at, prices=going)
+    settled += [(some, decided(facts)) for some, facts in known]
+    return _put_together(settled), replayed
+
+
+def _facts(
+    connection: Connection, program: Program, batch: Batch, part: pl.DataFrame, met: Met, who: Sorted
+) -> list[tuple[Mask, Facts]]:
+    """What is known of those that are decided for by columns."""
+    at_us, found = microseconds(batch.at), list[tuple[Mask, Facts]]()
     if who.known.any():
-        known = of_known(connection, program, _of(part, who.known), at_us, met.only(who.known))
-        known = [(_among(who.known, some), facts) for some, facts in known]
+        own = _of(part, who.known)
+        found.append((who.known, of_known(connection, program, own, at_us, met.only(who.known))))
     if who.strangers.any():
-        new = of_strangers(program, _of(part, who.strangers), at_us, batch.keep)
-        known.append((who.strangers, new))
+        found.append((who.strangers, of_strangers(program, _of(part, who.strangers), at_us, batch.keep)))
     if who.merged.any():
         own = _of(part, who.merged)
-        known += [
-            (_among(who.merged, some), facts)
-            for some, facts in of_merged(connection, program, own, at_us, who.people)
-        ]
-    settled += [(some, lane.decide(connection, current, facts, name, batch.at)) for some, facts in known]
-    return _put_together(settled), replayed
+        found.append((who.merged, of_merged(connection, program, own, at_us, who.people)))
+    return found
 
 
 def _of(part: pl.DataFrame, some: Mask) -> pl.DataFrame:
     return part if some.all() else part.filter(pl.Series(some))
-
-
-def _among(some: Mask, of_these: Mask) -> Mask:
-    """(n,) those of some that are true of these."""
-    made = np.zeros(len(some), dtype=np.bool_)
-    made[np.flatnonzero(some)[of_these]] = True
-    return made
 
 
 def _put_together(settled: Sequence[tuple[Mask, Settled]]) -> Settled:
@@ -192,9 +194,9 @@ def _keep(connection: Connection, batch: Batch, known: pl.DataFrame, part: pl.Da
 
 
 def _by_row(
-    connection: Connection, current: Live, batch: Batch, part: pl.DataFrame, solved: Prices | None
+    connection: Connection, current: Live, batch: Batch, part: pl.DataFrame, going: Prices | None
 ) -> tuple[Settled, int]:
-    made = decide(connection, _requests(batch, part), {batch.program.name: current}, solved)
+    made = decide(connection, _requests(batch, part), {batch.program.name: current}, going)
     answers = [granted(answer) for answer in made.answers]
     funnels = [funnel(choices.feasible) for _, choices in made.rounds]
     table = as_table([one.row for one in answers], current.program)
@@ -212,8 +214,18 @@ def _prices(store: Store, lives: Lives, batch: Batch, roster: Roster) -> Prices:
         current = lives.get(connection, batch.program.name)
         step = -(-roster.height // sample_size(current))
         sample = pl.concat([table.gather_every(step) for table in roster.tables()])
-        _keep(connection, batch, sample, sample)
-        return prices(connection, current, _requests(batch, sample), roster.height / sample.height)
+        times, ids = roster.height / sample.height, Texts.of(sample["customer"])
+        met = meet(connection, ids)
+        who = sort(connection, current.program, batch.name, ids, met)
+        if not (who.known | who.strangers).any():
+            fresh = _of(sample, ~who.repeated & ~who.used)
+            _keep(connection, batch, fresh, fresh)
+            return prices(connection, current, _requests(batch, fresh), times)
+        _keep(connection, batch, sample.clear(), _of(sample, who.known))
+        who = replace(who, merged=np.zeros_like(who.merged))  # few
+        _, facts = joined(_facts(connection, current.program, batch, sample, met, who))
+        requests = asked(connection, current, facts, batch.name, batch.at)
+        return solved(connection, current, requests.situations, times)
 
 
 def as_table(rows: Sequence[DecisionRow], program: Program | None = None) -> pl.DataFrame:

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from engine.decimals import plain, restored, shortened
 from engine.errors import StoreError
-from engine.situation import Contact, Happened, Situation, encode
+from engine.situation import Contact, Happened, Limit, Situation, encode
 
 VALUE, CONSENT, DATED, _AS_OF = "value.", "consent.", "dated.", "as_of."
-CONTACTS, OUTCOMES = "contacts", "outcomes"
+CONTACTS, OUTCOMES, LIMITS = "contacts", "outcomes", "limits"
 _FEW = 8
 
 
@@ -49,6 +49,14 @@ def as_json(name: str, each: Iterable[Sequence[Contact] | Sequence[Happened]]) -
     """The contacts or the outcomes of n customers, null where there are none."""
     encode = msgspec.json.Encoder().encode
     return pl.Series(name, [encode(one) if one else None for one in each], dtype=pl.Binary)
+
+
+def left_as_json(each: Sequence[Mapping[str, Limit]]) -> pl.Series:
+    """What budgets had left for n decisions; most share it."""
+    encode, levels = msgspec.json.Encoder().encode, dict[str, int]()
+    told = {id(one): encode(one).decode() for one in each}
+    place = [levels.setdefault(told[id(one)], len(levels)) for one in each]
+    return pl.Series(LIMITS, list(levels), dtype=pl.Enum(list(levels))).gather(place)
 
 
 def pack(situations: pl.DataFrame) -> bytes:
@@ -116,11 +124,13 @@ def _situation(row: Mapping[str, Any]) -> Situation:
         row["zone"],
         [] if outcomes is None else _outcomes(outcomes),
         {name: at for name, at in same.items() if name in values} | _under(row, DATED),
+        _limits(row[LIMITS]) if LIMITS in row else {},
     )
 
 
 _contacts = msgspec.json.Decoder(list[Contact]).decode
 _outcomes = msgspec.json.Decoder(list[Happened]).decode
+_limits = msgspec.json.Decoder(dict[str, Limit]).decode
 
 
 def _under(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:

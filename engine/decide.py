@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from engine.budget.book import Book, Prices
+from engine.calendar import microseconds
 from engine.choose import Choices, Live, choose, leading
 from engine.domain import Program
 from engine.enrol import Enrolled, enrol
@@ -107,7 +108,7 @@ def decide(
     for program, numbers in _by_program(requests).items():
         current = lives_by_name[program]
         asked = [requests[i] for i in numbers]
-        book = Book(connection, current.program, asked, prices) if current.program.budgets else None
+        book = _book(connection, current.program, asked, prices)
         behind.write()
         while numbers and (fresh := _settle_repeats(connection, program, requests, numbers, answers)):
             for turn in _turns(requests, fresh):
@@ -125,6 +126,15 @@ def decide(
     if log is None:
         behind.write()
     return Batch([answers[i] for i in range(len(requests))], made)
+
+
+def _book(
+    connection: Connection, program: Program, asked: Sequence[Request], prices: Prices | None
+) -> Book | None:
+    """The budgets of a program, if it has any."""
+    if not program.budgets:
+        return None
+    return Book(connection, program, [microseconds(one.at) for one in asked], prices)
 
 
 def granted(answer: Decided | NextbestError) -> Decided:

@@ -39,7 +39,7 @@ class Facts:
         table: as `engine.profiles.customer_table`, with all that is known by then.
         dated: by model, when the score of each was made, where decisions of the program depend on it.
         arms: (n,) those given before, null for none.
-        keep: whether what the table says becomes their profiles in the fold itself.
+        keep: (n,) whether what the table says becomes the profile of each in the fold itself.
         asked: the ids they were asked for by, where these are not the persons'.
     """
 
@@ -48,7 +48,7 @@ class Facts:
     contacts: Sequence[Sequence[Contact]]
     outcomes: Sequence[Sequence[Happened]]
     arms: pl.Series
-    keep: bool
+    keep: Mask
     asked: pl.Series | None = None
 
 
@@ -57,54 +57,43 @@ def of_strangers(program: Program, part: pl.DataFrame, at_us: int, keep: bool) -
     models = [model for model in _dated(program) if model in part.columns]
     dated = {model: _where(part[model].is_not_null(), at_us) for model in models}
     none = same((), part.height)
-    return Facts(part, dated, none, none, pl.repeat(None, part.height, dtype=pl.String, eager=True), keep)
+    arms = pl.repeat(None, part.height, dtype=pl.String, eager=True)
+    return Facts(part, dated, none, none, arms, np.full(part.height, keep))
 
 
-def of_known(
-    connection: Connection, program: Program, part: pl.DataFrame, at_us: int, met: Met
-) -> list[tuple[Mask, Facts]]:
-    """Which customers, and what is known of them, for customers whom the store knows.
+def of_known(connection: Connection, program: Program, part: pl.DataFrame, at_us: int, met: Met) -> Facts:
+    """What is known of customers whom the store knows.
 
     Where a profile is a row of the store, what the file says of it is stored at once.
     """
-    profiled = ~met.standing.profile | met.within(lambda header: header.profiles is not None)
-    made = []
+    keep = ~met.standing.profile | met.within(lambda header: header.profiles is not None)
     with folds.left(connection):
-        for some, keep in ((profiled, True), (~profiled, False)):
-            if some.any():
-                own = part.filter(pl.Series(some))
-                if not keep and own.width > 1:
-                    customers.put_customers(connection, profiles(program, own, at_us))
-                made.append((some, _facts(connection, program, own, at_us, met.only(some), keep)))
-    return made
+        if part.width > 1 and not keep.all():
+            stored = part.filter(pl.Series(~keep))
+            customers.put_customers(connection, profiles(program, stored, at_us))
+        ids = part["customer"].to_list()
+        scores, dated = _scores(connection, program, part, at_us, met)
+        every = {name: part[name] for name in part.columns if name not in program.predictions}
+        said = {name for name, column in every.items() if not column.null_count()}
+        known = [_of_folds(program, met, len(ids), said), _of_rows(connection, program, ids, met)]
+        for older in known:
+            for name, column in older.items():
+                own = every.get(name, column)
+                every[name] = own.zip_with(own.is_not_null(), column)
+        contacts, outcomes = recent(connection, program, ids, at_us, met)
+        arms = _arms(connection, program, ids, met)
+    return Facts(pl.DataFrame({**every, **scores}), dated, contacts, outcomes, arms, keep)
 
 
 def of_merged(
     connection: Connection, program: Program, part: pl.DataFrame, at_us: int, people: Mapping[str, str]
-) -> list[tuple[Mask, Facts]]:
+) -> Facts:
     """As `of_known`, of the persons that merged ids stand for, each of another person."""
     asked = part["customer"]
     persons = part.with_columns(pl.Series("customer", [people[one] for one in asked]))
     ids = persons["customer"].to_list()
     folds.customers(connection, ids)
-    known = of_known(connection, program, persons, at_us, meet(connection, ids))
-    return [(some, replace(facts, asked=asked.filter(pl.Series(some)))) for some, facts in known]
-
-
-def _facts(
-    connection: Connection, program: Program, part: pl.DataFrame, at_us: int, met: Met, keep: bool
-) -> Facts:
-    ids = part["customer"].to_list()
-    scores, dated = _scores(connection, program, part, at_us, met)
-    every = {name: part[name] for name in part.columns if name not in program.predictions}
-    said = {name for name, column in every.items() if not column.null_count()}
-    stored = [_of_folds(program, met, len(ids), said), _of_rows(connection, program, ids, met)]
-    for older in stored:
-        for name, column in older.items():
-            every[name] = every[name].zip_with(every[name].is_not_null(), column) if name in every else column
-    contacts, outcomes = recent(connection, program, ids, at_us, met)
-    arms = _arms(connection, program, ids, met)
-    return Facts(pl.DataFrame({**every, **scores}), dated, contacts, outcomes, arms, keep)
+    return replace(of_known(connection, program, persons, at_us, meet(connection, ids)), asked=asked)
 
 
 def _of_folds(program: Program, met: Met, n: int, said: Set[str]) -> Columns:

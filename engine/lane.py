@@ -6,32 +6,37 @@ for the choice itself. The log keeps the columns, and makes rows of them when so
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 import msgspec
 import numpy as np
 import polars as pl
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from engine.answers import answers
 from engine.arms import EXPLORING, NEVER_CONTACTED
 from engine.asked import Asked, asked, purposes
-from engine.block import CONTACTS, OUTCOMES, as_json, pack, table
+from engine.block import CONTACTS, OUTCOMES, as_json, left_as_json, pack, table
+from engine.budget.book import Book, Prices
+from engine.budget.tariff import settling
 from engine.calendar import microseconds
-from engine.choose import Choices, Live, choose
-from engine.coded import coded, nothing_in, where
-from engine.domain import Program
+from engine.choose import Choices, Live, choose, leading
+from engine.coded import coded, nothing_in, same, where
 from engine.facts import Facts
-from engine.feasible import Funnel, Reason, counted, told
+from engine.feasible import Feasible, Funnel, Reason, counted, merge, told
 from engine.profiles import CONSENT
-from engine.situation import Situations
+from engine.situation import Limit, Situations
 from engine.store import blocks, folds
 from engine.store.directory import hashes
 from engine.texts import with_texts
 from engine.unfold import CHOICE, Header, masks
+from policies.base import Ints
 
 FOLD = 2048  # decisions of one fold: whoever is asked for alone has to be found in no more
 TOGETHER = 1024  # customers chosen for at once: their (n, k) arrays stay near the processor
@@ -45,11 +50,6 @@ class Settled:
     funnel: Funnel
 
 
-def takes(program: Program) -> bool:
-    """Whether all that its decisions depend on can be had by columns: not what is left of budgets."""
-    return not program.budgets
-
-
 def decide(
     connection: Connection,
     current: Live,
@@ -57,28 +57,79 @@ def decide(
     name: str,
     at: datetime,
     seen: Callable[[Situations, Choices], None] = lambda asked, made: None,
+    prices: Prices | None = None,
 ) -> Settled:
     """Decide and log, in the open transaction and in a batch of that name, for customers known by facts.
 
     Args:
         seen: is shown what some are decided on and what was chosen, some hundred at a time, in order.
+        prices: shadow prices to go by, where the program has budgets.
     """
     requests, part = asked(connection, current, facts, name, at), facts.table
-    chosen, dropped, reasons = [], [], tuple[Reason, ...]()
-    for start in range(0, part.height, TOGETHER):
-        some = requests.between(start, start + TOGETHER)
-        choices = choose(current, some)
+    book = Book(connection, current.program, [microseconds(at)], prices) if current.program.budgets else None
+    chosen, limits, dropped = [], [], _Dropped()
+    for some, choices in _turns(current, requests, book):
         seen(some, choices)
         chosen.append(_Chosen.of(choices))
-        dropped.append(counted(choices.feasible))
-        reasons = choices.feasible.reasons  # those of the program, the same every time
+        limits += [some.limits[0]] * len(choices.action)
+        dropped.add(choices.feasible)
     made, s = _joined(chosen), requests.situations
-    header, logged = _header(current, facts, made, name, at), pl.DataFrame(_choices(s, made))
-    _log(connection, header, facts, requests, logged)
-    counts, nothing = (sum(each) for each in zip(*dropped, strict=True))
+    header, logged = _header(current, made, name, at), pl.DataFrame(_choices(s, made))
+    numbers = _log(connection, header, facts, requests, logged, limits)
+    if book is not None:
+        book.close(numbers)
     who = [part["customer"], requests.id.alias("id"), _spelt("arm", s.arm)]
     table = with_texts(current.program, answers(header.actions, who, logged, header.fallback), part)
-    return Settled(table, told(reasons, (part.height, len(header.actions)), counts, nothing))
+    return Settled(table, dropped.told())
+
+
+def _turns(current: Live, requests: Asked, book: Book | None) -> Iterator[tuple[Situations, Choices]]:
+    """The choices in order; those of one turn, as in `engine.decide`, made with what was left before it."""
+    n, start, limits = len(requests.situations), 0, None
+    at_us = requests.situations.at_us[0]
+    while start < n:
+        some = requests.between(start, start + TOGETHER)
+        if book is not None:
+            limits = book.left(at_us) if limits is None else limits
+            some = changed(some, limits=same(limits, len(some)))
+        choices = choose(current, some)
+        if book is not None and (stand := book.fits(choices)) < len(some):
+            choices, limits = leading(choices, stand), None
+        if book is not None:
+            book.take(choices)
+        if len(choices.action):
+            yield some, choices
+        start += len(choices.action)
+
+
+class _Dropped:
+    """What the funnel dropped so far."""
+
+    def __init__(self) -> None:
+        self._funnels = list[Funnel]()
+        self._reasons, self._pairs = tuple[Reason, ...](), (0, 0)
+        self._counts, self._nothing = np.zeros(0, dtype=np.int64), 0
+
+    def add(self, made: Feasible) -> None:
+        """Count more of it; the reasons are the same until a budget has something else left."""
+        counts, nothing = counted(made)
+        if made.reasons != self._reasons:
+            self._close()
+            self._reasons, self._pairs = made.reasons, (0, made.mask.shape[1])
+            self._counts, self._nothing = np.zeros_like(counts), 0
+        self._pairs = self._pairs[0] + len(made.mask), self._pairs[1]
+        self._counts = self._counts + counts
+        self._nothing += nothing
+
+    def told(self) -> Funnel:
+        """All of it."""
+        self._close()
+        return self._funnels[0] if len(self._funnels) == 1 else merge(self._funnels)
+
+    def _close(self) -> None:
+        if self._pairs[0]:
+            self._funnels.append(told(self._reasons, self._pairs, self._counts, self._nothing))
+            self._pairs = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +162,7 @@ def _joined(parts: Sequence[_Chosen]) -> _Chosen:
     return _Chosen(*(np.concatenate([getattr(one, name) for one in parts]) for name in _Chosen.__slots__))
 
 
-def _header(current: Live, facts: Facts, made: _Chosen, name: str, at: datetime) -> Header:
+def _header(current: Live, made: _Chosen, name: str, at: datetime) -> Header:
     program = current.program
     return Header(
         program.name,
@@ -121,16 +172,22 @@ def _header(current: Live, facts: Facts, made: _Chosen, name: str, at: datetime)
         current.snapshot_version,
         current.fallback or None,
         program.salt,
-        tuple(one.name for one in program.attributes) if facts.keep else None,
+        tuple(one.name for one in program.attributes),
         made.feasible.shape[1],
         tuple((one.name, one.offer, one.channel, one.slot) for one in program.actions),
+        settling(program),
     )
 
 
 def _log(
-    connection: Connection, header: Header, facts: Facts, requests: Asked, choices: pl.DataFrame
-) -> None:
-    """Keep the decisions as folds of the log."""
+    connection: Connection,
+    header: Header,
+    facts: Facts,
+    requests: Asked,
+    choices: pl.DataFrame,
+    limits: Sequence[Mapping[str, Limit]],
+) -> Ints:
+    """Keep the decisions as folds of the log: (n,) their numbers in it."""
     part, s = facts.table, requests.situations
     fixed = [
         part["customer"],
@@ -141,19 +198,39 @@ def _log(
         *([] if nothing_in(s.contacts) else [as_json(CONTACTS, s.contacts)]),
         *([] if nothing_in(s.outcomes) else [as_json(OUTCOMES, s.outcomes)]),
         *([] if facts.asked is None else [facts.asked.alias("asked")]),
+        *([] if not limits[0] else [left_as_json(limits)]),
         *choices,
     ]
     consent = part.select(pl.col(name).alias(name.removeprefix(CONSENT)) for name in purposes(part))
     values = part.drop("customer", "zone", *purposes(part), strict=False)
-    columns, common = table(fixed, values, consent, facts.dated), msgspec.msgpack.encode(header)
-    customer = hashes(s.customer)
-    for start in range(0, part.height, FOLD):
-        rows = slice(start, start + FOLD)
-        number = blocks.put_block(connection, pack(columns[rows]))
-        own = (customer[rows], requests.id_hash[rows])
-        folds.put(connection, number, header.program, header.name, common, *own)
-    if facts.asked is not None:  # what is found by the key of another id is a row
-        folds.ids(connection, requests.id.to_list())
+    columns, customer = table(fixed, values, consent, facts.dated), hashes(s.customer)
+    number = np.zeros(part.height, dtype=np.int64)
+    for row, own, merged in _folds(header, facts):
+        logged = columns[row] if merged else columns[row].drop("asked", strict=False)
+        block, common = blocks.put_block(connection, pack(logged)), msgspec.msgpack.encode(own)
+        hashed = customer[row], requests.id_hash[row]
+        first = folds.put(connection, block, header.program, header.name, common, *hashed)
+        number[row] = np.arange(first, first + logged.height)
+        if merged:  # what is found by the key of another id is a row
+            folds.ids(connection, requests.id[row].to_list())
+    return number
+
+
+def _folds(header: Header, facts: Facts) -> Iterator[tuple[slice | Ints, Header, bool]]:
+    """The rows of each fold, and whether they were asked for by other ids: of those whose profiles are kept
+    in it, then of the others.
+    """
+    n, kept = facts.table.height, facts.keep
+    others = np.zeros(n, dtype=np.bool_)
+    if facts.asked is not None:
+        others = (facts.asked != facts.table["customer"]).to_numpy()
+    for keep, merged in product((True, False), (False, True)):
+        some = (kept == keep) & (others == merged)
+        own = header if keep else replace(header, profiles=None)
+        whole, place = bool(some.all()), np.flatnonzero(some)
+        for start in range(0, len(place), FOLD):
+            end = min(start + FOLD, len(place))
+            yield (slice(start, end) if whole else place[start:end]), own, merged
 
 
 def _choices(s: Situations, made: _Chosen) -> list[pl.Series]:

@@ -38,6 +38,7 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
             the customers lack have no column.
         width: bytes of a feasible set.
         actions: name, offer, channel and slot of each.
+        settling: kinds of outcome that settle or release what the decisions drew on budgets.
     """
 
     program: str
@@ -50,6 +51,7 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
     profiles: tuple[str, ...] | None
     width: int
     actions: tuple[tuple[str, str, str, str], ...]
+    settling: tuple[str, ...] = ()
 
 
 header_of = msgspec.msgpack.Decoder(Header).decode

@@ -84,7 +84,7 @@ def ask(
 
 def _by_columns(current: Live, morning: Morning) -> bool:
     """Whether it may be asked as a batch; what is said of a moment would be kept as everybody's profile."""
-    return lane.takes(current.program) and not morning.moment
+    return not current.program.budgets and not morning.moment
 
 
 def _requests(morning: Morning, names: Sequence[str]) -> list[Request]:
@@ -98,8 +98,7 @@ def _facts(connection: Connection, current: Live, morning: Morning, names: Seque
     if not sort(connection, current.program, morning.name, names, met).known.all():
         return None
     part = pl.DataFrame({"customer": names})
-    ((_, facts),) = of_known(connection, current.program, part, microseconds(morning.at), met)
-    return facts
+    return of_known(connection, current.program, part, microseconds(morning.at), met)
 
 
 def _decided_by_columns(connection: Connection, current: Live, morning: Morning, facts: Facts) -> _Part:

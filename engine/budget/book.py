@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 from engine.budget import demand
 from engine.budget.pace import Pace, arrived, met, priced, to_come
 from engine.budget.tariff import LIFE_US, MICRO, Tariff, tariffs
-from engine.calendar import MICROSECOND, microseconds
+from engine.calendar import MICROSECOND
 from engine.choose import Choices
 from engine.domain import Budget, Program
-from engine.request import Request
 from engine.situation import Limit, Situation
 from engine.store import ledger
 from engine.store.rows import DecisionRow, DrawRow, LedgerRow
+from policies.base import Ints
 
 Prices = Mapping[tuple[str, int], float]  # money per unit, by budget and start of period; 0 where missing
 _MEMORY_US = 7 * 86_400_000_000  # of arrivals, for budgets for life
@@ -55,24 +55,24 @@ class Book:
     Args:
         connection: the open write transaction.
         program: has budgets.
-        requests: the group, to know its periods.
+        at_us: the moments of the group's decisions, to know its periods.
         prices: shadow prices to go by; the ledger's own, which then learn from the group, if None.
     """
 
     def __init__(
-        self, connection: Connection, program: Program, requests: Sequence[Request], prices: Prices | None
+        self, connection: Connection, program: Program, at_us: Sequence[int], prices: Prices | None
     ) -> None:
         self._connection = connection
         self._program = program
         self._prices = prices
-        self._draws: list[DrawRow] = []
+        self._draws: list[_Draws] = []
+        self._decided = 0
         self._taken: list[demand.Decided] = []
         self._pages: dict[tuple[str, int], Page] = {}
         self._shared: dict[tuple[int, ...], dict[str, Limit]] = {}
-        times = [microseconds(request.at) for request in requests]
         if any(budget.settled_by for budget in program.budgets):
-            ledger.expire(connection, program.name, min(times))
-        self._open(min(times), max(times))
+            ledger.expire(connection, program.name, min(at_us))
+        self._open(min(at_us), max(at_us))
 
     def _open(self, first_us: int, last_us: int) -> None:
         """Read every period that a contact of the group can fall into."""
@@ -109,6 +109,11 @@ class Book:
         """The situations with what each budget has left now; those of one time share it."""
         self._shared.clear()
         return [msgspec.structs.replace(one, limits=self.limits(one.at_us)) for one in situations]
+
+    def left(self, at_us: int) -> dict[str, Limit]:
+        """What each budget has left now, for decisions at that time."""
+        self._shared.clear()
+        return self.limits(at_us)
 
     def reprice(self, prices: Prices) -> None:
         """Go by other prices from now on."""
@@ -170,40 +175,34 @@ class Book:
             stand = min(stand, int(np.argmax(over)) if over.any() else stand)
         return stand
 
-    def take(self, choices: Choices, rows: Sequence[DecisionRow]) -> None:
-        """Draw what logged choices use up, and remember what they asked for."""
+    def take(self, choices: Choices, rows: Sequence[DecisionRow] = ()) -> None:
+        """Draw what choices use up; with the rows they are logged as, remember what they asked for."""
         for tariff in tariffs(self._program):
             drawn = tariff.cost[choices.action]
-            for i in np.flatnonzero(drawn).tolist():
-                sent = rows[i].send_at_us
-                assert sent is not None  # only contacts draw
-                self._draw(self.page(tariff, tariff.start(sent)), int(drawn[i]), rows[i])
-        self._taken.append((choices, rows))
+            if len(i := np.flatnonzero(drawn)):
+                sent_us = choices.feasible.send_us[i, choices.action[i]]
+                draws = _Draws(tariff, self._decided + i, tariff.starts(sent_us), drawn[i], sent_us)
+                self._draw(draws)
+        self._decided += len(choices.action)
+        if rows:
+            self._taken.append((choices, rows))
 
-    def _draw(self, page: Page, amount: int, row: DecisionRow) -> None:
-        budget = page.tariff.budget
-        if budget.settled_by:
-            page.reserved += amount
-            state, until = "reserved", _until(budget, row)
-        else:
-            page.used += amount
-            state, until = "used", None
-        self._draws.append(
-            DrawRow(
-                budget.name,
-                self._program.name,
-                page.start_us,
-                amount,
-                budget.settled_by,
-                state,
-                until,
-                row.id,
-            )
-        )
+    def _draw(self, draws: _Draws) -> None:
+        self._draws.append(draws)
+        for start in np.unique(draws.start_us).tolist():
+            page, amount = self.page(draws.tariff, start), int(draws.amount[draws.start_us == start].sum())
+            if draws.tariff.budget.settled_by:
+                page.reserved += amount
+            else:
+                page.used += amount
 
-    def close(self) -> None:
-        """Move the prices by what the group asked for, and write all periods and draws."""
-        if not self._taken:
+    def close(self, numbers: Ints | None = None) -> None:
+        """Move the prices by what the group asked for, and write all periods and draws.
+
+        Args:
+            numbers: of all decisions in the log, where they were taken without rows.
+        """
+        if not self._decided:
             return
         if self._prices is None:
             first = self._taken[0][1][0].at_us
@@ -212,7 +211,10 @@ class Book:
                 if until is not None and page.start_us - page.tariff.ahead_us <= first < until:
                     page.pace = self._moved(page, until)
         ledger.put_pages(self._connection, [_row(self._program, page) for page in self._pages.values()])
-        ledger.put_draws(self._connection, self._draws)
+        if numbers is None:
+            numbers = ledger.numbers(self._connection, [row.id for _, rows in self._taken for row in rows])
+        every = [row for draws in self._draws for row in draws.rows(self._program.name, numbers)]
+        ledger.put_draws(self._connection, every)
 
     def _moved(self, page: Page, until_us: int) -> Pace:
         """The pace of a period after the group."""
@@ -229,10 +231,38 @@ class Book:
         return pace if coming is None else priced(pace, page.left / MICRO, coming)
 
 
-def _until(budget: Budget, row: DecisionRow) -> int:
-    """When a reservation is released."""
-    sent = row.at_us if row.send_at_us is None else row.send_at_us
-    return _FOREVER_US if budget.hold is None else sent + budget.hold // MICROSECOND
+@dataclass(frozen=True, slots=True)
+class _Draws:
+    """What m decisions draw on one budget.
+
+    Attributes:
+        decision: (m,) which of the group each is.
+        start_us, amount, sent_us: (m,) start of the period, millionths, and when the contact is sent.
+    """
+
+    tariff: Tariff
+    decision: Ints
+    start_us: Ints
+    amount: Ints
+    sent_us: Ints
+
+    def rows(self, program: str, numbers: Ints) -> list[DrawRow]:
+        """The rows of the ledger, of decisions with those numbers in the log."""
+        budget = self.tariff.budget
+        state = "reserved" if budget.settled_by else "used"
+        until = [_until(budget, sent_us) for sent_us in self.sent_us.tolist()]
+        columns = (one.tolist() for one in (numbers[self.decision], self.start_us, self.amount))
+        return [
+            DrawRow(number, budget.name, program, start_us, amount, budget.settled_by, state, until_us)
+            for number, start_us, amount, until_us in zip(*columns, until, strict=True)
+        ]
+
+
+def _until(budget: Budget, sent_us: int) -> int | None:
+    """When a reservation is released; None for what is no reservation."""
+    if not budget.settled_by:
+        return None
+    return _FOREVER_US if budget.hold is None else sent_us + budget.hold // MICROSECOND
 
 
 def _page(tariff: Tariff, row: LedgerRow) -> Page:

@@ -7,7 +7,7 @@ customers themselves, or on a sample of them that stands for all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,10 +18,11 @@ from engine.budget import demand
 from engine.budget.book import Book, Page, Prices
 from engine.budget.tariff import MICRO, tariffs
 from engine.choose import Live, Weighed, chances, charged, weigh
+from engine.coded import Coded, levels
 from engine.enrol import enrol
 from engine.gather import gather
 from engine.request import Request
-from engine.situation import Situations, columns
+from engine.situation import Limit, Situations, columns
 from engine.store import decisions
 from policies.base import Floats, Mask
 
@@ -49,9 +50,14 @@ def prices(connection: Connection, live: Live, requests: Sequence[Request], time
         return {}
     ids, contexts = [one.customer for one in fresh], [one.context for one in fresh]
     enrolled = enrol(connection, live.program, ids, fresh[0].at, contexts)
-    book = Book(connection, live.program, fresh, {})
-    situations = columns(live.program, book.limited(gather(connection, live.program, fresh, enrolled)))
-    market = _market(live, book, situations, times)
+    gathered = gather(connection, live.program, fresh, enrolled)
+    return solved(connection, live, columns(live.program, gathered), times)
+
+
+def solved(connection: Connection, live: Live, situations: Situations, times: float) -> Prices:
+    """As `prices`, for situations without what budgets have left."""
+    book = Book(connection, live.program, levels(situations.at_us), {})
+    market = _market(live, book, replace(situations, limits=_limits(book, situations)), times)
     return _cleared(market) if market.lots else {}
 
 
@@ -126,11 +132,17 @@ def _cleared(market: _Market) -> Prices:
 def _use(market: _Market, price: Floats) -> Floats:
     """Units of each lot that the batch is expected to use at those prices."""
     market.book.reprice(_named(market.lots, price))
-    limits = [market.book.limits(at_us) for at_us in market.situations.at_us]
-    situations = replace(market.situations, limits=limits)
+    situations = replace(market.situations, limits=_limits(market.book, market.situations))
     charge = charged(market.live, situations, market.weighed)
     _, pmf = chances(market.live, situations, market.weighed, charge)
     return np.array([demand.expected(lot.page.tariff, pmf, lot.here, market.served) for lot in market.lots])
+
+
+def _limits(book: Book, situations: Situations) -> Sequence[Mapping[str, Limit]]:
+    """(n,) what budgets have left for each."""
+    at_us = situations.at_us
+    limits = [book.limits(one) for one in levels(at_us)]
+    return Coded(at_us.place, limits) if isinstance(at_us, Coded) else limits
 
 
 def _named(lots: Sequence[_Lot], price: Floats) -> Prices:

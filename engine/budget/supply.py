@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.assign import uniforms
 from engine.budget.tariff import MICRO, Tariff, tariffs
+from engine.coded import Coded
 from engine.domain import Program
 from engine.hurdles import BUDGET, Numbers, Reason
 from engine.situation import Limit, Situations
@@ -78,6 +79,8 @@ def alike(limits: Sequence[Mapping[str, Limit]]) -> list[Ints]:
     """The rows, those that share one object of limits together."""
     if len(limits) == 1:
         return [np.zeros(1, dtype=np.int64)]
+    if isinstance(limits, Coded):
+        return [np.flatnonzero(limits.place == one) for one in np.unique(limits.place)]
     shared: dict[int, list[int]] = {}
     for i, one in enumerate(limits):
         shared.setdefault(id(one), []).append(i)

@@ -13,6 +13,7 @@ from engine.calendar import MICROSECOND, instant, known_zone, microseconds
 from engine.domain import Action, Budget, Program
 from engine.once import once
 from engine.period import Period
+from engine.store.ledger import RELEASES
 from policies.base import Ints
 
 MICRO = 1_000_000  # the ledger counts whole millionths of a unit: sums come out exact
@@ -99,6 +100,13 @@ def tariffs(program: Program) -> tuple[Tariff, ...]:
     """The budgets of a program that some action draws on."""
     made = (_tariff(program, budget) for budget in program.budgets)
     return tuple(one for one in made if len(one.members))
+
+
+@once
+def settling(program: Program) -> tuple[str, ...]:
+    """The kinds of outcome that settle or release what decisions draw; none if they draw nothing."""
+    kinds = {one.settled_by for one in program.budgets} - {""}
+    return tuple(sorted(kinds | set(RELEASES))) if program.budgets else ()
 
 
 def micro(amount: float) -> int:

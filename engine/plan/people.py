@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from engine.budget.book import Book
+from engine.calendar import microseconds
 from engine.domain import Program
 from engine.enrol import Enrolled
 from engine.gather import gather
@@ -26,4 +27,4 @@ def people(connection: Connection, program: Program, ids: Sequence[str], at: dat
     if not program.budgets or not situations:
         return situations
     unsettled = tuple(replace(budget, settled_by="", hold=None) for budget in program.budgets)
-    return Book(connection, replace(program, budgets=unsettled), requests[:1], None).limited(situations)
+    return Book(connection, replace(program, budgets=unsettled), [microseconds(at)], None).limited(situations)

@@ -104,8 +104,9 @@ class _Turn:
 
 def put(
     c: Connection, number: int, program: str, name: str, header: bytes, customers: Hashes, ids: Hashes
-) -> None:
-    """Keep decisions as the fold of a block (`engine.store.blocks`), and set aside their places in the log.
+) -> int:
+    """Keep decisions as the fold of a block (`engine.store.blocks`), and set aside their places in the log;
+    the first of them is returned.
 
     Args:
         name: of the batch: the key of each decision is "NAME:CUSTOMER".
@@ -118,6 +119,7 @@ def put(
     execute(c, _SET_LAST if found else _BEGIN, log="decision", last=last + n)
     run_many(c, _INSERT, [(number, program, name, last + 1, n, header, customers.tobytes(), ids.tobytes())])
     c.info[_TURN] = _Turn(c.get_transaction(), number, c.get_execution_options()["folds"], True)
+    return last + 1
 
 
 def customers(c: Connection, ids: Collection[str]) -> None:

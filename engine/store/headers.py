@@ -15,10 +15,13 @@ _HEADER = prepare(select(_fold.c.header).where(_fold.c.number == bindparam("numb
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """The time that the decisions were made for, and whether the fold keeps profiles."""
+    """The time that the decisions were made for, whether the fold keeps profiles, and which kinds of outcome
+    settle what the decisions drew on budgets.
+    """
 
     at_us: int
     profiles: bool
+    settling: frozenset[str]
 
 
 def common(c: Connection, number: int) -> Common:
@@ -28,5 +31,5 @@ def common(c: Connection, number: int) -> Common:
     known: dict[int, Common] = c.get_execution_options()["folds"].common
     if number not in known:
         header = header_of(run(c, _HEADER, number=number)[0][0])
-        known[number] = Common(header.at_us, header.profiles is not None)
+        known[number] = Common(header.at_us, header.profiles is not None, frozenset(header.settling))
     return known[number]

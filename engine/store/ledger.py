@@ -11,8 +11,11 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, literal_column, null, or_, select, update
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, bindparam, func, literal_column, null, or_, select, update
 
+from engine.store import settling
 from engine.store.rows import DrawRow, LedgerRow
 from engine.store.sqlite import among, ids, upsert
 from engine.store.statement import execute, prepare, prepare_insert, run, run_many
@@ -58,15 +61,9 @@ _MOVE = prepare(
 _LEFT = prepare(select(_ledger.c.quota - _ledger.c.used - _ledger.c.reserved).where(*_page))
 
 _DRAWN = [one.name for one in fields(DrawRow)]
-_DRAW = prepare(
-    insert(_draw).from_select(
-        ["decision", *_DRAWN[:-1]],
-        select(_decision.c.seq, *(bindparam(name) for name in _DRAWN[:-1])).where(
-            _decision.c.id == bindparam("decision")
-        ),
-    )
-)
-_drawn = attrgetter(*_DRAW.names)
+_DRAW = prepare_insert(_draw, _DRAWN)
+_drawn = attrgetter(*_DRAWN)
+_NUMBERS = prepare(select(_decision.c.id, _decision.c.seq).where(among(_decision.c.id)))
 _due = (_draw.c.program == bindparam("its_program"), _draw.c.until_us <= bindparam("now_us"))
 _DUE = prepare(
     select(_draw.c.budget, _draw.c.start_us, func.sum(_draw.c.amount))
@@ -76,6 +73,7 @@ _DUE = prepare(
 _EXPIRE = prepare(update(_draw).where(*_due).values(state="expired", until_us=null()))
 _ANY = prepare(select(literal_column("1")).select_from(_draw).limit(1))
 _new = _outcome.c.seq > bindparam("before")
+_CAME = prepare(select(_outcome.c.customer, _outcome.c.kind).where(_new))
 _told = [_outcome.c.seq, _outcome.c.kind, *(_draw.c[name] for name in ("decision", "budget"))]
 _joined = select(*_told).where(
     _draw.c.decision == _decision.c.seq, _outcome.c.customer == _decision.c.customer
@@ -134,6 +132,12 @@ def put_draws(c: Connection, rows: Sequence[DrawRow]) -> None:
     run_many(c, _DRAW, [_drawn(row) for row in rows])
 
 
+def numbers(c: Connection, decisions: Sequence[str]) -> NDArray[np.int64]:
+    """(n,) the numbers in the log of decisions that have rows, by their ids."""
+    found = dict(run(c, _NUMBERS, wanted=ids(decisions)))
+    return np.array([found[one] for one in decisions], dtype=np.int64)
+
+
 def overdue(c: Connection, program: str, now_us: int) -> list[tuple[str, int, int]]:
     """What was reserved until `now_us` at the latest and not settled: budget, start of period, amount."""
     return [tuple(values) for values in run(c, _DUE, its_program=program, now_us=now_us)]
@@ -156,6 +160,7 @@ def settle(c: Connection, before: int) -> None:
     """
     if not run(c, _ANY):
         return
+    settling.have_rows(c, run(c, _CAME, before=before))
     reached = run(c, _NAMED, before=before) + run(c, _UNNAMED, before=before)
     for _, kind, decision, budget in sorted(reached):
         _settle_one(c, kind, decision, budget)

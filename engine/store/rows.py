@@ -269,8 +269,12 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class DrawRow:
-    """What a decision draws on a period of a budget; `until_us` is when a reservation is released."""
+    """What a decision, by its number in the log, draws on a period of a budget.
 
+    `until_us` is when a reservation is released.
+    """
+
+    decision: int
     budget: str
     program: str
     start_us: int
@@ -278,4 +282,3 @@ class DrawRow:
     settled_by: str
     state: str
     until_us: int | None
-    decision: str
