@@ -17,6 +17,7 @@ from engine.commands.shared import (
     ProgramOption,
     StoreOption,
     at_work,
+    counted,
     moment,
     show_json,
 )
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from engine.store import Store
 
 NEWEST = 1000  # decisions of the quarantine that are told
+_ODD = {  # words of the reasons of `engine.teach`, `engine.sources` and `engine.plausible` -> what they are
+    "in the time of per_customer": "beyond the goal's per_customer",
+    "in the time of per_source": "with outcomes beyond its per_source",
+    "see at_most": "with an outcome beyond its at_most",
+    "the most that is learnt": "with a reward that is learnt as less",
+}
 AfreshOption = Annotated[
     bool, typer.Option("--afresh", help="Learn the whole log again, by the program as it is now.")
 ]
@@ -164,11 +171,16 @@ def _tell_odd(store: Store, name: str, json: bool) -> None:
     from engine.store import quarantine
 
     with store.read() as connection:
-        found = quarantine.listed(connection, name, NEWEST)
+        found, every = quarantine.listed(connection, name, NEWEST), quarantine.counted(connection, name)
+        kinds = [(quarantine.counted(connection, name, words), said) for words, said in _ODD.items()]
     if json:
         return show_json([dataclasses.asdict(one) for one in found])
     if not found:
         print(f"Everything that '{name}' learnt was learnt as it stood.")
+    else:
+        told = ", ".join(f"{count:,} {said}" for count, said in kinds if count)
+        newest = f" The newest {len(found):,}:" if len(found) < every else ""
+        print(f"Not learnt as they stood: {counted(every, 'decision')} ({told}).{newest}")
     for one in found:
         print(f"{one.id}  {one.customer}  {instant(one.at_us):%Y-%m-%d %H:%M}  {one.reason}")
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from engine.store.rows import QuarantineRow
 from engine.store.sqlite import among, ids, upsert
@@ -24,6 +24,11 @@ _LISTED = prepare(
     .order_by(_quarantine.c.decision.desc())
     .limit(bindparam("limit"))
 )
+_COUNTED = prepare(
+    select(func.count()).where(
+        _quarantine.c.program == bindparam("program"), _quarantine.c.reason.like(bindparam("like"))
+    )
+)
 
 
 def note(c: Connection, program: str, settled: Sequence[int], reasons: Mapping[int, str], at_us: int) -> None:
@@ -40,3 +45,8 @@ def clear(c: Connection, program: str) -> None:
 def listed(c: Connection, program: str, limit: int) -> list[QuarantineRow]:
     """The newest `limit` decisions noted."""
     return [QuarantineRow(*values) for values in run(c, _LISTED, program=program, limit=limit)]
+
+
+def counted(c: Connection, program: str, words: str = "") -> int:
+    """How many decisions are noted with a reason that has these words in it; all of them for none."""
+    return int(run(c, _COUNTED, program=program, like=f"%{words}%")[0][0])

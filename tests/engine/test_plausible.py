@@ -175,3 +175,22 @@ def test_the_verb_tells_what_was_set_aside(tmp_path: Path, capsys: pytest.Captur
     opened.close()
     assert main(["learn", "-p", "spring", "--quarantine", "--store", str(path)]) == 0
     assert "c1" in (told := capsys.readouterr().out) and "learnt as 50" in told
+    assert told.startswith("Not learnt as they stood: 1 decision (1 with an outcome beyond its at_most).\n")
+
+
+def test_the_verb_counts_all_that_was_set_aside_by_what_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store.db"
+    opened = open_store(path)
+    with opened.write() as connection:
+        lived(connection, LIMITED.replace("at_most: 50", "at_most: 6"), None)
+    opened.close()
+    monkeypatch.setattr("engine.commands.learn.NEWEST", 2)
+    assert main(["learn", "-p", "spring", "--quarantine", "--store", str(path)]) == 0
+    first, *rows = capsys.readouterr().out.splitlines()
+    with open_store(path).read() as connection:
+        every = quarantine.counted(connection, "spring")
+        assert every == quarantine.counted(connection, "spring", "see at_most") > len(rows) == 2
+    kinds = f"({every} with an outcome beyond its at_most)"
+    assert first == f"Not learnt as they stood: {every} decisions {kinds}. The newest 2:"
