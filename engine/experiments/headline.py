@@ -23,6 +23,11 @@ AGAINST = {
     "eligibility_only": "decisioning by eligibility alone",
     "policy": "the policy with customers it learns from",
 }
+_NOBODY = ("global_holdout", "holdout")  # whom nothing is sent to
+_REMEDY = (
+    "raise `cost` to what a contact really takes, price in `goal` those who leave, or predict what a contact "
+    "changes in place of who responds."
+)
 _NARROWS = "it narrows as customers come and time passes."
 _WHO = {
     "programs": "All programs together",
@@ -80,13 +85,22 @@ def headline(
     if span.low > 0:
         return _kept(f"{head}; keep it.", watched, harmed)
     if span.high < 0:
-        guidance = f"{who} earned less than {against}, beyond chance. Stop it, and look for the reason below."
-        return Verdict(f"{head}; stop it.", "Stop it", guidance, "red")
+        return Verdict(f"{head}; stop it.", "Stop it", _stopped(who, control), "red")
     guidance = (
         f"Anything from {number(span.low, span)} to {number(span.high, span)} {pace.per} is possible. Go on; "
         + (_NARROWS if arm == "programs" else "nextbest report --plan says how long it takes to know.")
     )
+    if span.value < 0 and control in _NOBODY:
+        guidance = f"{guidance} So far contacts lose money, which may be luck. If it stays so, {_REMEDY}"
     return Verdict(f"{head}; not decided yet.", "Not decided yet", _warned(guidance, harmed), "yellow")
+
+
+def _stopped(who: str, control: str) -> str:
+    """What to do about a proven loss; where the others get nothing, it is the contacts that lose."""
+    lost = f"{who} earned less than {AGAINST[control]}, beyond chance"
+    if control not in _NOBODY:
+        return f"{lost}. Stop it, and look for the reason below."
+    return f"{lost}: the contacts lose money. Stop them, or {_REMEDY}"
 
 
 def _kept(sentence: str, watched: Sequence[Watch], harmed: Sequence[Watch]) -> Verdict:

@@ -130,8 +130,20 @@ def sentences(plan: Outlook) -> tuple[str, ...]:
     return (
         f"An effect of {plan.wanted:,.3g} per customer and month of {plan.arm} over {plan.control} is found "
         f"with {chance} chance {when}, reading every day, with the {plan.customers:,} customers of today.",
-        f"Keeping {plan.control} costs {number(cost.value, cost)} a month "
-        f"({number(cost.low, cost)} to {number(cost.high, cost)}), if the effect measured is true.",
+        _kept(plan.arm, plan.control, cost),
+    )
+
+
+def _kept(arm: str, control: str, cost: Interval) -> str:
+    """What keeping the control costs; where the arm earned less, keeping it saves."""
+    if cost.value < 0:
+        return (
+            f"Keeping {control} saves {number(-cost.value, cost)} a month ({number(-cost.high, cost)} to "
+            f"{number(-cost.low, cost)}), if the effect measured is true: so far {arm} earned less than it."
+        )
+    return (
+        f"Keeping {control} costs {number(cost.value, cost)} a month "
+        f"({number(cost.low, cost)} to {number(cost.high, cost)}), if the effect measured is true."
     )
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from engine.cli import main
 from engine.errors import RefusedError
+from engine.experiments.planning import sentences
 from engine.experiments.program import ProgramReport, report_program
 from engine.experiments.program_document import table
 from engine.experiments.program_page import render
@@ -86,6 +87,40 @@ def test_a_gain_is_told_by_the_month_and_kept(won: ProgramReport) -> None:
     assert won.verdict.sentence.startswith("Decisioning earned ")
     assert "more per customer per month than no contact (95 % interval" in won.verdict.sentence
     assert won.verdict.sentence.endswith("); keep it.")
+
+
+def test_a_proven_loss_against_no_contact_names_the_contacts_and_the_remedy(tmp_path: Path) -> None:
+    verdict = read(tmp_path, spoiled(2000, 0.9)).verdict
+    assert (verdict.heading, verdict.status) == ("Stop it", "red")
+    assert "less per customer per month than no contact" in verdict.sentence
+    assert "the contacts lose money" in verdict.guidance and "or raise `cost`" in verdict.guidance
+
+
+def test_a_loss_that_may_be_luck_is_called_so(tmp_path: Path) -> None:
+    found = read(tmp_path, spoiled(600, 0.1))
+    verdict = found.verdict
+    assert (verdict.heading, verdict.status) == ("Not decided yet", "yellow")
+    assert "So far contacts lose money, which may be luck." in verdict.guidance
+    assert found.plan is not None and found.plan.holdout_cost.value < 0.0
+    assert "Keeping holdout saves" in sentences(found.plan)[1]
+
+
+def test_a_loss_against_todays_rules_does_not_blame_contacts(tmp_path: Path) -> None:
+    text = TEXT.replace("holdout: 0.2", "").replace("bau: 0.2,", "bau: 0.4")
+    people = [
+        one if one.arm != "holdout" else Person("bau", 0, (0, 7), one.outcomes) for one in spoiled(2000, 0.9)
+    ]
+    verdict = read(tmp_path, people, text=text).verdict
+    assert verdict.heading == "Stop it" and "contacts lose money" not in verdict.guidance
+
+
+def spoiled(n: int, share: float) -> list[Person]:
+    """Customers of whom that share of the policy's buys nothing, where all others do."""
+    chance = np.random.default_rng(3)
+    return [
+        Person(one.arm, 0, one.contacts) if one.arm == "policy" and chance.random() < share else one
+        for one in crowd(n, gain=0.0)
+    ]
 
 
 def test_the_last_day_of_the_curve_is_the_headline(won: ProgramReport) -> None:
