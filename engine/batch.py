@@ -270,7 +270,8 @@ def _texts(rows: Sequence[DecisionRow], program: Program) -> list[pl.Series]:
 
 def _refuse_used_name(store: Store, batch: Batch, roster: Roster) -> None:
     ids = next(roster.tables())["customer"]
-    first = dict.fromkeys([*ids.head(CHUNK), *ids.sort().head(CHUNK)])  # those of the first transaction
+    parts = ids.head(CHUNK), ids.sort().head(CHUNK)
+    first = dict.fromkeys(one for part in parts for one in part.to_list())  # those of the first transaction
     keys = [f"{batch.name}:{one}" for one in first]
     with store.read() as connection:
         used = decisions.decisions_by_key(connection, batch.program.name, keys)
