@@ -18,7 +18,6 @@ from engine.profiles import as_typed, customer_table, unknown_columns
 from engine.tables import as_said, read_table
 
 PIECE = 131_072  # rows looked at together
-_KEPT = 256_000_000  # bytes of what was looked at that are kept, and not read again
 Stamp: TypeAlias = tuple[int, int, int]  # what tells that a file is another than it was
 
 
@@ -59,7 +58,6 @@ class File:
         rows: the file: a Parquet file is read as it is asked for, any other was read whole.
         starts: the rows at which pieces start, and how many rows there are.
         stamp: of the file when every row was looked at.
-        kept: the tables of the first pieces, as far as there is room for them.
         ignored: columns that the program does not know.
     """
 
@@ -69,7 +67,6 @@ class File:
     rows: pl.LazyFrame
     starts: list[int]
     stamp: Stamp
-    kept: list[pl.DataFrame]
     ignored: list[str]
 
     @property
@@ -83,12 +80,11 @@ class File:
         Raises:
             InputError: the file is no longer the one that was looked at.
         """
-        for i, (start, end) in enumerate(pairwise(self.starts)):
-            kept = self.kept[i] if i < len(self.kept) else None
-            piece = self.rows.slice(start, end - start).collect() if kept is None else kept
+        for start, end in pairwise(self.starts):
+            piece = self.rows.slice(start, end - start).collect()
             if _stamp(self.path) != self.stamp:
                 raise InputError(f"{self.path}: was changed while it was read; give a file that stays.")
-            yield as_typed(self.program, piece, self.customer) if kept is None else kept
+            yield as_typed(self.program, piece, self.customer)
 
 
 def open_rows(path: Path) -> pl.LazyFrame:
@@ -119,14 +115,10 @@ def open_file(program: Program, path: Path, rows: pl.LazyFrame, customer: str = 
         stamp, height = _stamp(path), int(rows.select(pl.len()).collect().item())
         ignored = unknown_columns(program, rows.collect_schema().names(), customer)
         rows, starts, hashes = rows.select(pl.exclude(ignored)), _starts(path, height), []
-        kept, left = list[pl.DataFrame](), _KEPT
         for start, end in pairwise(starts):
             table = customer_table(program, rows.slice(start, end - start).collect(), path, customer, start)
             hashes.append(table["customer"].hash().to_numpy())
-            left -= int(table.estimated_size())
-            if left > 0:
-                kept.append(table)
-    made = File(path, program, customer, rows, starts, stamp, kept, ignored)
+    made = File(path, program, customer, rows, starts, stamp, ignored)
     _refuse_repeats(made, np.concatenate(hashes))
     return made
 

@@ -171,18 +171,15 @@ def test_another_ending_is_refused(tmp_path: Path) -> None:
         check_out(tmp_path / "out.xlsx")
 
 
-@pytest.mark.parametrize("pieces", [0, 1, 3])
 def test_a_file_is_read_in_pieces_and_every_row_looked_at_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pieces: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.roster.PIECE", 15)
-    monkeypatch.setattr("engine.roster._KEPT", pieces * (table().head(15).estimated_size() + 64))
     path = tmp_path / "customers.parquet"
     FRAME.write_parquet(path)
     roster = open_file(PROGRAM, path, open_rows(path))
     assert (roster.height, roster.ignored) == (40, ["shoe_size"])
     assert [one.height for one in roster.tables()] == [15, 15, 10]
-    assert len(roster.kept) == pieces
     assert pl.concat(roster.tables()).equals(table())
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(InputError, match="was changed while it was read"):
