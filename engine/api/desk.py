@@ -1,7 +1,8 @@
 """Where callers wait for decisions: decided in groups, durable in one commit, and answered in time.
 
-The event loop decides and writes, and a scribe flushes. Two threads that both compute hand Python's lock to
-and fro, and each answer sent waits for it. While the disk is waited for, the loop words the answers.
+The event loop computes and a scribe waits for the disk. Two threads that both compute hand Python's lock to
+and fro every few milliseconds, and each answer sent waits for it. While the disk is waited for, the loop
+words the answers.
 
 The deadline runs from the moment of asking. When it passes
 
@@ -58,7 +59,7 @@ class Desk:
         self._owed = Owed()
         self._log: Log | None = None  # decided and not written yet
         self._clock: deque[Asked] = deque()
-        self._ticking = self._writing = self._began = self._committed = self._pausing = self._closed = False
+        self._ticking = self._writing = self._began = self._pausing = self._closed = False
         self._idle = asyncio.Event()
         self._asked_s = 0.0
         self._enough = 0  # requests that the next group waits for, while it waits
@@ -143,20 +144,19 @@ class Desk:
             if connection is None:
                 self._scribe.ask(self._after_others)
             else:
-                failed = self._decide(connection) or self._commit()
-                self._scribe.ask(partial(store.end, failed))
+                failed = self._decide(connection)
+                self._scribe.ask(partial(self._end, failed, self._log))
                 if failed is None:
                     self._word()
 
-    def _commit(self) -> BaseException | None:
-        """Write what was decided, and commit it if flushing can be left to the scribe; what went wrong."""
+    def _end(self, error: BaseException | None, log: Log | None) -> None:
+        """In the scribe's thread: write what was decided, and commit."""
         try:
-            if self._log is not None:
-                self._log.write()
-            self._committed = self._service.store.write_ahead()
-        except BaseException as error:  # whatever it is, the transaction has to be ended
-            return error
-        return None
+            if log is not None and error is None:
+                log.write()
+        except BaseException as failed:  # whatever it is, the transaction has to be ended
+            error = failed
+        self._service.store.end(error)
 
     def _after_others(self) -> None:
         """In the scribe's thread: wait to begin, have the loop's thread decide, commit."""
@@ -171,7 +171,7 @@ class Desk:
 
     def _decide(self, connection: Connection) -> BaseException | None:
         """Decide for all that wait, or write what is owed; what went wrong, if anything."""
-        self._began, self._committed, self._log = True, False, None
+        self._began, self._log = True, None
         try:
             if self._owed:
                 self._owed.write(connection, self._service)
@@ -211,11 +211,8 @@ class Desk:
                 self._taken = self._take()
         taken, results = self._taken, self._results
         self._taken, self._results, self._writing, self._began = [], [], False, False
-        if error is not None and self._committed:
-            self._take_back(taken, results, error)
-        else:
-            for i, asked in enumerate(taken):
-                self._settle(asked, results[i] if error is None else error)
+        for i, asked in enumerate(taken):
+            self._settle(asked, results[i] if error is None else error)
         self._owed.end(error is None)
         self._gather(len(taken) + len(self._waiting))
         self._go_on()
@@ -242,19 +239,6 @@ class Desk:
             self._owe(asked.request)
         else:
             self._go_without([asked], missed(result, asked.request))
-
-    def _take_back(
-        self, taken: Sequence[Asked], results: Sequence[Decided | Exception], error: BaseException
-    ) -> None:
-        """The group is in the log, but the disk may lose it: nobody is told of it, and it is withdrawn."""
-        made = {one.row.id for one in results if isinstance(one, Decided) and not one.replayed}
-        for asked, result in zip(taken, results, strict=True):
-            if isinstance(result, Decided) and result.row.id in made:
-                if not asked.answered:
-                    asked.answer(missed(error, asked.request))
-                self.withdraw(result)
-            else:
-                self._settle(asked, error)
 
     def _hand_over(self, asked: Asked, result: Decided) -> None:
         if asked.answered:

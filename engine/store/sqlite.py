@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,12 +29,11 @@ from engine.errors import BusyError, StoreError
 DIALECT = dialect()
 OLDEST = (3, 51, 3)  # every earlier SQLite can lose commits in WAL mode with two connections
 BUSY_MS = 10_000  # how long a writer waits for another process
-MOVED_PAGES = 4000  # in the write-ahead log, before a commit moves them into the file
 _SETTINGS = (
     f"PRAGMA busy_timeout = {BUSY_MS}",
     "PRAGMA synchronous = FULL",
     "PRAGMA cache_size = -65536",
-    f"PRAGMA wal_autocheckpoint = {MOVED_PAGES}",
+    "PRAGMA wal_autocheckpoint = 4000",
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA temp_store = MEMORY",
 )
@@ -102,38 +100,6 @@ def begin_at_once(connection: Connection) -> bool:
 def wait_for_others(connection: Connection, milliseconds: int) -> None:
     """How long beginning to write waits for another process from now on."""
     connection.connection.cursor().execute(f"PRAGMA busy_timeout = {milliseconds}")
-
-
-def leave_flushing(connection: Connection, left: bool) -> None:
-    """Whether flushing what is committed, and moving it into the file, is left to the caller from now on.
-
-    Until `flush` others see it, and a power cut may take it. Not within a transaction.
-    """
-    run = connection.connection.cursor().execute
-    run(f"PRAGMA synchronous = {'NORMAL' if left else 'FULL'}")
-    run(f"PRAGMA wal_autocheckpoint = {0 if left else MOVED_PAGES}")
-
-
-def flush(path: Path) -> None:
-    """Have the disk take whatever was committed to the store at `path`; Python's lock is free meanwhile.
-
-    Raises:
-        OSError: it does not; what is there may look whole until power is cut (`settle`).
-    """
-    log = os.open(f"{path}-wal", os.O_RDWR)
-    try:
-        _sync(log)
-    finally:
-        os.close(log)
-
-
-def settle(connection: Connection) -> bool:
-    """Move all of the write-ahead log into the file, flushed, and begin a new log; False if one reads it."""
-    found = connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    return bool(found[0] == 0)
-
-
-_sync = getattr(os, "fdatasync", os.fsync)  # the log's length counts, its dates do not
 
 
 def in_words(path: Path, error: DBAPIError | dbapi2.Error) -> StoreError:

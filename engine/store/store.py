@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pysqlite3 import dbapi2
-from sqlalchemy import Connection, Engine, Transaction
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from engine.errors import StoreError
@@ -16,8 +16,6 @@ from engine.store import sqlite
 from engine.store.folds import Known
 from engine.store.migrations import migrate
 from engine.store.unchanged import Unchanged
-
-MOVING = 32  # groups of which two are committed and flushed in one, so that the log moves into the file
 
 
 class Store:
@@ -37,9 +35,6 @@ class Store:
         self._reading = reading.execution_options(folds=known, pen=self.write)
         self._pen: Connection | None = None
         self._patience_ms: int | None = None
-        self._groups = 0  # begun since the connection was taken up
-        self._left: bool | None = None  # whether flushing is left to `end`; None: not said yet
-        self._committed = self._doubtful = False
         self._lock = threading.Lock()
         self._owner: int | None = None
         self._closed = False
@@ -52,10 +47,8 @@ class Store:
             StoreError: the store cannot write, is closed, or this thread is writing already.
         """
         with self._turn(), self._speaking():
-            pen = self._taken_up(sqlite.BUSY_MS, left=False)
+            pen = self._taken_up(sqlite.BUSY_MS)
             self._unchanged.forget()
-            if self._doubtful:
-                self._settle(pen)
             try:
                 with pen.begin():
                     yield pen
@@ -66,8 +59,7 @@ class Store:
     def begin(self) -> Connection | None:
         """Begin the one write transaction at once; None if somebody else is writing. `end` ends it.
 
-        It is for a group of decisions (`engine.store.unchanged`). None too where a flush has failed: `write`
-        puts that right, which may take a while.
+        It is for a group of decisions (`engine.store.unchanged`).
 
         Raises:
             StoreError: the store cannot write, or is closed.
@@ -77,13 +69,10 @@ class Store:
         begun = False
         try:
             self._check_open()
-            if self._doubtful:
-                return None
             with self._speaking():
-                pen = self._taken_up(0, left=self._groups % MOVING >= 2)
+                pen = self._taken_up(0)
                 begun = sqlite.begin_at_once(pen)
                 if begun:
-                    self._groups += 1
                     self._unchanged.begin(pen)
             return pen if begun else None
         finally:
@@ -91,73 +80,31 @@ class Store:
                 self._put_away()
                 self._lock.release()
 
-    def write_ahead(self) -> bool:
-        """Commit what was written since `begin` and leave flushing it to `end`: quick, and not durable yet.
-
-        Returns:
-            Whether it is committed. Two groups of some leave that to `end` too: the first may move the log
-            into the file, the second may begin the log anew, and both flush.
-
-        Raises:
-            StoreError: it cannot be; `end` undoes it.
-        """
-        if self._left:
-            with self._speaking():
-                self._transaction().commit()
-            self._committed = True
-        return self._committed
-
     def end(self, error: BaseException | None = None) -> None:
         """Make durable what was written since `begin`, or undo it and raise the error; any thread may.
 
         Raises:
-            StoreError: it could not be made durable. It is undone, unless `write_ahead` has committed it.
+            StoreError: it could not be made durable, and is undone.
         """
         try:
+            transaction = None if self._pen is None else self._pen.get_transaction()
             with self._speaking():
-                if error is not None:
-                    raise error
-                if self._committed:
-                    self._flush()
-                else:
-                    self._transaction().commit()
+                if error is not None or transaction is None:
+                    raise error or StoreError(f"{self.path}: no transaction has begun.")
+                transaction.commit()
         except BaseException:
-            self._doubtful = self._committed
             self._put_away()
             raise
         finally:
-            self._committed = False
             self._lock.release()
 
-    def _flush(self) -> None:
-        try:
-            sqlite.flush(self.path)
-        except OSError as error:
-            raise StoreError(f"{self.path}: {error.strerror}. Look after the disk.") from error
-
-    def _transaction(self) -> Transaction:
-        found = None if self._pen is None else self._pen.get_transaction()
-        if found is None:
-            raise StoreError(f"{self.path}: no transaction has begun.")
-        return found
-
-    def _settle(self, pen: Connection) -> None:
-        """Begin a new log after a flush that failed: what followed what the disk has lost would be lost."""
-        if not sqlite.settle(pen):
-            raise StoreError(f"{self.path}: the disk failed, and somebody is reading. Nothing was written.")
-        self._doubtful = False
-
-    def _taken_up(self, patience_ms: int, left: bool) -> Connection:
-        """The connection that writes, which waits so long for others, and leaves flushing to `end` or not."""
+    def _taken_up(self, patience_ms: int) -> Connection:
+        """The connection that writes, which waits so long for other processes."""
         if self._pen is None:
             self._pen, self._patience_ms = self._writing.connect(), None
-            self._groups, self._left, left = 0, None, False
         if self._patience_ms != patience_ms:
             sqlite.wait_for_others(self._pen, patience_ms)
             self._patience_ms = patience_ms
-        if self._left != left:
-            sqlite.leave_flushing(self._pen, left)
-            self._left = left
         return self._pen
 
     def _put_away(self) -> None:

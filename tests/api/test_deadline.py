@@ -275,28 +275,6 @@ def test_a_repeat_is_not_told_of_a_decision_that_is_about_to_be_withdrawn(store:
     assert_nothing_for_ever(store)
 
 
-def test_a_decision_that_is_committed_and_cannot_be_flushed_is_not_told_and_is_withdrawn(
-    store: Store,
-) -> None:
-    async def story(desk: Desk, disk: Disk, metrics: Metrics) -> None:
-        for number in range(2):  # which SQLite flushes as it commits
-            assert isinstance(await desk.decide(Request("c31", "spring", f"before-{number}", AT)), Decided)
-        disk.failing = True
-        answer, twice, old = await asyncio.gather(
-            desk.decide(request()),
-            desk.decide(request()),
-            desk.decide(Request("c31", "spring", "before-0", AT)),
-        )
-        assert logged(store, "k1") == ["k1"]
-        disk.failing = False
-        assert isinstance(answer, Missed) and isinstance(twice, Missed) and answer.cause == "store"
-        assert isinstance(old, Decided) and old.replayed
-        assert isinstance(await desk.decide(Request("c31", "spring", "after", AT)), Decided)
-
-    told(store, GENEROUS_MS, story)
-    assert_nothing_for_ever(store)
-
-
 async def settled(store: Store, key: str) -> None:
     """Wait until the log says that nothing was sent."""
     for _ in range(1000):
