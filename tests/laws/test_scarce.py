@@ -40,8 +40,8 @@ def scarce(draw: st.DrawFn) -> str:
     )
 
 
-@settings(max_examples=8, deadline=None)
-@given(scarce(), st.lists(some, min_size=20, max_size=40), MERGES)
+@settings(max_examples=5, deadline=None)
+@given(scarce(), st.lists(some, min_size=10, max_size=18), MERGES)
 def test_a_file_takes_from_budgets_as_its_customers_would_together(
     text: str, rows: list[dict[str, Any]], merges: list[tuple[int, str]]
 ) -> None:
