@@ -40,7 +40,7 @@ def test_a_season_decided_as_batches_is_the_one_decided_one_by_one(
 ) -> None:
     """Charges for contacts among it: they look at the same decisions in either."""
     by_columns = run(world(name), 200, 14, 4, policy)
-    monkeypatch.setattr("simulator.ask.lane.takes", lambda program: False)
+    monkeypatch.setattr("simulator.ask._by_columns", lambda current, morning: False)
     assert document(run(world(name), 200, 14, 4, policy)) == document(by_columns)
 
 
