@@ -22,7 +22,7 @@ from engine.service import Service
 from engine.store.savepoint import STORE_FAILURES
 from engine.values import FEATURES_AT_MOST
 
-GROUPS = (1, 20)  # customers who ask at once: one, a few, and again what is quicker the second time
+GROUPS = (1, 20)  # customers who ask at once: one alone takes other ways than many do
 log = structlog.get_logger()
 
 
