@@ -40,6 +40,7 @@ from engine.roster import Roster
 from engine.store import Store, customers, decisions, parts
 from engine.store.rows import DecisionRow, PredictionRow
 from engine.tally import BatchSummary, tally
+from engine.texts import why_none
 from engine.uncollected import keep_freed_memory, uncollected
 from engine.xxh3 import Texts
 from policies.base import Mask
@@ -261,7 +262,7 @@ def _texts(rows: Sequence[DecisionRow], program: Program) -> list[pl.Series]:
     left_out = [", ".join(one.left_out) or None if one else None for one in sent]
     for i, row in enumerate(rows):
         if row.send_at_us is not None and row.program_version != program.version:
-            left_out[i] = f"decided under version {row.program_version}: ask for its texts by its id"
+            left_out[i] = why_none(row.program_version)
     return [
         pl.Series("creative", fields, dtype=pl.String),
         pl.Series("creative_left_out", left_out, dtype=pl.String),

@@ -61,9 +61,14 @@ def of_another(program: Program, version: int, table: pl.DataFrame) -> pl.DataFr
     """As `with_texts`, of decisions that another version of the program made: what they sent is not known."""
     if not creative.any_in(program):
         return table
-    why = pl.lit(f"decided under version {version}: ask for its texts by its id")
+    why = pl.lit(why_none(version))
     left_out = pl.when(pl.col("offer").is_not_null()).then(why).alias("creative_left_out")
     return table.with_columns(pl.lit(None, pl.String).alias("creative"), left_out)
+
+
+def why_none(version: int) -> str:
+    """What stands in place of texts, of a decision that another version of the program made."""
+    return f"decided under version {version}: ask for its texts by its id"
 
 
 def _alike(some: pl.DataFrame, said: Texts) -> Mapping[tuple[str, str, tuple[str, ...]], list[int]]:
